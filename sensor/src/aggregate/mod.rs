@@ -1,0 +1,3 @@
+//! Stage 6: exact cumulative series of each service.
+
+pub mod report;

@@ -1,0 +1,143 @@
+//! What one interval has to say: the last core type before the wire.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::units::WallNanos;
+
+/// The services that were due at one tick.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    /// The moment that all figures are of.
+    pub time: WallNanos,
+    /// One entry a service and group, ordered by service name, then group.
+    pub services: Vec<ServiceReport>,
+}
+
+/// One service (and group): one OTLP Resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceReport {
+    /// Who it is.
+    pub identity: Arc<ServiceIdentity>,
+    /// Living members.
+    pub process_count: u64,
+    /// Thread group ids of the members, ascending.
+    pub pids: Vec<u32>,
+    /// Its metrics; what could not be read is left out.
+    pub metrics: Vec<Metric>,
+}
+
+/// The stable part of a service: what becomes its OTLP Resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceIdentity {
+    /// `service.name`.
+    pub name: String,
+    /// `service.namespace`.
+    pub namespace: String,
+    /// `service.instance.id`.
+    pub instance_id: Uuid,
+    /// `service.version`: the plugin's.
+    pub version: Option<String>,
+    /// Name of the plugin that declares it.
+    pub plugin: String,
+    /// `sensor.group`, where the plugin groups.
+    pub group: Option<String>,
+    /// The plugin's own resource attributes.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// One metric with all its series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// OpenTelemetry name.
+    pub name: &'static str,
+    /// UCUM unit.
+    pub unit: &'static str,
+    /// What it is, one sentence.
+    pub description: &'static str,
+    /// How its values behave.
+    pub instrument: Instrument,
+    /// Its series.
+    pub points: Vec<Point>,
+}
+
+/// How the values of a metric behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instrument {
+    /// A monotonic, cumulative sum.
+    Counter,
+    /// A cumulative sum that may fall.
+    UpDownCounter,
+    /// A value of the moment.
+    Gauge,
+    /// A cumulative exponential histogram.
+    ExponentialHistogram,
+}
+
+impl Instrument {
+    /// The name used in JSON output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::UpDownCounter => "updowncounter",
+            Self::Gauge => "gauge",
+            Self::ExponentialHistogram => "exponential_histogram",
+        }
+    }
+}
+
+/// One series of a metric at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Attributes in a fixed order.
+    pub attributes: Vec<(&'static str, AttributeValue)>,
+    /// The moment from which a sum or histogram counts; a gauge has none.
+    pub start: Option<WallNanos>,
+    /// The value.
+    pub value: PointValue,
+}
+
+/// An attribute of a series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttributeValue {
+    /// Text.
+    Text(&'static str),
+    /// A whole number.
+    Int(i64),
+}
+
+/// The value of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PointValue {
+    /// A whole number.
+    Int(i64),
+    /// A number with a fraction.
+    Double(f64),
+    /// A distribution.
+    Histogram(Box<HistogramValue>),
+}
+
+/// A distribution in base-2 exponential buckets (OpenTelemetry data model,
+/// "ExponentialHistogram"): bucket `i` holds values in
+/// `(base^i, base^(i+1)]` with `base = 2^(2^-scale)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistogramValue {
+    /// How many values.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The least; absent without values.
+    pub min: Option<f64>,
+    /// The greatest; absent without values.
+    pub max: Option<f64>,
+    /// Resolution.
+    pub scale: i32,
+    /// Values that are zero.
+    pub zero_count: u64,
+    /// Index of the first positive bucket.
+    pub offset: i32,
+    /// Counts of the positive buckets.
+    pub counts: Vec<u64>,
+}

@@ -1,0 +1,1 @@
+//! Stage 5: /proc figures of watched processes.

@@ -1,0 +1,1 @@
+//! Stage 4: plugin.toml and which process belongs to which service.

@@ -1,0 +1,3 @@
+//! Stage 3: the table of every process on the host.
+
+pub mod event;

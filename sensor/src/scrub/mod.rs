@@ -1,0 +1,1 @@
+//! Secrets vanish here, before anything leaves the process.
