@@ -7,6 +7,7 @@ pub mod aggregate;
 pub mod collect;
 pub mod export;
 pub mod plugin;
+pub mod source;
 pub mod process;
 
 pub mod procfs;

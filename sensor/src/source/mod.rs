@@ -1,0 +1,5 @@
+//! Stage 1: where events come from.
+
+pub mod btf;
+pub mod ebpf;
+pub mod hook;
