@@ -84,6 +84,8 @@ pub struct Exec {
     pub figures: Figures,
     /// Name of the thread, NUL-terminated.
     pub comm: [u8; COMM_LEN],
+    /// `signal->maxrss` before this program, pages.
+    pub peak_pages: u64,
     /// Bytes between `mm->arg_start` and `mm->arg_end`.
     pub args_total: u64,
     /// Bytes of arguments that follow the path, each with its NUL.

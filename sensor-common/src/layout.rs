@@ -18,7 +18,7 @@ const _: () = {
 
     assert!(offset_of!(Exec, figures) == HEADER + 4 + 4 + 8 + 8);
     assert!(offset_of!(Exec, comm) == HEADER + 24 + FIGURES);
-    assert!(size_of::<Exec>() == HEADER + 24 + FIGURES + COMM_LEN + 8 + 4 * 4);
+    assert!(size_of::<Exec>() == HEADER + 24 + FIGURES + COMM_LEN + 2 * 8 + 4 * 4);
 
     assert!(offset_of!(Exit, figures) == HEADER + 6 * 4);
     assert!(size_of::<Exit>() == HEADER + 6 * 4 + FIGURES + 8 + 8);

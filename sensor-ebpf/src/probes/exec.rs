@@ -58,6 +58,7 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     record.figures = figures;
     // SAFETY: the destination has `COMM_LEN` bytes.
     unsafe { bpf_get_current_comm(record.comm.as_mut_ptr().cast(), COMM_LEN as u32) };
+    record.peak_pages = signal.peak_pages();
     record.flags = 0;
     record.padding = 0;
 
