@@ -117,12 +117,14 @@ pub fn thread_died(task: Task, group_dead: Option<bool>, figures: &mut Figures) 
     let entry = find(pid, start);
     let last = match group_dead {
         Some(dead) => dead,
-        None => signal.live() == 0 && {
-            let released = signal.figures();
-            let alone = threads == 1 && entry.is_none() && released.cpu == 0;
-            // Two last threads may both see 0: one of them wins.
-            alone || CLAIM.insert(&pid, &start, u64::from(BPF_NOEXIST)).is_ok()
-        },
+        None => {
+            signal.live() == 0 && {
+                let released = signal.figures();
+                let alone = threads == 1 && entry.is_none() && released.cpu == 0;
+                // Two last threads may both see 0: one of them wins.
+                alone || CLAIM.insert(&pid, &start, u64::from(BPF_NOEXIST)).is_ok()
+            }
+        }
     };
     if last {
         return last_died(task, entry, figures);

@@ -334,10 +334,7 @@ impl Memory {
     /// User addresses between which the arguments lie.
     #[inline(always)]
     pub fn arguments(self) -> (u64, u64) {
-        (
-            self.u64(field::MM_ARG_START),
-            self.u64(field::MM_ARG_END),
-        )
+        (self.u64(field::MM_ARG_START), self.u64(field::MM_ARG_END))
     }
 
     /// `dentry` and `vfsmount` of the executable file.

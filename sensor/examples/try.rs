@@ -1,13 +1,35 @@
-use std::io::Write;
+//! try
+use sensor::*;
 fn main() {
-    let t = std::time::Instant::now();
-    let mut k = match sensor::source::ebpf::Kernel::attach(1 << 20) { Ok(k) => k, Err(e) => { let mut s: Option<&dyn std::error::Error> = Some(&e); while let Some(x) = s { eprintln!("{x}"); s = x.source(); } return } };
-    eprintln!("attached in {:?}", t.elapsed());
-    let end = t + std::time::Duration::from_secs(std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(3));
-    let mut n = [0u64; 5];
-    while std::time::Instant::now() < end {
-        while let Some(r) = k.next() { n[r[0] as usize] += 1; if n[2] < 10 { eprintln!("{} {:?}", r[0], String::from_utf8_lossy(&r[24..])); } }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    eprintln!("{n:?} {:?}", k.loss()); std::io::stderr().flush().unwrap();
+    let k = source::ebpf::Kernel::attach(8 << 20).unwrap();
+    let attached = clock::boot();
+    let engine = engine::Engine::new(engine::Config {
+        matcher: plugin::matcher::Matcher::default(),
+        registry: aggregate::registry::Registry::new(vec![], "x".into()),
+        scrubber: scrub::Scrubber::default(),
+        publish: engine::Publish::All,
+        processes: 65536,
+        offset: clock::offset(),
+        attached: Some(attached),
+        page_size: 4096,
+        known: engine::Known {
+            io: true,
+            runqueue: true,
+        },
+    });
+    let pump = pump::Pump::new(
+        Some(k),
+        engine,
+        procfs::Proc::open().unwrap(),
+        collect::scan::Wanted::ALL,
+    );
+    eprintln!("ready");
+    app::events::stream(
+        pump,
+        std::env::args().nth(2).is_some(),
+        Some(std::time::Duration::from_secs(
+            std::env::args().nth(1).unwrap().parse().unwrap(),
+        )),
+    )
+    .unwrap();
 }

@@ -4,7 +4,7 @@
 //! output every time.
 
 mod exits;
-mod scans;
+pub mod scans;
 
 use std::sync::Arc;
 
@@ -188,15 +188,21 @@ impl Engine {
             key,
             exact: true,
             parent: Some(fork.parent_pid),
-            program: parent.map(|parent| parent.program.clone()).unwrap_or_default(),
+            program: parent
+                .map(|parent| parent.program.clone())
+                .unwrap_or_default(),
             user: parent.and_then(|parent| parent.user),
             cgroup: fork.cgroup,
             earlier_peak_pages: None,
-            services: parent.map(|parent| parent.services.clone()).unwrap_or_default(),
+            services: parent
+                .map(|parent| parent.services.clone())
+                .unwrap_or_default(),
         };
         for &service in process.services.iter() {
             let service = self.config.registry.get_mut(service);
-            service.members.insert(key.pid, Member::new(key, [Some(0); COUNTERS]));
+            service
+                .members
+                .insert(key.pid, Member::new(key, [Some(0); COUNTERS]));
             service.starts += 1;
         }
         self.insert(process, out);
@@ -254,7 +260,10 @@ impl Engine {
         started: bool,
     ) {
         for &id in before.iter().filter(|id| !after.contains(id)) {
-            self.config.registry.get_mut(id).leave(key.pid, Some(totals));
+            self.config
+                .registry
+                .get_mut(id)
+                .leave(key.pid, Some(totals));
         }
         for &id in after.iter().filter(|id| !before.contains(id)) {
             let service = self.config.registry.get_mut(id);
@@ -281,7 +290,10 @@ impl Engine {
             // A member is found by pid: put the new one back in.
             for &id in services.iter() {
                 let service = self.config.registry.get_mut(id);
-                service.members.entry(key.pid).or_insert_with(|| Member::new(key, [Some(0); COUNTERS]));
+                service
+                    .members
+                    .entry(key.pid)
+                    .or_insert_with(|| Member::new(key, [Some(0); COUNTERS]));
             }
         }
         self.table.insert(process);
@@ -303,7 +315,12 @@ impl Engine {
         self.finish_process(process, finished, out);
     }
 
-    fn finish_process(&mut self, mut process: Process, finished: &Finished, out: &mut Vec<ProcessEvent>) {
+    fn finish_process(
+        &mut self,
+        mut process: Process,
+        finished: &Finished,
+        out: &mut Vec<ProcessEvent>,
+    ) {
         let exit = &finished.exit;
         let usage = Usage::from(&finished.figures);
         let end = end_of(exit.status);
@@ -382,7 +399,9 @@ impl Engine {
         let mut ids: Vec<_> = specs
             .into_iter()
             .map(|spec| {
-                self.config.registry.service_of(spec, process, cgroup.as_deref(), now)
+                self.config
+                    .registry
+                    .service_of(spec, process, cgroup.as_deref(), now)
             })
             .collect();
         ids.sort_unstable();
@@ -530,7 +549,10 @@ fn end_of(status: u32) -> End {
 fn whole_arguments(bytes: &[u8], total: u64) -> RawArguments {
     let truncated = total > bytes.len() as u64;
     let bytes = if truncated {
-        let end = bytes.iter().rposition(|&byte| byte == 0).map_or(0, |nul| nul + 1);
+        let end = bytes
+            .iter()
+            .rposition(|&byte| byte == 0)
+            .map_or(0, |nul| nul + 1);
         &bytes[..end]
     } else {
         bytes

@@ -24,6 +24,12 @@ pub mod aggregate;
 /// The stages 3 to 6 as one state machine without I/O.
 pub mod engine;
 
+/// Moves events from the source into the engine.
+pub mod pump;
+
+/// The commands.
+pub mod app;
+
 /// 8: OTLP on the wire.
 pub mod export;
 
@@ -35,6 +41,15 @@ pub mod procfs;
 
 /// Secrets vanish here, before anything leaves the process.
 pub mod scrub;
+
+/// The clocks.
+pub mod clock;
+
+/// Waiting for the ring, a signal, or a moment.
+pub mod wait;
+
+/// Exit codes.
+pub mod exit;
 
 /// Newtypes for units and identifiers.
 pub mod units;

@@ -5,9 +5,7 @@
 //! wrote them.
 
 use aya_ebpf::{
-    helpers::generated::{
-        bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_probe_read_user,
-    },
+    helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_probe_read_user},
     macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };

@@ -127,7 +127,10 @@ impl Histogram {
 
 /// The bucket whose bounds are `base^index` (exclusive) and `base^(index+1)`
 /// (inclusive).
-#[expect(clippy::cast_possible_truncation, reason = "at most 2^20 * 1075 in size")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "at most 2^20 * 1075 in size"
+)]
 fn bucket(value: f64, scale: i32) -> i32 {
     let exact = value.log2() * f64::from(scale).exp2();
     exact.ceil() as i32 - 1

@@ -88,7 +88,10 @@ impl Builder {
             "Switches away from a thread.",
             [
                 (vec![(kind, text("voluntary"))], whole(counter::VOLUNTARY)),
-                (vec![(kind, text("involuntary"))], whole(counter::INVOLUNTARY)),
+                (
+                    vec![(kind, text("involuntary"))],
+                    whole(counter::INVOLUNTARY),
+                ),
             ],
         );
         let kind = "system.paging.fault.type";
@@ -128,7 +131,10 @@ impl Builder {
             "1",
             "CPU time per elapsed time since the last report, by mode.",
             Instrument::Gauge,
-            [(vec![(MODE, USER)], rate(0)), (vec![(MODE, SYSTEM)], rate(1))],
+            [
+                (vec![(MODE, USER)], rate(0)),
+                (vec![(MODE, SYSTEM)], rate(1)),
+            ],
         );
     }
 
@@ -196,7 +202,10 @@ impl Builder {
                         vec![("process.exit.code", AttributeValue::Int(i64::from(*code)))]
                     }
                     Some(ExitKey::Signal(signal)) => {
-                        vec![("sensor.exit.signal", AttributeValue::Int(i64::from(*signal)))]
+                        vec![(
+                            "sensor.exit.signal",
+                            AttributeValue::Int(i64::from(*signal)),
+                        )]
                     }
                     None => vec![],
                 };
@@ -223,10 +232,16 @@ impl Builder {
                 &service.peak,
             ),
         ] {
-            let value = (histogram.count() > 0)
-                .then(|| PointValue::Histogram(Box::new(histogram.value())));
+            let value =
+                (histogram.count() > 0).then(|| PointValue::Histogram(Box::new(histogram.value())));
             let points = [(vec![], value)];
-            self.points(name, unit, description, Instrument::ExponentialHistogram, points);
+            self.points(
+                name,
+                unit,
+                description,
+                Instrument::ExponentialHistogram,
+                points,
+            );
         }
     }
 

@@ -2,6 +2,6 @@
 
 pub mod histogram;
 pub mod metrics;
+pub mod registry;
 pub mod report;
 pub mod service;
-pub mod registry;

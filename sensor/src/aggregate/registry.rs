@@ -105,7 +105,11 @@ impl Registry {
             GroupBy::None => None,
             GroupBy::Executable => Some(executable_name(process)),
             GroupBy::Cgroup => Some(cgroup.unwrap_or("unknown").to_owned()),
-            GroupBy::User => Some(process.user.map_or("unknown".to_owned(), |id| id.to_string())),
+            GroupBy::User => Some(
+                process
+                    .user
+                    .map_or("unknown".to_owned(), |id| id.to_string()),
+            ),
         };
         let known = |group: &Option<String>| {
             let key = (spec, group.as_deref().map(Box::from));
@@ -153,7 +157,8 @@ impl Registry {
             service: Service::new(Arc::new(identity), now),
         });
         self.groups[index] += 1;
-        self.index.insert((index, group.map(String::into_boxed_str)), id);
+        self.index
+            .insert((index, group.map(String::into_boxed_str)), id);
         id
     }
 

@@ -66,8 +66,8 @@ pub fn counters_of_reading(reading: &Reading) -> Counters {
         reading.write_bytes,
         reading.voluntary,
         reading.involuntary,
-        Some(reading.minor),
-        Some(reading.major),
+        Some(reading.minor_faults),
+        Some(reading.major_faults),
         reading.runqueue_ns,
     ]
 }
@@ -133,7 +133,9 @@ impl Member {
             .saturating_add(system)
             .saturating_sub(base_user.saturating_add(base_system))
             .max(old_user + old_system);
-        let user = user.saturating_sub(base_user).clamp(old_user, cpu - old_system);
+        let user = user
+            .saturating_sub(base_user)
+            .clamp(old_user, cpu - old_system);
         self.since[counter::USER] = Some(user);
         self.since[counter::SYSTEM] = Some(cpu - user);
     }

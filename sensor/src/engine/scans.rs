@@ -60,7 +60,9 @@ impl Engine {
             },
             |known| known.key,
         );
-        let before = known.map(|known| known.services.clone()).unwrap_or_default();
+        let before = known
+            .map(|known| known.services.clone())
+            .unwrap_or_default();
         let exact = known.is_some_and(|known| known.exact);
         let cgroup = known.map_or(0, |known| known.cgroup);
         let earlier_peak_pages = known.and_then(|known| known.earlier_peak_pages);

@@ -1,5 +1,6 @@
 //! The JSON lines that are a contract (architecture.md, "Command line").
 
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
@@ -10,24 +11,24 @@ use crate::{
 };
 
 /// One event as one object; keys as in otel.md.
-#[must_use]
-pub fn event(event: &ProcessEvent) -> Json {
-    let mut object = Map::new();
-    object.insert("event.name".into(), event.name().into());
-    object.insert("time_unix_nano".into(), event.time.0.into());
-    for (key, value) in event.attributes() {
-        object.insert(key.into(), attribute(value));
-    }
-    object.insert("log.record.uid".into(), event.uid.to_string().into());
-    Json::Object(object)
-}
+pub struct EventLine<'a>(pub &'a ProcessEvent);
 
-fn attribute(value: Value) -> Json {
-    match value {
-        Value::Text(text) => text.into(),
-        Value::Int(int) => int.into(),
-        Value::Bool(bool) => bool.into(),
-        Value::List(list) => list.into(),
+impl Serialize for EventLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(event) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("event.name", event.name())?;
+        map.serialize_entry("time_unix_nano", &event.time.0)?;
+        for (key, value) in event.attributes() {
+            match value {
+                Value::Text(text) => map.serialize_entry(key, &text)?,
+                Value::Int(int) => map.serialize_entry(key, &int)?,
+                Value::Bool(bool) => map.serialize_entry(key, &bool)?,
+                Value::List(list) => map.serialize_entry(key, &list)?,
+            }
+        }
+        map.serialize_entry("log.record.uid", &event.uid)?;
+        map.end()
     }
 }
 
@@ -48,7 +49,10 @@ fn service(service: &ServiceReport, pids: bool) -> Json {
     let mut put = |key: &str, value: Json| object.insert(key.to_owned(), value);
     put("service.name", identity.name.as_str().into());
     put("service.namespace", identity.namespace.as_str().into());
-    put("service.instance.id", identity.instance_id.to_string().into());
+    put(
+        "service.instance.id",
+        identity.instance_id.to_string().into(),
+    );
     put("plugin", identity.plugin.as_str().into());
     put("group", identity.group.as_deref().into());
     put("process_count", service.process_count.into());

@@ -86,7 +86,12 @@ pub fn event(event: &ProcessEvent) -> String {
     let time = event.time.to_string();
     let clock = time.get(11..23).unwrap_or_default();
     let (end, lived, cpu, peak) = match &event.what {
-        What::Exec => ("exec".to_owned(), String::new(), String::new(), String::new()),
+        What::Exec => (
+            "exec".to_owned(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ),
         What::Exit(detail) => (
             detail.end.map_or("gone".to_owned(), end),
             duration(event.time.0.saturating_sub(process.creation_time.0)),
@@ -104,7 +109,10 @@ pub fn event(event: &ProcessEvent) -> String {
 fn end(end: End) -> String {
     match end {
         End::Code(code) => format!("{code}"),
-        End::Signal { signal, core_dumped } => {
+        End::Signal {
+            signal,
+            core_dumped,
+        } => {
             let core = if core_dumped { "+core" } else { "" };
             format!("{}{core}", signal_name(signal))
         }

@@ -79,7 +79,10 @@ mod tests {
 
     #[test]
     fn control_characters_cannot_reach_the_terminal() {
-        assert_eq!(escaped("a\x1b[31mb\n\u{9b}c\x7f"), "a\\x1b[31mb\\n\\x9bc\\x7f");
+        assert_eq!(
+            escaped("a\x1b[31mb\n\u{9b}c\x7f"),
+            "a\\x1b[31mb\\n\\x9bc\\x7f"
+        );
         assert_eq!(escaped("Grüße ₿"), "Grüße ₿");
         assert_eq!(escaped("\u{202e}cod.exe"), "\\u{202e}cod.exe");
     }

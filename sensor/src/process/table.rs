@@ -141,8 +141,11 @@ impl Table {
         self.order.push_back(key);
         if self.order.len() > 2 * self.limit + 64 {
             let by_pid = &self.by_pid;
-            self.order
-                .retain(|key| by_pid.get(&key.pid).is_some_and(|p| p.key.start == key.start));
+            self.order.retain(|key| {
+                by_pid
+                    .get(&key.pid)
+                    .is_some_and(|p| p.key.start == key.start)
+            });
         }
         displaced
     }

@@ -127,9 +127,19 @@ mod tests {
             (1_000, 0, 8, (0, 1_000)),
             (1_000, 8, 0, (1_000, 0)),
             (1_000, 12, 4, (750, 250)),
-            (u64::MAX, u64::MAX, u64::MAX, (u64::MAX / 2 + 1, u64::MAX / 2)),
+            (
+                u64::MAX,
+                u64::MAX,
+                u64::MAX,
+                (u64::MAX / 2 + 1, u64::MAX / 2),
+            ),
         ] {
-            let usage = Usage::from(&Figures { cpu, user, system, ..Figures::default() });
+            let usage = Usage::from(&Figures {
+                cpu,
+                user,
+                system,
+                ..Figures::default()
+            });
             assert_eq!((usage.user_ns, usage.system_ns), expected);
         }
     }

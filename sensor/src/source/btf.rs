@@ -107,8 +107,8 @@ impl Btf {
         let wanted = wanted_names();
         let mut at = 0;
         while at < self.types.len() {
-            let kind = read_u32(&self.types, at + 4)
-                .ok_or(BtfError::Malformed("a type is cut short"))?;
+            let kind =
+                read_u32(&self.types, at + 4).ok_or(BtfError::Malformed("a type is cut short"))?;
             let len = (kind & 0xffff) as usize;
             let tail = match kind >> 24 & 0x1f {
                 KIND_INT | KIND_VAR | KIND_DECL_TAG => 4,
@@ -142,7 +142,8 @@ impl Btf {
     /// Whether the kernel has a BTF tracepoint of this name.
     #[must_use]
     pub fn has_tracepoint(&self, name: &str) -> bool {
-        self.named.contains_key(format!("btf_trace_{name}").as_bytes())
+        self.named
+            .contains_key(format!("btf_trace_{name}").as_bytes())
     }
 
     fn resolve(&self, need: &Need) -> Option<u32> {
@@ -262,7 +263,11 @@ fn wanted_names() -> Vec<String> {
             Some((_, name)) => name.to_owned(),
             None => need.path.split('.').next().unwrap_or_default().to_owned(),
         })
-        .chain(super::hook::ALL.iter().map(|hook| format!("btf_trace_{}", hook.tracepoint)))
+        .chain(
+            super::hook::ALL
+                .iter()
+                .map(|hook| format!("btf_trace_{}", hook.tracepoint)),
+        )
         .collect();
     names.sort_unstable();
     names.dedup();
@@ -296,7 +301,13 @@ mod tests {
         let path = "task_struct.pid";
         assert!(btf.resolve(&Need { path, size: 4 }).is_some());
         assert!(btf.resolve(&Need { path, size: 8 }).is_none());
-        assert!(btf.resolve(&Need { path: "task_struct.nothing", size: 0 }).is_none());
+        assert!(
+            btf.resolve(&Need {
+                path: "task_struct.nothing",
+                size: 0
+            })
+            .is_none()
+        );
     }
 
     proptest! {

@@ -97,7 +97,7 @@ pub struct Kernel {
     ring: RingBuf<MapData>,
     loss: PerCpuArray<MapData, Loss2>,
     offsets: [u32; field::COUNT],
-    _programs: Ebpf,
+    programs: Option<Ebpf>,
 }
 
 /// [`Loss`] as aya wants it.
@@ -141,10 +141,15 @@ impl Kernel {
             ring,
             loss,
             offsets,
-            _programs: programs,
+            programs: Some(programs),
         };
         observe_clock();
         Ok(kernel)
+    }
+
+    /// Takes the programs away; the ring keeps what it has.
+    pub fn detach(&mut self) {
+        self.programs = None;
     }
 
     /// The next record, if there is one.
