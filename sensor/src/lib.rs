@@ -9,6 +9,7 @@ pub mod export;
 pub mod plugin;
 pub mod process;
 
+pub mod config;
 pub mod procfs;
 pub mod scrub;
 pub mod units;
