@@ -3,6 +3,9 @@
 //! The modules are the pipeline, in order; dependencies point up, towards the
 //! source.
 
+/// The configuration, checked whole, with file and line of every problem.
+pub mod config;
+
 /// 1: kernel events, scans of /proc.
 pub mod source;
 
