@@ -77,7 +77,11 @@ impl GrpcSender {
         self.disconnect();
         Outcome::Retry {
             after: None,
-            reason: reason::transport(error),
+            reason: self
+                .connector
+                .trouble()
+                .take()
+                .unwrap_or_else(|| reason::transport(error)),
         }
     }
 }
@@ -103,9 +107,16 @@ fn endpoint(target: &Target) -> Endpoint {
     endpoint.clone().user_agent(USER_AGENT).unwrap_or(endpoint)
 }
 
+/// How tonic tells of an HTTP answer without a gRPC status.
+const NO_STATUS: &str = "grpc-status header missing, mapped from HTTP status code";
+
 /// Which statuses are worth another try (OTLP specification, "Failures").
 fn judge(status: &Status) -> Outcome {
     let reason = match reason::clean(status.message()) {
+        message if message.starts_with(NO_STATUS) => format!(
+            "HTTP status {} instead of a gRPC answer; is it a port for gRPC?",
+            message[NO_STATUS.len()..].trim_start()
+        ),
         message if message.is_empty() => format!("gRPC status {}", name_of(status.code())),
         message => format!("gRPC status {}: {message}", name_of(status.code())),
     };

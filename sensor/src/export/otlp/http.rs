@@ -72,7 +72,11 @@ impl HttpSender {
             Err(error) => {
                 return Outcome::Retry {
                     after: None,
-                    reason: reason::transport(&error),
+                    reason: self
+                        .connector
+                        .trouble()
+                        .take()
+                        .unwrap_or_else(|| reason::transport(&error)),
                 };
             }
         };

@@ -1,6 +1,6 @@
 //! One short line for people out of nested errors and foreign text.
 
-use std::{error::Error, io::ErrorKind, time::Duration};
+use std::{error::Error, io::ErrorKind, iter, time::Duration};
 
 use rustls::{AlertDescription, CertificateError};
 
@@ -10,54 +10,52 @@ use super::connect::ConnectError;
 const TEXT_LIMIT: usize = 200;
 
 /// The reason in a chain of transport errors: the first cause that says
-/// something definite.
+/// something definite, else what HTTP makes of it, else the last cause.
 pub(super) fn transport(error: &(dyn Error + 'static)) -> String {
-    let mut last = error;
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(reason) = definite(error) {
-            return reason;
-        }
-        last = error;
-        next = error.source();
-    }
-    clean(&last.to_string())
+    chain(error)
+        .find_map(definite)
+        .or_else(|| chain(error).find_map(http))
+        .unwrap_or_else(|| clean(&chain(error).last().unwrap_or(error).to_string()))
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
 }
 
 fn definite(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<ConnectError>() {
-        return Some(error.to_string());
+        Some(error.to_string())
+    } else if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        Some(io(error))
+    } else if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        Some(tls(error))
+    } else {
+        error.downcast_ref::<h2::Error>().map(http2)
     }
-    if let Some(error) = error.downcast_ref::<std::io::Error>() {
-        return Some(io(error));
-    }
-    if let Some(error) = error.downcast_ref::<rustls::Error>() {
-        return Some(tls(error));
-    }
-    if let Some(error) = error.downcast_ref::<h2::Error>() {
-        return Some(http2(error));
-    }
+}
+
+/// Only what is said about HTTP/1.1: under HTTP/2 there is a cause below.
+fn http(error: &(dyn Error + 'static)) -> Option<String> {
     let error = error.downcast_ref::<hyper::Error>()?;
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         Some(CLOSED.to_owned())
-    } else if error.is_parse() {
-        Some("the answer is not HTTP/1.1".to_owned())
-    } else {
+    } else if error.is_user() {
         None
+    } else {
+        Some("the answer is not HTTP/1.1; is it a port for OTLP over HTTP?".to_owned())
     }
 }
 
 const CLOSED: &str = "connection closed before the answer was complete";
 
+const NOT_GRPC: &str = "the answer is not gRPC; is it a port for gRPC, with or without TLS?";
+pub(super) const CLOSED_AFTER_HANDSHAKE: &str = "connection closed right after the TLS handshake; \
+     does the server ask for a client certificate (export.otlp.tls.certificate)?";
+
 /// An error of a socket, or of TLS on it.
 pub(super) fn io(error: &std::io::Error) -> String {
-    if let Some(inner) = error.get_ref() {
-        if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-            return tls(error);
-        }
-        if let Some(error) = inner.downcast_ref::<h2::Error>() {
-            return http2(error);
-        }
+    if let Some(reason) = tls_in(error) {
+        return reason;
     }
     match error.kind() {
         ErrorKind::ConnectionRefused => "connection refused".to_owned(),
@@ -65,8 +63,16 @@ pub(super) fn io(error: &std::io::Error) -> String {
         ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => CLOSED.to_owned(),
         ErrorKind::HostUnreachable => "no route to the host".to_owned(),
         ErrorKind::NetworkUnreachable => "the network is unreachable".to_owned(),
+        // From the HTTP/2 library, not a socket: the stream ends within what
+        // is no frame.
+        ErrorKind::Other => NOT_GRPC.to_owned(),
         _ => clean(&error.to_string()),
     }
+}
+
+/// What TLS says in an error of a socket under it.
+pub(super) fn tls_in(error: &std::io::Error) -> Option<String> {
+    error.get_ref()?.downcast_ref().map(tls)
 }
 
 /// An error of the name lookup.
@@ -91,11 +97,12 @@ pub(super) fn tls_handshake(error: &std::io::Error) -> String {
 fn tls(error: &rustls::Error) -> String {
     use rustls::Error as Tls;
     match error {
-        Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the server's certificate is not signed by a trusted CA; \
+        // The signature is bad where another CA has the name of a trusted one.
+        Tls::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "the server's certificate is not signed by a trusted CA; \
              set export.otlp.tls.ca to the CA that signed it"
-                .to_owned()
-        }
+            .to_owned(),
         Tls::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => "the server's certificate is for another host name".to_owned(),
@@ -106,7 +113,11 @@ fn tls(error: &rustls::Error) -> String {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
         ) => "the server's certificate is not valid yet; is the clock right?".to_owned(),
         Tls::AlertReceived(
-            AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure,
+            AlertDescription::CertificateRequired
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::DecryptError,
         ) => "the server asks for a client certificate that it trusts; \
               set export.otlp.tls.certificate and export.otlp.tls.key"
             .to_owned(),
@@ -122,9 +133,7 @@ fn http2(error: &h2::Error) -> String {
     }
     match error.reason() {
         // Found by the library in what the peer sent.
-        Some(_) if error.is_library() => {
-            "the answer is not gRPC; is it a port for gRPC, with or without TLS?".to_owned()
-        }
+        Some(_) if error.is_library() => NOT_GRPC.to_owned(),
         Some(h2::Reason::NO_ERROR) => CLOSED.to_owned(),
         Some(reason) => format!("HTTP/2 error {}", name_of(reason)),
         None => clean(&error.to_string()),

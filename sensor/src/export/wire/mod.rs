@@ -6,6 +6,8 @@
 mod batch;
 mod logs;
 mod metrics;
+#[cfg(test)]
+mod tests;
 
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
