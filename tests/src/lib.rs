@@ -1,1 +1,14 @@
 //! Shared parts of the whole-program tests.
+//!
+//! What is faked here is only what cannot be had for real: collectors that
+//! misbehave. The collector itself is a real one.
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a test helper reports every problem by panicking with its cause"
+)]
+
+pub mod background;
+pub mod collector;
+pub mod faults;
+pub mod samples;
+pub mod tls;

@@ -1,0 +1,162 @@
+//! The export task: takes reports and events from the engine, keeps them
+//! while the collector is away, and sends them in order.
+
+mod lane;
+mod worker;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+
+use self::lane::Lane;
+use super::{
+    host::HostResource,
+    otlp::{Otlp, Sender, Signal},
+    wire::{self, Batch, MAX_REQUEST_BYTES},
+};
+use crate::{aggregate::report::Report, process::event::ProcessEvent};
+
+pub use lane::SignalStats;
+
+/// What the exporter needs to run.
+#[derive(Debug, Clone)]
+pub struct ExporterConfig {
+    /// Where and how.
+    pub otlp: Otlp,
+    /// Most bytes that may wait for the collector; half for each signal, so
+    /// that a flood of events does not push out metrics.
+    pub queue_max_bytes: usize,
+}
+
+impl ExporterConfig {
+    /// 64 MiB of queue.
+    #[must_use]
+    pub fn new(otlp: Otlp) -> Self {
+        Self {
+            otlp,
+            queue_max_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// Starts the export stage.
+pub struct Exporter;
+
+impl Exporter {
+    /// Starts one task a signal on the runtime, which needs I/O and time. It
+    /// connects when there is something to send.
+    #[must_use]
+    pub fn start(config: ExporterConfig, host: HostResource, runtime: &Handle) -> ExporterHandle {
+        let (stop, stopped) = watch::channel(None);
+        let mut tasks = Vec::new();
+        let mut lane = |signal| {
+            let lane = Arc::new(Lane::new(signal, config.queue_max_bytes / 2));
+            let sender = Sender::new(&config.otlp, signal);
+            tasks.push(runtime.spawn(worker::run(Arc::clone(&lane), sender, stopped.clone())));
+            lane
+        };
+        let metrics = lane(Signal::Metrics);
+        let logs = lane(Signal::Logs);
+        ExporterHandle {
+            shared: Arc::new(Shared {
+                host,
+                metrics,
+                logs,
+                stop,
+                tasks: Mutex::new(tasks),
+            }),
+        }
+    }
+}
+
+/// The engine's end of the exporter. The tasks end when the last clone is
+/// gone; what waits then is lost unless [`shutdown`](Self::shutdown) was
+/// called.
+#[derive(Clone)]
+pub struct ExporterHandle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    host: HostResource,
+    metrics: Arc<Lane>,
+    logs: Arc<Lane>,
+    /// The moment at which draining ends, once it has begun.
+    stop: watch::Sender<Option<Instant>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the exporter did and what waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Reports.
+    pub metrics: SignalStats,
+    /// Events.
+    pub logs: SignalStats,
+}
+
+impl ExporterHandle {
+    /// Encodes a report and queues it. Never waits: where the queue is full,
+    /// the oldest is dropped and counted.
+    pub fn enqueue_metrics(&self, report: &Report) {
+        let batches = wire::metric_batches(report, &self.shared.host, MAX_REQUEST_BYTES);
+        self.shared.metrics.push(batches);
+    }
+
+    /// Encodes events and queues them. Never waits: where the queue is full,
+    /// the oldest are dropped and counted.
+    pub fn enqueue_logs(&self, events: &[ProcessEvent]) {
+        let batches = wire::log_batches(events, &self.shared.host, MAX_REQUEST_BYTES);
+        self.shared.logs.push(batches);
+    }
+
+    /// Queues requests that are encoded already.
+    pub fn enqueue(&self, signal: Signal, batches: Vec<Batch>) {
+        match signal {
+            Signal::Metrics => self.shared.metrics.push(batches),
+            Signal::Logs => self.shared.logs.push(batches),
+        }
+    }
+
+    /// The counters and the queue as they are now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            metrics: self.shared.metrics.stats(),
+            logs: self.shared.logs.stats(),
+        }
+    }
+
+    /// Sends what waits, for `limit` at most; a signal whose collector fails
+    /// meanwhile is given up at once. What is left shows in the result.
+    pub async fn shutdown(&self, limit: Duration) -> Stats {
+        let deadline = Instant::now() + limit;
+        self.shared.stop.send_if_modified(|stop| {
+            let first = stop.is_none();
+            stop.get_or_insert(deadline);
+            first
+        });
+        let tasks = std::mem::take(
+            &mut *self
+                .shared
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        for task in tasks {
+            let abort = task.abort_handle();
+            if timeout_at(deadline, task).await.is_err() {
+                abort.abort();
+            }
+        }
+        self.stats()
+    }
+}

@@ -1,0 +1,169 @@
+//! The task that sends the requests of one signal, in order.
+
+use std::{future::Future, sync::Arc};
+
+use bytes::Bytes;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use super::lane::Lane;
+use crate::export::{
+    backoff::Backoff,
+    otlp::{Outcome, Sender, Signal},
+};
+
+/// What carries a request; tests script it on a paused clock.
+pub(super) trait Transport: Send + 'static {
+    fn send(&mut self, request: Bytes) -> impl Future<Output = Outcome> + Send;
+    fn target(&self) -> String;
+}
+
+impl Transport for Sender {
+    fn send(&mut self, request: Bytes) -> impl Future<Output = Outcome> + Send {
+        Sender::send(self, request)
+    }
+
+    fn target(&self) -> String {
+        Sender::target(self).to_string()
+    }
+}
+
+/// Holds the moment at which draining ends, once it has begun; closed when
+/// nobody is left to push.
+pub(super) type Stop = watch::Receiver<Option<Instant>>;
+
+/// Sends until it is told to stop and nothing waits, or the drain is over.
+pub(super) async fn run(lane: Arc<Lane>, mut transport: impl Transport, mut stop: Stop) {
+    let mut backoff = Backoff::default();
+    let mut health = Health::new(lane.signal, transport.target());
+    loop {
+        let Some(batch) = lane.take() else {
+            let draining = stop.borrow().is_some();
+            if draining {
+                return;
+            }
+            tokio::select! {
+                () = lane.pushed.notified() => continue,
+                result = stop.changed() => match result {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+            }
+        };
+        let started = Instant::now();
+        let last_try = stop.borrow().is_some();
+        let outcome = tokio::select! {
+            outcome = transport.send(batch.bytes) => outcome,
+            () = drain_over(&mut stop) => Outcome::Retry {
+                after: None,
+                reason: "no answer before the sensor ended".to_owned(),
+            },
+        };
+        lane.finish(batch.records, &outcome);
+        health.observe(&outcome);
+        let Outcome::Retry { after, .. } = outcome else {
+            backoff.reset();
+            continue;
+        };
+        if last_try {
+            return;
+        }
+        let now = Instant::now();
+        let next = match after {
+            Some(after) => Backoff::asked(now, after),
+            None => backoff.next(started, now),
+        };
+        if !pause(next, after.is_some(), &mut stop).await {
+            return;
+        }
+    }
+}
+
+/// Waits until the next try is due. The start of a drain cuts it short, but
+/// not a delay that the collector asked for; false: that delay is longer than
+/// the drain.
+async fn pause(next: Instant, asked: bool, stop: &mut Stop) -> bool {
+    let deadline = tokio::select! {
+        () = sleep_until(next) => return true,
+        deadline = drain_begun(stop) => deadline,
+    };
+    if !asked {
+        return deadline > Instant::now();
+    }
+    if next > deadline {
+        return false;
+    }
+    sleep_until(next).await;
+    true
+}
+
+/// When draining begins, the moment at which it ends.
+async fn drain_begun(stop: &mut Stop) -> Instant {
+    match stop.wait_for(Option::is_some).await {
+        Ok(deadline) => deadline.unwrap_or_else(Instant::now),
+        // Nobody waits for a drain.
+        Err(_) => Instant::now(),
+    }
+}
+
+async fn drain_over(stop: &mut Stop) {
+    let deadline = drain_begun(stop).await;
+    sleep_until(deadline).await;
+}
+
+/// Logs changes, not every try.
+struct Health {
+    signal: Signal,
+    target: String,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    Partial,
+    Bad,
+}
+
+impl Health {
+    fn new(signal: Signal, target: String) -> Self {
+        Self {
+            signal,
+            target,
+            state: State::Good,
+        }
+    }
+
+    fn observe(&mut self, outcome: &Outcome) {
+        let Self { signal, target, .. } = self;
+        let (state, line) = match outcome {
+            Outcome::Delivered { rejected: 0, .. } => (
+                State::Good,
+                format!("Exporting {signal} works again: {target}"),
+            ),
+            Outcome::Delivered { rejected, message } => (
+                State::Partial,
+                format!(
+                    "Exported {signal} in part: {target}: {rejected} {} rejected: {message}",
+                    signal.records()
+                ),
+            ),
+            Outcome::Retry { reason, .. } | Outcome::Refused { reason } => (
+                State::Bad,
+                format!("Failed to export {signal}: {target}: {reason}"),
+            ),
+        };
+        let changed = std::mem::replace(&mut self.state, state) != state;
+        match (changed, state) {
+            (true, State::Good) => tracing::info!("{line}"),
+            (true, State::Partial | State::Bad) => tracing::warn!("{line}"),
+            (false, State::Partial | State::Bad) => tracing::debug!("{line}"),
+            (false, State::Good) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
