@@ -14,11 +14,11 @@ use uuid::Uuid;
 use self::exits::{Exits, Finished};
 use crate::{
     aggregate::{
-        registry::Registry,
-        service::{COUNTERS, Counters, Member, counters_of_usage},
+        registry::{Registry, Spec},
+        service::{COUNTERS, Counters, Look, Member, counters_of_usage},
     },
     decode::Event,
-    plugin::matcher::{Candidate, Matcher},
+    plugin::{Args, Candidate, Matcher},
     process::{
         event::{Arguments, End, ExitDetail, ProcessEvent, Subject, What},
         table::{Process, Program, RawArguments, ServiceId, Table},
@@ -133,6 +133,32 @@ impl Engine {
     /// The services.
     pub fn registry(&mut self) -> &mut Registry {
         &mut self.config.registry
+    }
+
+    /// Secrets that were masked.
+    #[must_use]
+    pub fn scrubbed_count(&self) -> u64 {
+        self.config.scrubber.replacements()
+    }
+
+    /// The declared services.
+    #[must_use]
+    pub fn specs(&self) -> &[Spec] {
+        self.config.registry.specs()
+    }
+
+    /// Patterns of the services that have no member.
+    #[must_use]
+    pub fn unmatched(&self) -> Vec<&str> {
+        self.config.registry.unmatched()
+    }
+
+    /// Takes in what a look at a member showed.
+    pub fn look(&mut self, key: ProcessKey, look: &Look) {
+        if let Some(process) = self.table.find(key) {
+            let services = process.services.clone();
+            self.config.registry.look(&services, key, look);
+        }
     }
 
     /// Takes in one event; what it has to say is added to `out`.
@@ -376,18 +402,15 @@ impl Engine {
     }
 
     fn match_services(&mut self, process: &Process, time: u64) -> Arc<[ServiceId]> {
-        let args: Option<Vec<&[u8]>> = process
-            .program
-            .args
-            .as_ref()
-            .map(|args| split_arguments(&args.bytes).collect());
+        let args = process.program.args.as_ref().map(|args| &*args.bytes);
         let mut specs = Vec::new();
         self.config.matcher.matches(
             &Candidate {
                 pid: process.key.pid,
                 comm: &process.program.comm,
+                argv0: args.and_then(|args| args.split(|&byte| byte == 0).next()),
                 exe: process.program.path.as_deref(),
-                args: args.as_deref(),
+                args: args.map(Args::NulSeparated),
             },
             &mut specs,
         );

@@ -39,6 +39,12 @@ pub mod export;
 /// What people and programs read on standard output.
 pub mod output;
 
+/// The sensor's own metrics.
+pub mod selfmon;
+
+/// The command line.
+pub mod cli;
+
 /// Pure parsers of /proc, and the one place that opens its files.
 pub mod procfs;
 

@@ -1,2 +1,40 @@
-//! The command.
-fn main() {}
+//! The command `sensor`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use sensor::{
+    app::{doctor, events, logging, once, run, setup::Stop},
+    cli::{Cli, Command, RunArgs},
+    exit::Exit,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(args) => start(&args),
+        Command::Events(args) => events::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(stop) => {
+            for line in &stop.lines {
+                eprintln!("sensor: {line}");
+            }
+            stop.exit.into()
+        }
+    }
+}
+
+fn start(args: &RunArgs) -> Result<Exit, Stop> {
+    logging::start(args.log_level.0, args.log_file.as_deref()).map_err(|error| {
+        let file = args.log_file.as_deref().unwrap_or("".as_ref());
+        Stop::new(Exit::CannotCreate, format!("{}: {error}", file.display()))
+    })?;
+    if args.run_once {
+        once::run(args)
+    } else {
+        run::run(args)
+    }
+}

@@ -25,6 +25,8 @@ use crate::{
 /// Arguments that did not fit the record are read from /proc up to here: as
 /// long as the kernel allows one argument to be, twice.
 const LONG_ARGS: usize = 256 * 1024;
+/// What the ring adds to each record, bytes (`BPF_RINGBUF_HDR_SZ`).
+const RECORD_HEAD: u64 = 8;
 /// How often the scheduler's clock is observed.
 const OBSERVE: Duration = Duration::from_secs(1);
 
@@ -39,6 +41,7 @@ pub struct Pump {
     cgroups: Cgroups,
     wanted: Wanted,
     rejected: u64,
+    most_waiting: u64,
     seen_loss: Loss,
     last_event: Instant,
     observed: Instant,
@@ -56,6 +59,7 @@ impl Pump {
             cgroups: Cgroups::new(),
             wanted,
             rejected: 0,
+            most_waiting: 0,
             seen_loss: Loss::default(),
             last_event: now,
             observed: now,
@@ -66,6 +70,16 @@ impl Pump {
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.rejected
+    }
+
+    /// Size of the ring, and most bytes found waiting in it since the last
+    /// call.
+    pub fn ring_use(&mut self) -> [(&'static str, u64); 2] {
+        let size = self.kernel.as_ref().map_or(0, Kernel::ring_bytes);
+        [
+            ("size", size),
+            ("used_max", std::mem::take(&mut self.most_waiting)),
+        ]
     }
 
     /// What the hooks could not hand over.
@@ -99,9 +113,9 @@ impl Pump {
             ebpf::observe_clock();
             self.observed = Instant::now();
         }
-        let mut any = false;
+        let mut bytes = 0;
         while let Some(record) = kernel.next() {
-            any = true;
+            bytes += record.len() as u64 + RECORD_HEAD;
             match decode(&record) {
                 Ok(event) => {
                     let context = context(&event, &self.engine, &mut self.proc, &mut self.cgroups);
@@ -110,7 +124,8 @@ impl Pump {
                 Err(_) => self.rejected += 1,
             }
         }
-        if any {
+        self.most_waiting = self.most_waiting.max(bytes);
+        if bytes > 0 {
             self.last_event = Instant::now();
         }
         self.engine.tick(clock::boot(), out);

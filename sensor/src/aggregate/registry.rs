@@ -14,7 +14,7 @@ use super::{
     service::{Look, Service},
 };
 use crate::{
-    plugin::GroupBy,
+    plugin::{GroupBy, ServiceIndex, ServiceName},
     process::table::{Process, ServiceId},
     units::{ProcessKey, WallNanos},
 };
@@ -27,10 +27,12 @@ const OTHER: &str = "other";
 pub struct Spec {
     /// The plugin.
     pub plugin: Arc<str>,
-    /// `service.name`; `{group}` in it is filled with the group.
-    pub name: String,
+    /// `service.name`, complete but for the group.
+    pub name: ServiceName,
     /// `service.namespace`.
     pub namespace: String,
+    /// What its members are recognised by.
+    pub pattern: String,
     /// `service.version`.
     pub version: Option<String>,
     /// Further resource attributes.
@@ -87,6 +89,20 @@ impl Registry {
         &self.specs
     }
 
+    /// Patterns of the declared services that have no living member.
+    #[must_use]
+    pub fn unmatched(&self) -> Vec<&str> {
+        let mut matched = vec![false; self.specs.len()];
+        for entry in &self.services {
+            matched[entry.spec] |= entry.service.living().next().is_some();
+        }
+        let specs = self.specs.iter().zip(matched);
+        specs
+            .filter(|(_, matched)| !matched)
+            .map(|(spec, _)| spec.pattern.as_str())
+            .collect()
+    }
+
     /// Processes that went into `other` for want of groups.
     #[must_use]
     pub fn folded(&self) -> u64 {
@@ -96,11 +112,12 @@ impl Registry {
     /// The service, and group, of a process that matches a spec.
     pub fn service_of(
         &mut self,
-        spec: usize,
+        spec: ServiceIndex,
         process: &Process,
         cgroup: Option<&str>,
         now: WallNanos,
     ) -> ServiceId {
+        let spec = spec.0 as usize;
         let mut group = match self.specs[spec].group_by {
             GroupBy::None => None,
             GroupBy::Executable => Some(executable_name(process)),
@@ -130,14 +147,11 @@ impl Registry {
 
     fn make(&mut self, index: usize, group: Option<String>, now: WallNanos) -> ServiceId {
         let spec = &self.specs[index];
-        let name = match &group {
-            Some(group) => spec.name.replace("{group}", group),
-            None => spec.name.clone(),
-        };
+        let name = spec.name.of_group(group.as_deref().unwrap_or_default());
         let seed = [
             self.host_id.as_str(),
             &spec.namespace,
-            &spec.name,
+            &name,
             group.as_deref().unwrap_or_default(),
         ]
         .join("\0");

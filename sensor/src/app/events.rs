@@ -8,11 +8,21 @@ use std::{
 use sensor_common::loss::Loss;
 use serde_json::json;
 
+use super::{
+    logging,
+    run::no_events,
+    setup::{self, Stop, Wish},
+};
 use crate::{
-    engine::Stats,
+    cli::EventsArgs,
+    clock,
+    engine::{Publish, Stats},
+    exit::Exit,
+    export::HostResource,
     output::{json::EventLine, table},
     process::event::{ProcessEvent, What},
     pump::Pump,
+    source::{capability, ebpf::Kernel},
     wait::{Waiter, Woken},
 };
 
@@ -101,6 +111,59 @@ impl Printer<'_> {
         }
         self.out.flush()
     }
+}
+
+/// Attaches, prints, detaches, sums up.
+///
+/// # Errors
+///
+/// What keeps it from starting. Without privilege the summary, all zeros, is
+/// printed all the same.
+pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
+    let fault = |error: io::Error| Stop::new(Exit::Software, error.to_string());
+    let _ = logging::start(tracing::Level::WARN, None);
+    let config = setup::config(args.config.as_deref())?;
+    let mut plugins = setup::plugins(&args.plugins, &args.plugin, &config)?;
+    if args.plugin.is_empty() {
+        // Everybody is shown, so the plugin that watches everybody says nothing.
+        plugins.retain(|plugin| plugin.directory.is_some());
+    }
+    let ring_bytes = args.ring_bytes.unwrap_or(config.kernel.ring_bytes);
+    let kernel = match Kernel::attach(ring_bytes) {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            let exit = match error.is_permission() || !capability::missing().is_empty() {
+                true => Exit::NoPermission,
+                false => Exit::Software,
+            };
+            let mut printer = Printer::new(args.json).map_err(fault)?;
+            let none = (Stats::default(), Loss::default());
+            printer
+                .summary(&none.0, &none.1, Duration::ZERO)
+                .map_err(fault)?;
+            return Err(Stop::new(exit, no_events(&error)));
+        }
+    };
+    let attached = clock::boot();
+    let _ = capability::drop_unneeded(capability::maps_need_bpf());
+    let wish = Wish {
+        publish: match args.plugin.is_empty() {
+            true => Publish::All,
+            false => Publish::Watched,
+        },
+        interval: None,
+    };
+    let host = HostResource::detect();
+    let (pump, _) = setup::pump(
+        &plugins,
+        &config,
+        Some(kernel),
+        Some(attached),
+        &host,
+        &wish,
+    )?;
+    stream(pump, args.json, args.duration).map_err(fault)?;
+    Ok(Exit::Done)
 }
 
 /// Prints until a signal, the end of `duration`, or nobody reads any more.

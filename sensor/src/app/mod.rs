@@ -1,3 +1,10 @@
 //! The commands: each connects the stages it needs.
 
+pub mod collecting;
+pub mod delivery;
+pub mod doctor;
 pub mod events;
+pub mod logging;
+pub mod once;
+pub mod run;
+pub mod setup;

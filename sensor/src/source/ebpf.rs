@@ -97,6 +97,7 @@ pub struct Kernel {
     ring: RingBuf<MapData>,
     loss: PerCpuArray<MapData, Loss2>,
     offsets: [u32; field::COUNT],
+    ring_bytes: u32,
     programs: Option<Ebpf>,
 }
 
@@ -126,10 +127,11 @@ impl Kernel {
         }
         let kernel_btf = AyaBtf::parse(&bytes, Endianness::default())?;
         drop(bytes);
+        let ring_bytes = ring_size(ring_bytes);
         let mut programs = EbpfLoader::new()
             .btf(Some(&kernel_btf))
             .override_global("OFFSETS", &offsets, true)
-            .map_max_entries("RING", ring_size(ring_bytes))
+            .map_max_entries("RING", ring_bytes)
             .load(OBJECT)
             .map_err(Box::new)?;
         let ring = take(&mut programs, "RING", RingBuf::try_from)?;
@@ -141,6 +143,7 @@ impl Kernel {
             ring,
             loss,
             offsets,
+            ring_bytes,
             programs: Some(programs),
         };
         observe_clock();
@@ -172,6 +175,30 @@ impl Kernel {
             }
         }
         sum
+    }
+
+    /// Size of the ring, bytes.
+    #[must_use]
+    pub fn ring_bytes(&self) -> u64 {
+        u64::from(self.ring_bytes)
+    }
+
+    /// Name, runs and run time (ns) of each hook; empty unless the kernel
+    /// counts them (`kernel.bpf_stats_enabled`).
+    #[must_use]
+    pub fn costs(&self) -> Vec<(&'static str, u64, u64)> {
+        let Some(programs) = &self.programs else {
+            return Vec::new();
+        };
+        hook::CORE
+            .iter()
+            .filter_map(|hook| {
+                let info = programs.program(hook.name)?.info().ok()?;
+                let (runs, time) = (info.run_count(), info.run_time());
+                let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                (runs > 0).then_some((hook.name, runs, ns))
+            })
+            .collect()
     }
 
     /// Whether the running kernel has a field.

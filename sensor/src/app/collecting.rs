@@ -1,0 +1,138 @@
+//! One collection: look at the members that are due, make the report.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    aggregate::{
+        metrics::{Moment, Sight},
+        report::Report,
+        service::Look,
+    },
+    clock,
+    collect::{Collector, Watched},
+    process::{event::ProcessEvent, table::ticks_of_start},
+    procfs::ReadError,
+    pump::Pump,
+    units::{ProcessKey, WallOffset},
+};
+
+/// Collects what is due, when it is due.
+pub struct Collecting {
+    collector: Collector,
+    watched: HashMap<ProcessKey, Watched>,
+    due: Vec<Due>,
+    offset: WallOffset,
+    /// Processes whose files are closed to the sensor, at the last look.
+    denied: usize,
+    /// How long the last collection took.
+    took: Duration,
+}
+
+struct Due {
+    next: Instant,
+    interval: Duration,
+}
+
+impl Collecting {
+    /// Everything is due at once, then each service at its interval.
+    #[must_use]
+    pub fn new(intervals: impl IntoIterator<Item = Duration>, offset: WallOffset) -> Self {
+        let now = Instant::now();
+        let due = |interval| Due {
+            next: now,
+            interval,
+        };
+        Self {
+            collector: Collector::new(),
+            watched: HashMap::new(),
+            due: intervals.into_iter().map(due).collect(),
+            offset,
+            denied: 0,
+            took: Duration::ZERO,
+        }
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        self.due.iter().map(|due| due.next).min()
+    }
+
+    /// Processes whose files were closed to the sensor at the last look.
+    #[must_use]
+    pub fn denied(&self) -> usize {
+        self.denied
+    }
+
+    /// How long the last collection took.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// Collects what is due by now. Intervals that were missed, because the
+    /// host slept, are not made up for.
+    pub fn collect_due(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) -> Report {
+        let now = Instant::now();
+        let due: Vec<bool> = self.due.iter().map(|due| due.next <= now).collect();
+        for due in self.due.iter_mut().filter(|due| due.next <= now) {
+            while due.next <= now {
+                due.next += due.interval.max(Duration::from_millis(1));
+                if now.saturating_duration_since(due.next) > due.interval {
+                    due.next = now + due.interval;
+                }
+            }
+        }
+        self.collect(pump, &due, out)
+    }
+
+    /// Collects everything, due or not: the last time.
+    pub fn collect_all(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) -> Report {
+        let due = vec![true; self.due.len()];
+        self.collect(pump, &due, out)
+    }
+
+    fn collect(&mut self, pump: &mut Pump, due: &[bool], out: &mut Vec<ProcessEvent>) -> Report {
+        let start = Instant::now();
+        let sight = if pump.kernel.is_some() {
+            pump.drain(out);
+            Sight::Events
+        } else {
+            pump.scan(out);
+            Sight::Scans
+        };
+        let members = pump.engine.registry().members(due);
+        self.denied = 0;
+        for &key in &members {
+            let watched = self
+                .watched
+                .entry(key)
+                .or_insert_with(|| Watched::new(key.pid, Some(ticks_of_start(key.start))));
+            let look = match self.collector.read(&mut pump.proc, watched) {
+                Ok(reading) => Look::Seen(Box::new(reading)),
+                Err(ReadError::Gone) => Look::Gone,
+                Err(_) => {
+                    self.denied += 1;
+                    Look::Closed
+                }
+            };
+            pump.engine.look(key, &look);
+        }
+        if due.iter().all(|&due| due) {
+            self.watched.retain(|key, _| members.contains(key));
+        } else if self.watched.len() > 2 * members.len() + 1_024 {
+            self.watched.clear();
+        }
+        let boot = clock::boot();
+        let now = Moment {
+            boot,
+            wall: self.offset.wall(boot),
+        };
+        let report = pump.engine.registry().report(due, now, sight);
+        self.took = start.elapsed();
+        report
+    }
+}

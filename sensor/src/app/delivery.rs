@@ -1,0 +1,127 @@
+//! The exporter on a thread of its own, so that the engine never waits for
+//! the network.
+
+use std::{
+    io,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tokio::{runtime, sync::oneshot};
+
+use super::setup::Stop;
+use crate::{
+    aggregate::report::Report,
+    config::{self, Config, OtlpSettings},
+    exit::Exit,
+    export::{
+        self, Exporter, ExporterConfig, ExporterHandle, HostResource,
+        otlp::{Compression, Otlp, OtlpConfig, Protocol, TlsConfig},
+    },
+};
+
+/// The running exporter.
+pub struct Delivery {
+    /// The engine's end.
+    pub exporter: ExporterHandle,
+    stop: oneshot::Sender<Duration>,
+    thread: JoinHandle<()>,
+}
+
+impl Delivery {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// Where settings contradict each other, files are missing, or the thread
+    /// cannot be started.
+    pub fn start(otlp: Otlp, config: &Config, host: HostResource) -> Result<Self, Stop> {
+        let fault = |error: io::Error| Stop::new(Exit::Software, error.to_string());
+        let runtime = runtime().map_err(fault)?;
+        let max_bytes = usize::try_from(config.queue.max_bytes).unwrap_or(usize::MAX);
+        let exporter_config = ExporterConfig {
+            queue_max_bytes: max_bytes,
+            ..ExporterConfig::new(otlp)
+        };
+        let exporter = Exporter::start(exporter_config, host, runtime.handle());
+        let (stop, stopped) = oneshot::channel();
+        let handle = exporter.clone();
+        let thread = thread::Builder::new()
+            .name("export".to_owned())
+            .spawn(move || {
+                runtime.block_on(async move {
+                    if let Ok(limit) = stopped.await {
+                        let left = handle.shutdown(limit).await;
+                        let items = left.metrics.queue_items + left.logs.queue_items;
+                        if items > 0 {
+                            tracing::warn!("{items} requests could not be delivered in time");
+                        }
+                    }
+                });
+            })
+            .map_err(fault)?;
+        Ok(Self {
+            exporter,
+            stop,
+            thread,
+        })
+    }
+
+    /// Sends what waits, for `limit` at most.
+    pub fn shutdown(self, limit: Duration) {
+        let _ = self.stop.send(limit);
+        let _ = self.thread.join();
+    }
+}
+
+/// Sends one report, one try.
+///
+/// # Errors
+///
+/// What to say: target and reason.
+pub fn send_once(otlp: &Otlp, host: &HostResource, report: &Report) -> Result<(), String> {
+    let runtime = runtime().map_err(|error| error.to_string())?;
+    runtime
+        .block_on(export::send_once(otlp, host, report))
+        .map_err(|error| error.to_string())
+}
+
+/// The settings, checked against the files they name.
+///
+/// # Errors
+///
+/// Every problem.
+pub fn checked(settings: &OtlpSettings) -> Result<Otlp, Stop> {
+    // The specification's default, for the signal that has no endpoint of its
+    // own where the other has one.
+    let default = || format!("http://localhost:{}", settings.protocol.default_port());
+    OtlpConfig {
+        endpoint: settings.endpoint.clone().unwrap_or_else(default),
+        metrics_endpoint: settings.metrics_endpoint.clone(),
+        logs_endpoint: settings.logs_endpoint.clone(),
+        protocol: match settings.protocol {
+            config::Protocol::Grpc => Protocol::Grpc,
+            config::Protocol::HttpProtobuf => Protocol::HttpProtobuf,
+        },
+        compression: match settings.gzip {
+            true => Compression::Gzip,
+            false => Compression::None,
+        },
+        timeout: settings.timeout,
+        headers: settings.headers.0.clone().into_iter().collect(),
+        tls: TlsConfig {
+            ca: settings.ca.clone(),
+            certificate: settings.certificate.clone(),
+            key: settings.key.clone(),
+        },
+    }
+    .check()
+    .map_err(|errors| Stop {
+        exit: Exit::Config,
+        lines: errors.iter().map(ToString::to_string).collect(),
+    })
+}
+
+fn runtime() -> io::Result<runtime::Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
+}

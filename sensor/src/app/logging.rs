@@ -1,0 +1,72 @@
+//! The log: to standard error or a file, never between the lines of output.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tracing::level_filters::LevelFilter;
+
+/// Writes to the log that failed: a full disk must not stop the sensor.
+static FAILED: AtomicU64 = AtomicU64::new(0);
+
+/// Log lines that could not be written.
+#[must_use]
+pub fn failed_writes() -> u64 {
+    FAILED.load(Ordering::Relaxed)
+}
+
+/// Starts the log.
+///
+/// # Errors
+///
+/// Where the file cannot be opened.
+pub fn start(level: tracing::Level, file: Option<&Path>) -> io::Result<()> {
+    let terminal = file.is_none() && io::IsTerminal::is_terminal(&io::stderr());
+    let out = match file {
+        Some(path) => {
+            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            Out::File(Arc::new(file))
+        }
+        None => Out::Stderr,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::from_level(level))
+        .with_ansi(terminal)
+        .with_target(false)
+        .log_internal_errors(false)
+        .with_writer(move || Counted(out.clone()))
+        .init();
+    Ok(())
+}
+
+#[derive(Clone)]
+enum Out {
+    Stderr,
+    File(Arc<File>),
+}
+
+/// Counts what could not be written instead of telling the caller.
+struct Counted(Out);
+
+impl Write for Counted {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let written = match &mut self.0 {
+            Out::Stderr => io::stderr().write_all(line),
+            Out::File(file) => (&**file).write_all(line),
+        };
+        if written.is_err() {
+            FAILED.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

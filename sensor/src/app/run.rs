@@ -1,0 +1,316 @@
+//! `sensor run`: the daemon.
+
+use std::{
+    io::{self, Write},
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+use super::{
+    collecting::Collecting,
+    delivery::{self, Delivery},
+    logging,
+    setup::{self, Stop, Wish},
+};
+use crate::{
+    aggregate::report::Report,
+    cli::{Output, RunArgs},
+    clock,
+    config::{Config, EbpfMode, Environment, ExportFlags, export_settings},
+    engine::Publish,
+    exit::Exit,
+    export::{HostResource, otlp::Otlp},
+    output::{json, table},
+    process::event::ProcessEvent,
+    pump::Pump,
+    selfmon::{self, Figures, Telemetry},
+    source::{
+        capability,
+        ebpf::{EbpfError, Kernel},
+    },
+    wait::{Waiter, Woken},
+};
+
+/// How long the last delivery may take (contract Q6).
+const LAST_DELIVERY: Duration = Duration::from_secs(5);
+
+/// Runs until a signal or the end of `--duration`.
+///
+/// # Errors
+///
+/// What keeps it from starting, or a fault of the system.
+pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
+    let config = setup::config(args.config.as_deref())?;
+    let export = export(args, &config)?;
+    let plugins = setup::plugins(&args.plugins, &args.plugin, &config)?;
+    let kernel = attach(args, &config)?;
+    let attached = kernel.is_some().then(clock::boot);
+    drop_capabilities(kernel.is_some());
+    let host = HostResource::detect();
+    let wish = Wish {
+        publish: Publish::Enabled,
+        interval: args.interval,
+    };
+    let (pump, offset) = setup::pump(&plugins, &config, kernel, attached, &host, &wish)?;
+    let waiter = Waiter::new().map_err(fault)?;
+    if let Some(kernel) = &pump.kernel {
+        waiter.add_ring(kernel.as_fd()).map_err(fault)?;
+    }
+    let exporting = export.is_some();
+    let delivery = export
+        .map(|otlp| Delivery::start(otlp, &config, host.clone()))
+        .transpose()?;
+    let telemetry = delivery
+        .as_ref()
+        .filter(|_| config.telemetry)
+        .map(|delivery| {
+            let interval = args.interval.unwrap_or(config.interval);
+            Telemetry::start(delivery.exporter.clone(), &host, interval)
+        });
+    let mut daemon = Daemon {
+        collecting: Collecting::new(intervals(&pump), offset),
+        pump,
+        delivery,
+        telemetry,
+        output: args.output.unwrap_or(match exporting {
+            true => Output::None,
+            false => Output::Text,
+        }),
+        pids: args.pids,
+        end: args.duration.map(|duration| Instant::now() + duration),
+        warned_denied: false,
+    };
+    daemon.work(&waiter).map_err(fault)?;
+    Ok(Exit::Done)
+}
+
+/// Where to export to, if anywhere.
+pub(super) fn export(args: &RunArgs, config: &Config) -> Result<Option<Otlp>, Stop> {
+    let flags = ExportFlags {
+        agent_host: args.agent_host.clone(),
+        agent_port: args.agent_port,
+        protocol: args.protocol.clone(),
+        tls: args.tls,
+    };
+    export_settings(&flags, &Environment::of_process(), config)
+        .map_err(|problems| Stop::problems(Exit::Config, &problems))?
+        .map(|settings| delivery::checked(&settings))
+        .transpose()
+}
+
+/// Loads the kernel programs; says in one line what is missed without them.
+fn attach(args: &RunArgs, config: &Config) -> Result<Option<Kernel>, Stop> {
+    if args.no_ebpf || config.kernel.ebpf == EbpfMode::Off {
+        return Ok(None);
+    }
+    let ring_bytes = args.ring_bytes.unwrap_or(config.kernel.ring_bytes);
+    match Kernel::attach(ring_bytes) {
+        Ok(kernel) => Ok(Some(kernel)),
+        Err(error) => {
+            let why = no_events(&error);
+            if config.kernel.ebpf == EbpfMode::Require {
+                let exit = match error.is_permission() {
+                    true => Exit::NoPermission,
+                    false => Exit::Software,
+                };
+                return Err(Stop::new(exit, why));
+            }
+            tracing::warn!(
+                "{why}; working by scans of /proc: processes that live shorter than the \
+                 interval, starts, exits and what was used until the end are missed"
+            );
+            Ok(None)
+        }
+    }
+}
+
+/// Why there are no kernel events, in one line that names the remedy.
+#[must_use]
+pub fn no_events(error: &EbpfError) -> String {
+    let missing = capability::missing();
+    if missing.is_empty() {
+        return format!("no kernel events: {}", chain(error));
+    }
+    format!(
+        "no kernel events: {} {} missing (run as root, or give the process CAP_BPF and CAP_PERFMON)",
+        missing.join(" and "),
+        if missing.len() == 1 { "is" } else { "are" },
+    )
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // A verifier log is no line for people.
+        let line = more.lines().next().unwrap_or_default();
+        if !line.is_empty() && !text.contains(line) {
+            text.push_str(": ");
+            text.push_str(line);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn drop_capabilities(attached: bool) {
+    let keep_bpf = attached && capability::maps_need_bpf();
+    match capability::drop_unneeded(keep_bpf) {
+        Ok(kept) if kept.is_empty() => tracing::info!("keeps no capabilities"),
+        Ok(kept) => tracing::info!("keeps of its capabilities {}", kept.join(", ")),
+        Err(error) => tracing::warn!("cannot give up capabilities: {error}"),
+    }
+}
+
+fn intervals(pump: &Pump) -> Vec<Duration> {
+    let specs = pump.engine.specs();
+    specs.iter().map(|spec| spec.interval).collect()
+}
+
+fn fault(error: io::Error) -> Stop {
+    Stop::new(Exit::Software, error.to_string())
+}
+
+struct Daemon {
+    pump: Pump,
+    collecting: Collecting,
+    delivery: Option<Delivery>,
+    telemetry: Option<Telemetry>,
+    output: Output,
+    pids: bool,
+    end: Option<Instant>,
+    warned_denied: bool,
+}
+
+impl Daemon {
+    fn work(&mut self, waiter: &Waiter) -> io::Result<()> {
+        let mut events = Vec::new();
+        self.pump.scan(&mut events);
+        self.give_back_memory();
+        loop {
+            self.pump.drain(&mut events);
+            if self.pump.reconcile_after_loss(&mut events) {
+                tracing::warn!("events were lost; the process table was compared with /proc");
+            }
+            self.publish(&mut events);
+            let now = Instant::now();
+            if self.end.is_some_and(|end| now >= end) {
+                break;
+            }
+            if self.collecting.next().is_some_and(|next| next <= now) {
+                let report = self.collecting.collect_due(&mut self.pump, &mut events);
+                self.publish(&mut events);
+                self.report(&report)?;
+            }
+            match waiter.wait(self.next_deadline())? {
+                Woken::End => break,
+                Woken::Events => {}
+                Woken::Reload => tracing::info!("SIGHUP: nothing to load again"),
+            }
+        }
+        self.end()
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let next = self.pump.next_look();
+        let next = self.collecting.next().map_or(next, |due| due.min(next));
+        self.end.map_or(next, |end| end.min(next))
+    }
+
+    fn report(&mut self, report: &Report) -> io::Result<()> {
+        if let Some(delivery) = &self.delivery {
+            delivery.exporter.enqueue_metrics(report);
+        }
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.update(figures(&mut self.pump, &self.collecting));
+        }
+        let denied = self.collecting.denied();
+        if denied > 0 && !self.warned_denied {
+            self.warned_denied = true;
+            tracing::warn!(
+                "{denied} processes of other users cannot be read, their figures are absent \
+                 (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH would help)"
+            );
+        }
+        let mut out = io::stdout().lock();
+        match self.output {
+            Output::None => Ok(()),
+            Output::Json => writeln!(out, "{}", json::report(report, self.pids)),
+            Output::Text => writeln!(out, "{}", table::report(report)),
+        }
+    }
+
+    fn publish(&mut self, events: &mut Vec<ProcessEvent>) {
+        if let Some(delivery) = &self.delivery
+            && !events.is_empty()
+        {
+            delivery.exporter.enqueue_logs(events);
+        }
+        events.clear();
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        let mut events = Vec::new();
+        let report = self.collecting.collect_all(&mut self.pump, &mut events);
+        self.pump.finish(&mut events);
+        self.publish(&mut events);
+        self.report(&report)?;
+        if let Some(telemetry) = self.telemetry.take() {
+            telemetry.shutdown();
+        }
+        if let Some(delivery) = self.delivery.take() {
+            delivery.shutdown(LAST_DELIVERY);
+        }
+        Ok(())
+    }
+
+    /// What the start took, BTF above all, goes back to the kernel.
+    fn give_back_memory(&self) {
+        // SAFETY: no arguments that could be wrong.
+        unsafe { libc::malloc_trim(0) };
+    }
+}
+
+/// What the sensor says about itself, now.
+fn figures(pump: &mut Pump, collecting: &Collecting) -> Figures {
+    let stats = pump.engine.stats();
+    let loss = pump.loss();
+    let reads = pump.proc.counts();
+    let (cpu_seconds, rss_bytes) = selfmon::own_cost(&mut pump.proc);
+    Figures {
+        received: [
+            ("fork", stats.forks),
+            ("exec", stats.execs),
+            ("exit", stats.exits),
+        ],
+        lost: [
+            ("fork", loss.fork),
+            ("exec", loss.exec),
+            ("exit", loss.exit),
+            ("late", loss.late + stats.late),
+            ("group", loss.group),
+        ],
+        rejected: pump.rejected(),
+        inferred: stats.inferred,
+        ring: pump.ring_use(),
+        processes: pump.engine.table().len() as u64,
+        evicted: pump.engine.table().evicted(),
+        folded: pump.engine.registry().folded(),
+        proc_reads: reads.reads,
+        proc_failures: [
+            ("gone", reads.gone),
+            ("denied", reads.denied),
+            ("too_long", reads.too_long),
+            ("malformed", reads.malformed),
+            ("other", reads.other),
+        ],
+        collection_seconds: collecting.took().as_secs_f64(),
+        scrubbed: pump.engine.scrubbed_count(),
+        log_failures: logging::failed_writes(),
+        hooks: pump.kernel.as_ref().map(Kernel::costs).unwrap_or_default(),
+        cpu_seconds,
+        rss_bytes,
+    }
+}

@@ -1,0 +1,221 @@
+//! What every command needs first: configuration, plugins, the engine.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sensor_common::field;
+
+use crate::{
+    aggregate::registry::{Registry, Spec},
+    clock,
+    collect::{Scale, Wanted},
+    config::{Config, Environment, HostMode, Problem},
+    engine::{self, Engine, Known, Publish},
+    exit::Exit,
+    export::HostResource,
+    plugin::{self, Loaded, Matcher, Plugin},
+    procfs::Proc,
+    pump::Pump,
+    scrub::{ScrubConfig, Scrubber},
+    source::ebpf::Kernel,
+    units::{BootNanos, WallOffset},
+};
+
+/// Where the configuration file is, unless a flag says otherwise.
+pub const CONFIG: &str = "/etc/sensor/sensor.toml";
+
+/// A command cannot go on: what to say, and how to end.
+#[derive(Debug)]
+pub struct Stop {
+    /// How to end.
+    pub exit: Exit,
+    /// What to say, a line each.
+    pub lines: Vec<String>,
+}
+
+impl Stop {
+    /// Ends with one line.
+    #[must_use]
+    pub fn new(exit: Exit, line: impl Into<String>) -> Self {
+        Self {
+            exit,
+            lines: vec![line.into()],
+        }
+    }
+
+    /// Ends with a line for each problem.
+    #[must_use]
+    pub fn problems(exit: Exit, problems: &[Problem]) -> Self {
+        Self {
+            exit,
+            lines: problems.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// Reads the configuration: the file of the flag, which must be there, or the
+/// usual one, which need not.
+///
+/// # Errors
+///
+/// All problems of the file.
+pub fn config(flag: Option<&Path>) -> Result<Config, Stop> {
+    let path = flag.unwrap_or(Path::new(CONFIG));
+    Config::load(path, flag.is_some()).map_err(|problems| {
+        let missing = flag.is_some_and(|path| !path.exists());
+        let exit = if missing { Exit::NoInput } else { Exit::Config };
+        Stop::problems(exit, &problems)
+    })
+}
+
+/// Loads plugins; the built-in `host` where there are none.
+///
+/// # Errors
+///
+/// Where a named directory is missing, a named plugin is unknown, or every
+/// plugin has faults.
+pub fn plugins(
+    named_dirs: &[PathBuf],
+    names: &[String],
+    config: &Config,
+) -> Result<Vec<Plugin>, Stop> {
+    let dirs = match named_dirs {
+        [] => &config.plugins,
+        named => named,
+    };
+    let mut loaded = plugin::load(dirs, names);
+    loaded.apply_environment(&Environment::of_process());
+    let Loaded {
+        mut plugins,
+        failed,
+        warnings,
+        unreadable,
+        unmatched,
+    } = loaded;
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    // The default directory need not be there.
+    if !named_dirs.is_empty() && !unreadable.is_empty() {
+        return Err(Stop::problems(Exit::NoInput, &unreadable));
+    }
+    for failed in &failed {
+        for problem in &failed.problems {
+            tracing::error!("plugin `{}` is not loaded: {problem}", failed.name);
+        }
+    }
+    if plugins.is_empty() && !failed.is_empty() {
+        let line = "no plugin could be loaded; each problem is named above";
+        return Err(Stop::new(Exit::Config, line));
+    }
+    if let Some(name) = unmatched.iter().find(|name| *name != "host") {
+        let line = format!("no plugin is called `{name}`");
+        return Err(Stop::new(Exit::NoInput, line));
+    }
+    let none = plugins.is_empty();
+    let host_named = names.iter().any(|name| name == "host");
+    let with_host = match config.host {
+        HostMode::Auto => none && names.is_empty() || host_named,
+        HostMode::Always => names.is_empty() || host_named,
+        HostMode::Never => false,
+    };
+    if with_host {
+        plugins.push(Plugin::host());
+    }
+    plugins.retain(|plugin| plugin.enabled);
+    Ok(plugins)
+}
+
+/// How the engine is to be.
+pub struct Wish {
+    /// Which process events come out.
+    pub publish: Publish,
+    /// `--interval`: goes before everything else.
+    pub interval: Option<Duration>,
+}
+
+/// Builds engine and pump. `kernel` is attached already, so that whatever
+/// starts from now on is seen.
+///
+/// # Errors
+///
+/// Where a pattern is invalid or /proc is not there.
+pub fn pump(
+    plugins: &[Plugin],
+    config: &Config,
+    kernel: Option<Kernel>,
+    attached: Option<BootNanos>,
+    host: &HostResource,
+    wish: &Wish,
+) -> Result<(Pump, WallOffset), Stop> {
+    let host_id = host.agent_instance_id.to_string();
+    let matcher = Matcher::new(plugins, std::process::id())
+        .map_err(|error| Stop::new(Exit::Config, error.to_string()))?;
+    let scrubber = Scrubber::new(&ScrubConfig {
+        words: config.scrub.words.clone(),
+        patterns: config.scrub.patterns.clone(),
+        keep: config.scrub.keep.clone(),
+    })
+    .map_err(|error| Stop::new(Exit::Config, error.to_string()))?;
+    let offset = clock::offset();
+    let has = |field| kernel.as_ref().is_some_and(|kernel| kernel.has(field));
+    let known = Known {
+        io: has(field::TASK_READ_BYTES) && has(field::SIGNAL_READ_BYTES),
+        runqueue: has(field::TASK_RUNQUEUE),
+    };
+    let wanted = wanted(&matcher, plugins, wish.publish);
+    let engine = Engine::new(engine::Config {
+        matcher,
+        registry: Registry::new(specs(plugins, config, wish.interval), host_id),
+        scrubber,
+        publish: wish.publish,
+        processes: config.limits.processes,
+        offset,
+        attached,
+        page_size: Scale::of_kernel().pages_to_bytes(1),
+        known,
+    });
+    let proc = Proc::open()
+        .map_err(|error| Stop::new(Exit::Software, format!("cannot read /proc: {error}")))?;
+    Ok((Pump::new(kernel, engine, proc, wanted), offset))
+}
+
+/// What a scan has to find out: all of it where processes are shown one by
+/// one, else what matching and grouping need.
+fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
+    if publish == Publish::All || plugins.iter().any(|plugin| plugin.events_enabled) {
+        return Wanted::ALL;
+    }
+    let groups = |by| plugins.iter().any(|plugin| plugin.group_by == by);
+    let needs = matcher.needs();
+    Wanted {
+        exe: needs.exe || needs.name || groups(plugin::GroupBy::Executable),
+        args: (needs.cmdline || needs.name).then_some(crate::collect::scan::ARGS_LIMIT),
+        user: groups(plugin::GroupBy::User),
+        cgroup: groups(plugin::GroupBy::Cgroup),
+    }
+}
+
+/// The services of all plugins, in the matcher's order.
+fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) -> Vec<Spec> {
+    plugins
+        .iter()
+        .flat_map(|plugin| plugin.services.iter().map(move |service| (plugin, service)))
+        .map(|(plugin, service)| Spec {
+            plugin: Arc::from(plugin.name.as_str()),
+            name: service.name.clone(),
+            namespace: service.namespace.clone(),
+            pattern: service.pattern.clone(),
+            version: plugin.version.clone(),
+            attributes: plugin.attributes.clone(),
+            group_by: plugin.group_by,
+            max_groups: plugin.max_groups.min(config.limits.groups),
+            interval: plugin.effective_interval(interval, config.interval),
+            events: plugin.events_enabled,
+            capture_args: plugin.capture_args && config.args.capture,
+        })
+        .collect()
+}

@@ -1,0 +1,176 @@
+//! The sensor's own metrics, by name.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry::{
+    KeyValue,
+    metrics::{AsyncInstrument, MeterProvider},
+};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+
+use super::Figures;
+use crate::export::{ExporterHandle, SignalStats};
+
+type Shared = Arc<Mutex<Figures>>;
+
+pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: ExporterHandle) {
+    let meters = Meters {
+        meter: provider.meter("sensor"),
+        figures: figures.clone(),
+    };
+    meters.counter("sensor.events.received", "{event}", |figures, observe| {
+        for (kind, count) in figures.received {
+            observe.observe(count, &[KeyValue::new("kind", kind)]);
+        }
+    });
+    meters.counter("sensor.events.lost", "{event}", |figures, observe| {
+        for (kind, count) in figures.lost {
+            let attributes = [KeyValue::new("kind", kind), KeyValue::new("stage", "ring")];
+            observe.observe(count, &attributes);
+        }
+        let attributes = [
+            KeyValue::new("kind", "any"),
+            KeyValue::new("stage", "decode"),
+        ];
+        observe.observe(figures.rejected, &attributes);
+    });
+    meters.counter("sensor.events.inferred", "{event}", |figures, observe| {
+        observe.observe(figures.inferred, &[]);
+    });
+    meters.gauge("sensor.ring.bytes", "By", |figures, observe| {
+        for (state, bytes) in figures.ring {
+            observe.observe(bytes, &[KeyValue::new("state", state)]);
+        }
+    });
+    meters.gauge("sensor.table.processes", "{process}", |figures, observe| {
+        observe.observe(figures.processes, &[]);
+    });
+    meters.counter("sensor.table.evicted", "{process}", |figures, observe| {
+        observe.observe(figures.evicted, &[]);
+    });
+    meters.counter("sensor.groups.folded", "{process}", |figures, observe| {
+        observe.observe(figures.folded, &[]);
+    });
+    meters.counter("sensor.proc.reads", "{read}", |figures, observe| {
+        observe.observe(figures.proc_reads, &[]);
+    });
+    meters.counter("sensor.proc.failures", "{read}", |figures, observe| {
+        for (reason, count) in figures.proc_failures {
+            observe.observe(count, &[KeyValue::new("reason", reason)]);
+        }
+    });
+    meters.counter(
+        "sensor.scrub.replacements",
+        "{replacement}",
+        |figures, observe| {
+            observe.observe(figures.scrubbed, &[]);
+        },
+    );
+    meters.counter("sensor.log.failures", "{line}", |figures, observe| {
+        observe.observe(figures.log_failures, &[]);
+    });
+    meters.counter("sensor.hook.runs", "{run}", |figures, observe| {
+        for (hook, runs, _) in &figures.hooks {
+            observe.observe(*runs, &[KeyValue::new("hook", *hook)]);
+        }
+    });
+    meters.gauge("sensor.hook.mean", "ns", |figures, observe| {
+        for (hook, runs, ns) in figures.hooks.iter().filter(|(_, runs, _)| *runs > 0) {
+            observe.observe(ns / runs, &[KeyValue::new("hook", *hook)]);
+        }
+    });
+    meters.gauge("sensor.memory.rss", "By", |figures, observe| {
+        observe.observe(figures.rss_bytes, &[]);
+    });
+    meters.seconds("sensor.collection.duration", |figures| {
+        figures.collection_seconds
+    });
+    meters.seconds("sensor.cpu.time", |figures| figures.cpu_seconds);
+    meters.export(exporter);
+}
+
+struct Meters {
+    meter: opentelemetry::metrics::Meter,
+    figures: Shared,
+}
+
+type Observe = fn(&Figures, &dyn AsyncInstrument<u64>);
+
+impl Meters {
+    fn counter(&self, name: &'static str, unit: &'static str, observe: Observe) {
+        let figures = self.figures.clone();
+        self.meter
+            .u64_observable_counter(name)
+            .with_unit(unit)
+            .with_callback(move |to| observe(&lock(&figures), to))
+            .build();
+    }
+
+    fn gauge(&self, name: &'static str, unit: &'static str, observe: Observe) {
+        let figures = self.figures.clone();
+        self.meter
+            .u64_observable_gauge(name)
+            .with_unit(unit)
+            .with_callback(move |to| observe(&lock(&figures), to))
+            .build();
+    }
+
+    fn seconds(&self, name: &'static str, value: fn(&Figures) -> f64) {
+        let figures = self.figures.clone();
+        self.meter
+            .f64_observable_gauge(name)
+            .with_unit("s")
+            .with_callback(move |to| to.observe(value(&lock(&figures)), &[]))
+            .build();
+    }
+
+    fn export(&self, exporter: ExporterHandle) {
+        let each = |value: fn(&SignalStats) -> u64| {
+            let exporter = exporter.clone();
+            move |to: &dyn AsyncInstrument<u64>| {
+                let stats = exporter.stats();
+                for (signal, stats) in [("metrics", stats.metrics), ("logs", stats.logs)] {
+                    to.observe(value(&stats), &[KeyValue::new("signal", signal)]);
+                }
+            }
+        };
+        let counters: [(&str, &str, fn(&SignalStats) -> u64); 5] = [
+            ("sensor.export.attempts", "{request}", |stats| {
+                stats.attempts
+            }),
+            ("sensor.export.failures", "{request}", |stats| {
+                stats.failures
+            }),
+            ("sensor.export.delivered", "{record}", |stats| {
+                stats.delivered_records
+            }),
+            ("sensor.export.rejected", "{record}", |stats| {
+                stats.rejected_records + stats.refused_records
+            }),
+            ("sensor.queue.dropped", "{record}", |stats| {
+                stats.dropped_records
+            }),
+        ];
+        for (name, unit, value) in counters {
+            let counter = self.meter.u64_observable_counter(name).with_unit(unit);
+            counter.with_callback(each(value)).build();
+        }
+        let gauges: [(&str, &str, fn(&SignalStats) -> u64); 3] = [
+            ("sensor.queue.items", "{request}", |stats| {
+                stats.queue_items as u64
+            }),
+            ("sensor.queue.bytes", "By", |stats| stats.queue_bytes as u64),
+            ("sensor.queue.oldest_age", "s", |stats| {
+                stats.oldest_age.map_or(0, |age| age.as_secs())
+            }),
+        ];
+        for (name, unit, value) in gauges {
+            let gauge = self.meter.u64_observable_gauge(name).with_unit(unit);
+            gauge.with_callback(each(value)).build();
+        }
+    }
+}
+
+fn lock(figures: &Shared) -> std::sync::MutexGuard<'_, Figures> {
+    figures.lock().unwrap_or_else(PoisonError::into_inner)
+}
