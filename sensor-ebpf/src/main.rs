@@ -1,2 +1,25 @@
+//! The kernel programs of `sensor`: one hook a file, all BTF raw tracepoints.
+//!
+//! A hook reads a handful of fields, writes one record into the ring and is
+//! gone. What can be computed later is computed in the daemon.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
+
+mod clock;
+mod emit;
+mod group;
+mod maps;
+mod path;
+mod probes;
+mod task;
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "license")]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+/// The verifier refuses a program from which this could be reached.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

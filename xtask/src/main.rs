@@ -1,2 +1,31 @@
-//! Chores.
-fn main() {}
+//! Chores of the workspace: `cargo xtask CHORE`.
+
+mod ebpf;
+mod shell;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the sensor workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build the kernel programs into sensor-ebpf/prebuilt
+    Ebpf {
+        /// Only check that the committed object belongs to the sources
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().chore {
+        Chore::Ebpf { check: false } => ebpf::build(),
+        Chore::Ebpf { check: true } => ebpf::check(),
+    }
+}

@@ -1,1 +1,11 @@
-//! Stage 4: plugin.toml and which process belongs to which service.
+//! stub
+#![allow(missing_docs)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GroupBy {
+    #[default]
+    None,
+    Executable,
+    Cgroup,
+    User,
+}
+pub mod matcher;

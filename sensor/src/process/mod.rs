@@ -1,3 +1,5 @@
 //! Stage 3: the table of every process on the host.
 
 pub mod event;
+pub mod table;
+pub mod usage;

@@ -1,1 +1,9 @@
-//! Secrets vanish here, before anything leaves the process.
+//! stub
+#![allow(missing_docs)]
+#[derive(Default)]
+pub struct Scrubber;
+impl Scrubber {
+    pub fn scrub_args(&self, a: &[&[u8]]) -> Vec<Vec<u8>> {
+        a.iter().map(|a| a.to_vec()).collect()
+    }
+}

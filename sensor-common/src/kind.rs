@@ -1,0 +1,10 @@
+//! The kinds of records in the ring.
+
+/// A process was born: [`crate::event::Fork`].
+pub const FORK: u32 = 1;
+/// A process runs a new program: [`crate::event::Exec`], path and arguments.
+pub const EXEC: u32 = 2;
+/// A process ended with its last thread: [`crate::event::Exit`].
+pub const EXIT: u32 = 3;
+/// Threads whose figures missed the exit record: [`crate::event::Late`].
+pub const LATE: u32 = 4;

@@ -1,0 +1,21 @@
+//! Bounds that both sides rely on.
+
+/// Argument bytes taken in the exec hook (contract A5).
+pub const ARGS_MAX: usize = 4096;
+/// Longest name in a directory, with the terminating NUL (`NAME_MAX + 1`).
+pub const NAME_MAX: usize = 256;
+/// Bytes of executable path taken in the exec hook, terminators included.
+pub const PATH_MAX: usize = 1024;
+/// Directory levels walked for the executable path.
+pub const PATH_DEPTH: u32 = 32;
+/// `TASK_COMM_LEN`: a thread's name with its terminator.
+pub const COMM_LEN: usize = 16;
+/// Multi-threaded processes whose threads are counted at once; above that,
+/// thread counts are unknown and dead threads' run-queue wait is missed.
+pub const GROUPS: u32 = 16_384;
+/// Claims of "this process has ended" kept on kernels without `group_dead`.
+pub const CLAIMS: u32 = 4_096;
+/// Default size of the ring, bytes.
+pub const RING_BYTES: u32 = 8 << 20;
+/// An event waits at most this long for a wake-up of the consumer, ns.
+pub const WAKE_AFTER_NS: u64 = 20_000_000;

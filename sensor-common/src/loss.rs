@@ -1,0 +1,19 @@
+//! What a hook could not hand over, counted per CPU.
+
+/// Counters of one CPU.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Forks that found the ring full.
+    pub fork: u64,
+    /// Execs that found the ring full.
+    pub exec: u64,
+    /// Exits that found the ring full.
+    pub exit: u64,
+    /// Late records that found the ring full.
+    pub late: u64,
+    /// Processes whose threads could not be counted: the group map was full.
+    pub group: u64,
+    /// CLOCK_BOOTTIME of this CPU's last wake-up of the consumer, ns.
+    pub last_wake: u64,
+}

@@ -1,0 +1,43 @@
+//! Everything that the programs share with each other and with the daemon.
+
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+};
+use sensor_common::{
+    clock::SchedulerClock,
+    field::{ABSENT, COUNT},
+    limits::{CLAIMS, GROUPS, RING_BYTES},
+    loss::Loss,
+};
+
+use crate::{group::Group, probes::exec::Buffer};
+
+/// Offsets of the running kernel, written by the daemon before the load.
+#[unsafe(no_mangle)]
+pub static OFFSETS: [u32; COUNT] = [ABSENT; COUNT];
+
+/// The one way up to the daemon. One ring, so that order is kept.
+#[map]
+pub static RING: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+
+/// What did not fit into the ring.
+#[map]
+pub static LOSS: PerCpuArray<Loss> = PerCpuArray::with_max_entries(1, 0);
+
+/// Processes that have, or had, more than one thread, by thread group id.
+#[map]
+pub static GROUP: HashMap<u32, Group> = HashMap::with_max_entries(GROUPS, 0);
+
+/// Kernels without `group_dead`: thread group id to start of the processes
+/// whose exit somebody has reported.
+#[map]
+pub static CLAIM: LruHashMap<u32, u64> = LruHashMap::with_max_entries(CLAIMS, 0);
+
+/// Where the exec record is put together; too large for the stack.
+#[map]
+pub static BUFFER: PerCpuArray<Buffer> = PerCpuArray::with_max_entries(1, 0);
+
+/// The scheduler's clock against CLOCK_MONOTONIC.
+#[map]
+pub static CLOCK: Array<SchedulerClock> = Array::with_max_entries(1, 0);

@@ -1,0 +1,115 @@
+//! `sched_process_exec(task, old_pid, bprm)`: a process runs a new program.
+//!
+//! Arguments and path are taken here, because /proc is gone when a process
+//! lives 200 µs. The pages with the arguments are resident: the kernel just
+//! wrote them.
+
+use aya_ebpf::{
+    helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_probe_read_user},
+    macros::btf_tracepoint,
+    programs::BtfTracePointContext,
+};
+use sensor_common::{
+    event::{Exec, Header, PATH_WHOLE},
+    kind,
+    limits::{ARGS_MAX, COMM_LEN, NAME_MAX, PATH_MAX},
+};
+
+use crate::{emit, maps::BUFFER, path, task::Task};
+
+/// Where the record is put together. The last two bounds are the verifier's:
+/// it wants room for the longest name after the longest path, and for the
+/// longest arguments after that.
+#[repr(C)]
+pub struct Buffer {
+    record: Exec,
+    tail: [u8; PATH_MAX + NAME_MAX + ARGS_MAX],
+}
+
+/// Reports the exec.
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn exec(ctx: BtfTracePointContext) -> i32 {
+    let task = Task::new(ctx.arg(0));
+    let Some(buffer) = BUFFER.get_ptr_mut(0) else {
+        return 0;
+    };
+    let parent = task.parent();
+    let signal = task.signal();
+    let mut figures = signal.figures();
+    crate::group::add(&mut figures, &task.figures(true));
+    let time = emit::now();
+
+    // SAFETY: an element of a per-CPU map belongs to this CPU, and no other
+    // hook uses it.
+    let Buffer { record, tail } = unsafe { &mut *buffer };
+    record.header = Header {
+        kind: kind::EXEC,
+        pid: task.pid(),
+        time,
+        start: task.start(),
+    };
+    record.parent_pid = parent.pid();
+    record.uid = task.user();
+    record.parent_start = parent.start();
+    // SAFETY: no arguments.
+    record.cgroup = unsafe { bpf_get_current_cgroup_id() };
+    record.figures = figures;
+    // SAFETY: the destination has `COMM_LEN` bytes.
+    unsafe { bpf_get_current_comm(record.comm.as_mut_ptr().cast(), COMM_LEN as u32) };
+    record.peak_pages = signal.peak_pages();
+    record.flags = 0;
+    record.padding = 0;
+
+    let tail = tail.as_mut_ptr();
+    let mut path_len = 0_u32;
+    let mut args_len = 0_u32;
+    record.args_total = 0;
+    if let Some(memory) = task.memory() {
+        if let Some(executable) = memory.executable() {
+            // SAFETY: `tail` has more than `PATH_MAX + NAME_MAX` bytes.
+            let (len, whole) = unsafe { path::write(tail, executable) };
+            path_len = len;
+            if whole {
+                record.flags |= PATH_WHOLE;
+            }
+        }
+        let (start, end) = memory.arguments();
+        record.args_total = end.saturating_sub(start);
+        args_len = if record.args_total > ARGS_MAX as u64 {
+            ARGS_MAX as u32
+        } else {
+            record.args_total as u32
+        };
+        // For the verifier, which forgets the bound of a spilled value.
+        if path_len > (PATH_MAX + NAME_MAX) as u32 || args_len > ARGS_MAX as u32 {
+            return 0;
+        }
+        // SAFETY: `path_len + args_len` is within `tail`.
+        let failed = unsafe {
+            bpf_probe_read_user(
+                tail.add(path_len as usize).cast(),
+                args_len,
+                start as *const _,
+            )
+        };
+        if failed != 0 {
+            args_len = 0;
+        }
+    }
+    record.path_len = path_len;
+    record.args_len = args_len;
+    let len = (path_len + args_len) as usize;
+    if len > PATH_MAX + NAME_MAX + ARGS_MAX {
+        return 0;
+    }
+    // SAFETY: `len` bytes of `tail` follow the record.
+    unsafe {
+        emit::bytes(
+            buffer.cast(),
+            (size_of::<Exec>() + len) as u64,
+            time,
+            |lost| &mut lost.exec,
+        );
+    };
+    0
+}

@@ -1,0 +1,44 @@
+//! `sched_process_fork(parent, child)`: a process or a thread was born.
+
+use aya_ebpf::{
+    helpers::generated::bpf_get_current_cgroup_id, macros::btf_tracepoint,
+    programs::BtfTracePointContext,
+};
+use sensor_common::{
+    event::{Fork, Header},
+    kind,
+};
+
+use crate::{emit, group, task::Task};
+
+/// Reports the birth of a process; counts the birth of a thread.
+#[btf_tracepoint(function = "sched_process_fork")]
+pub fn fork(ctx: BtfTracePointContext) -> i32 {
+    let child = Task::new(ctx.arg(1));
+    if child.is_kernel_thread() {
+        return 0;
+    }
+    if child.tid() != child.pid() {
+        group::thread_born(child);
+        return 0;
+    }
+    let parent = Task::new(ctx.arg(0)).leader();
+    let time = emit::now();
+    let record = Fork {
+        header: Header {
+            kind: kind::FORK,
+            pid: child.pid(),
+            time,
+            start: child.start(),
+        },
+        parent_pid: parent.pid(),
+        padding: 0,
+        parent_start: parent.start(),
+        // The child's too, but where clone3 put it into another one: the exec
+        // that follows tells.
+        // SAFETY: no arguments.
+        cgroup: unsafe { bpf_get_current_cgroup_id() },
+    };
+    emit::record(&record, time, |lost| &mut lost.fork);
+    0
+}

@@ -1,0 +1,6 @@
+//! One hook a file.
+
+pub mod clock;
+pub mod exec;
+pub mod exit;
+pub mod fork;

@@ -1,0 +1,378 @@
+//! The only file that reads kernel memory.
+//!
+//! Arguments of a BTF tracepoint are pointers that the verifier knows the type
+//! of, and it knows the offsets, because they lie in a frozen map: so a read is
+//! one load instruction that yields 0 where the memory is not there, and not a
+//! helper call (20 to 30 ns each).
+
+use core::ptr;
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use sensor_common::{
+    event::{Figures, UNKNOWN_PAGES, UNKNOWN_UID},
+    field::{self, ABSENT, Field},
+};
+
+use crate::{clock, maps::OFFSETS};
+
+/// `PF_KTHREAD` of include/linux/sched.h.
+const KERNEL_THREAD: u32 = 0x0020_0000;
+/// `SIGNAL_GROUP_EXIT` of include/linux/sched/signal.h.
+const GROUP_EXIT: u32 = 4;
+/// Counters of `mm->rss_stat` that make up the resident set: file, anonymous,
+/// shared memory. Swap, between the last two, is none.
+const RESIDENT: [usize; 3] = [0, 1, 3];
+
+/// The running kernel's offset of a field.
+#[inline(always)]
+pub fn offset(field: Field) -> u32 {
+    // SAFETY: `field` is an index below `COUNT`, as all constants of `field`
+    // are. Volatile, because the daemon replaces the value before the load.
+    unsafe { ptr::read_volatile((&raw const OFFSETS).cast::<u32>().add(field)) }
+}
+
+/// Whether the running kernel has a field.
+#[inline(always)]
+pub fn has(field: Field) -> bool {
+    offset(field) != ABSENT
+}
+
+/// Reads a field of the object at `base`; zero where the kernel has no such
+/// field or the memory is not there.
+///
+/// # Safety
+///
+/// `base` must be a pointer whose type the verifier knows and which has the
+/// field; the verifier refuses the program otherwise.
+#[inline(always)]
+unsafe fn read<T: Copy + Default>(base: *const u8, field: Field) -> T {
+    let offset = offset(field);
+    if offset == ABSENT {
+        return T::default();
+    }
+    // SAFETY: the verifier checks type and offset, and the load itself yields
+    // zero on a fault.
+    unsafe { ptr::read_volatile(base.add(offset as usize).cast::<T>()) }
+}
+
+/// Reads a pointer-sized field of an object whose type the verifier does not
+/// know; `None` where the memory is not there.
+#[inline(always)]
+pub fn probe(base: u64, field: Field) -> Option<u64> {
+    let mut value = 0_u64;
+    let offset = offset(field);
+    if offset == ABSENT {
+        return None;
+    }
+    // SAFETY: the helper checks the source; the destination is 8 bytes.
+    let failed = unsafe {
+        bpf_probe_read_kernel(
+            (&raw mut value).cast(),
+            8,
+            (base + u64::from(offset)) as *const _,
+        )
+    };
+    (failed == 0).then_some(value)
+}
+
+/// A `task_struct`.
+#[derive(Clone, Copy)]
+pub struct Task(*const u8);
+
+/// A `signal_struct`: what the threads of a process share.
+#[derive(Clone, Copy)]
+pub struct Signal(*const u8);
+
+/// An `mm_struct`: the address space.
+#[derive(Clone, Copy)]
+pub struct Memory(*const u8);
+
+impl Task {
+    /// Takes an argument of the tracepoint.
+    pub fn new(argument: *const u8) -> Self {
+        Self(argument)
+    }
+
+    #[inline(always)]
+    fn u32(self, field: Field) -> u32 {
+        // SAFETY: `self` came from a tracepoint argument or a field of it.
+        unsafe { read(self.0, field) }
+    }
+
+    #[inline(always)]
+    fn u64(self, field: Field) -> u64 {
+        // SAFETY: as in `u32`.
+        unsafe { read(self.0, field) }
+    }
+
+    #[inline(always)]
+    fn pointer(self, field: Field) -> *const u8 {
+        let offset = offset(field);
+        if offset == ABSENT {
+            return ptr::null();
+        }
+        // SAFETY: as in `read`; not through `read`, because the verifier has
+        // to see that the loaded value is a pointer.
+        unsafe { ptr::read_volatile(self.0.add(offset as usize).cast()) }
+    }
+
+    /// Thread id.
+    #[inline(always)]
+    pub fn tid(self) -> u32 {
+        self.u32(field::TASK_PID)
+    }
+
+    /// Thread group id.
+    #[inline(always)]
+    pub fn pid(self) -> u32 {
+        self.u32(field::TASK_TGID)
+    }
+
+    /// Whether it has no user side.
+    #[inline(always)]
+    pub fn is_kernel_thread(self) -> bool {
+        self.u32(field::TASK_FLAGS) & KERNEL_THREAD != 0
+    }
+
+    /// Whether it has passed the exit hook for good (`EXIT_ZOMBIE` or dead).
+    #[inline(always)]
+    pub fn has_exited(self) -> bool {
+        self.u32(field::TASK_EXIT_STATE) != 0
+    }
+
+    /// Start on CLOCK_BOOTTIME, ns.
+    #[inline(always)]
+    pub fn start(self) -> u64 {
+        self.u64(field::TASK_START)
+    }
+
+    /// Leader of the thread group.
+    #[inline(always)]
+    pub fn leader(self) -> Self {
+        Self(self.pointer(field::TASK_LEADER))
+    }
+
+    /// The parent that a new child would be reparented from.
+    #[inline(always)]
+    pub fn parent(self) -> Self {
+        Self(self.pointer(field::TASK_PARENT))
+    }
+
+    /// What the threads share.
+    #[inline(always)]
+    pub fn signal(self) -> Signal {
+        Signal(self.pointer(field::TASK_SIGNAL))
+    }
+
+    /// The address space; `None` for kernel threads and after `exit_mm`.
+    #[inline(always)]
+    pub fn memory(self) -> Option<Memory> {
+        let mm = self.pointer(field::TASK_MM);
+        (!mm.is_null()).then_some(Memory(mm))
+    }
+
+    /// Effective user id in the initial namespace.
+    #[inline(always)]
+    pub fn user(self) -> u32 {
+        if !has(field::CRED_EUID) || !has(field::TASK_CRED) {
+            return UNKNOWN_UID;
+        }
+        // SAFETY: `cred` is a typed pointer and has the field.
+        unsafe { read(self.pointer(field::TASK_CRED), field::CRED_EUID) }
+    }
+
+    /// Exit status of this thread alone.
+    #[inline(always)]
+    pub fn exit_code(self) -> u32 {
+        self.u32(field::TASK_EXIT_CODE)
+    }
+
+    /// What this thread used until now. `running` says that it is on the CPU
+    /// right now, so that its CPU time is behind and has to be brought up to
+    /// date.
+    #[inline(always)]
+    pub fn figures(self, running: bool) -> Figures {
+        let mut cpu = self.u64(field::TASK_CPU);
+        if running {
+            cpu += self.since_last_update();
+        }
+        Figures {
+            cpu,
+            user: self.u64(field::TASK_USER),
+            system: self.u64(field::TASK_SYSTEM),
+            runqueue: self.u64(field::TASK_RUNQUEUE),
+            voluntary: self.u64(field::TASK_VOLUNTARY),
+            involuntary: self.u64(field::TASK_INVOLUNTARY),
+            minor: self.u64(field::TASK_MINOR),
+            major: self.u64(field::TASK_MAJOR),
+            read_bytes: self.u64(field::TASK_READ_BYTES),
+            write_bytes: self.u64(field::TASK_WRITE_BYTES),
+            rchar: self.u64(field::TASK_RCHAR),
+            wchar: self.u64(field::TASK_WCHAR),
+        }
+    }
+
+    /// CPU time that `se.sum_exec_runtime` does not have yet: the kernel adds
+    /// to it at ticks and switches only (contract A1).
+    #[inline(always)]
+    fn since_last_update(self) -> u64 {
+        let Some((clock, clock_task)) = self.queue_clocks() else {
+            return 0;
+        };
+        let Some(now) = clock::scheduler_now(clock) else {
+            return 0;
+        };
+        // Interrupt and stolen time is not the thread's.
+        let taken = clock.saturating_sub(clock_task);
+        let ran = now
+            .saturating_sub(taken)
+            .saturating_sub(self.u64(field::TASK_EXEC_START));
+        let on_cpu = now.saturating_sub(self.u64(field::TASK_LAST_ARRIVAL));
+        if ran < on_cpu { ran } else { on_cpu }
+    }
+
+    /// Compares the clock of this task's run queue with CLOCK_MONOTONIC.
+    #[inline(always)]
+    pub fn observe_clock(self) {
+        if let Some((clock, _)) = self.queue_clocks() {
+            let _ = clock::scheduler_now(clock);
+        }
+    }
+
+    /// `rq->clock` and `rq->clock_task` of the run queue it is on.
+    #[inline(always)]
+    fn queue_clocks(self) -> Option<(u64, u64)> {
+        if !has(field::RQ_CLOCK) || !has(field::RQ_CLOCK_TASK) || !has(field::CFS_RQ_RQ) {
+            return None;
+        }
+        if !has(field::TASK_CFS_RQ) || !has(field::TASK_LAST_ARRIVAL) {
+            return None;
+        }
+        let queue = self.pointer(field::TASK_CFS_RQ);
+        // SAFETY: `cfs_rq` and `rq` are typed pointers and have the fields;
+        // the pointer is read without `read` for the verifier's sake.
+        unsafe {
+            let queue: *const u8 =
+                ptr::read_volatile(queue.add(offset(field::CFS_RQ_RQ) as usize).cast());
+            Some((
+                read(queue, field::RQ_CLOCK),
+                read(queue, field::RQ_CLOCK_TASK),
+            ))
+        }
+    }
+}
+
+impl Signal {
+    #[inline(always)]
+    fn u32(self, field: Field) -> u32 {
+        // SAFETY: `signal` is a typed pointer.
+        unsafe { read(self.0, field) }
+    }
+
+    #[inline(always)]
+    fn u64(self, field: Field) -> u64 {
+        // SAFETY: as in `u32`.
+        unsafe { read(self.0, field) }
+    }
+
+    /// Threads that have not begun to exit.
+    #[inline(always)]
+    pub fn live(self) -> u32 {
+        self.u32(field::SIGNAL_LIVE)
+    }
+
+    /// Threads that have not been released.
+    #[inline(always)]
+    pub fn threads(self) -> u32 {
+        self.u32(field::SIGNAL_THREADS)
+    }
+
+    /// Peak resident set of the process, pages: `ru_maxrss`.
+    #[inline(always)]
+    pub fn peak_pages(self) -> u64 {
+        self.u64(field::SIGNAL_MAXRSS)
+    }
+
+    /// Wait status of the process (kernel/exit.c, `wait_task_zombie`).
+    #[inline(always)]
+    pub fn status(self, leader: Task) -> u32 {
+        if self.u32(field::SIGNAL_FLAGS) & GROUP_EXIT != 0 {
+            self.u32(field::SIGNAL_EXIT_CODE)
+        } else {
+            leader.exit_code()
+        }
+    }
+
+    /// What the threads that have been released used. Their run-queue wait is
+    /// not kept by the kernel.
+    #[inline(always)]
+    pub fn figures(self) -> Figures {
+        Figures {
+            cpu: self.u64(field::SIGNAL_CPU),
+            user: self.u64(field::SIGNAL_USER),
+            system: self.u64(field::SIGNAL_SYSTEM),
+            runqueue: 0,
+            voluntary: self.u64(field::SIGNAL_VOLUNTARY),
+            involuntary: self.u64(field::SIGNAL_INVOLUNTARY),
+            minor: self.u64(field::SIGNAL_MINOR),
+            major: self.u64(field::SIGNAL_MAJOR),
+            read_bytes: self.u64(field::SIGNAL_READ_BYTES),
+            write_bytes: self.u64(field::SIGNAL_WRITE_BYTES),
+            rchar: self.u64(field::SIGNAL_RCHAR),
+            wchar: self.u64(field::SIGNAL_WCHAR),
+        }
+    }
+}
+
+impl Memory {
+    #[inline(always)]
+    fn u64(self, field: Field) -> u64 {
+        // SAFETY: `mm` is a typed pointer.
+        unsafe { read(self.0, field) }
+    }
+
+    /// User addresses between which the arguments lie.
+    #[inline(always)]
+    pub fn arguments(self) -> (u64, u64) {
+        (self.u64(field::MM_ARG_START), self.u64(field::MM_ARG_END))
+    }
+
+    /// `dentry` and `vfsmount` of the executable file.
+    #[inline(always)]
+    pub fn executable(self) -> Option<(u64, u64)> {
+        if !has(field::MM_EXE_FILE) || !has(field::FILE_PATH_DENTRY) || !has(field::FILE_PATH_MNT) {
+            return None;
+        }
+        let file = self.u64(field::MM_EXE_FILE);
+        Some((
+            probe(file, field::FILE_PATH_DENTRY)?,
+            probe(file, field::FILE_PATH_MNT)?,
+        ))
+    }
+
+    /// Peak resident set since the address space was made, pages. As exact as
+    /// `ru_maxrss`: the kernel too sums the counters without their per-CPU
+    /// parts (`get_mm_rss`).
+    #[inline(always)]
+    pub fn peak_pages(self) -> u64 {
+        if !has(field::MM_PEAK) || !has(field::MM_RSS) || !has(field::COUNTER_COUNT) {
+            return UNKNOWN_PAGES;
+        }
+        if !has(field::COUNTER_SIZE) {
+            return UNKNOWN_PAGES;
+        }
+        let peak = self.u64(field::MM_PEAK);
+        let mut resident = 0_u64;
+        for counter in RESIDENT {
+            let at = offset(field::MM_RSS) as usize
+                + counter * offset(field::COUNTER_SIZE) as usize
+                + offset(field::COUNTER_COUNT) as usize;
+            // SAFETY: the verifier knows the offset to be inside `rss_stat`.
+            let count = unsafe { ptr::read_volatile(self.0.add(at).cast::<i64>()) };
+            if count > 0 {
+                resident += count as u64;
+            }
+        }
+        if resident > peak { resident } else { peak }
+    }
+}

@@ -1,0 +1,172 @@
+//! A base-2 exponential histogram (OpenTelemetry data model) that gives up
+//! resolution where its values spread too far for its buckets.
+
+use std::collections::VecDeque;
+
+use super::report::HistogramValue;
+
+/// Most buckets of one histogram: the default of the OpenTelemetry SDKs.
+const BUCKETS: usize = 160;
+/// Highest resolution; bucket indices of any double fit an `i32`.
+const MAX_SCALE: i32 = 20;
+/// Lowest resolution: one bucket holds everything.
+const MIN_SCALE: i32 = -10;
+
+/// A cumulative distribution of values that are zero or more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram {
+    count: u64,
+    sum: f64,
+    min: f64,
+    max: f64,
+    scale: i32,
+    zero_count: u64,
+    offset: i32,
+    counts: VecDeque<u64>,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            sum: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            scale: MAX_SCALE,
+            zero_count: 0,
+            offset: 0,
+            counts: VecDeque::new(),
+        }
+    }
+}
+
+impl Histogram {
+    /// Takes in one value; what is not finite or below zero is no value.
+    pub fn record(&mut self, value: f64) {
+        if !value.is_finite() || value < 0.0 {
+            return;
+        }
+        self.count += 1;
+        self.sum += value;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        if value == 0.0 {
+            self.zero_count += 1;
+            return;
+        }
+        let mut index = bucket(value, self.scale);
+        while !self.fits(index) {
+            self.halve();
+            index = bucket(value, self.scale);
+        }
+        self.grow_to(index);
+        let at = usize::try_from(index - self.offset).unwrap_or_default();
+        self.counts[at] += 1;
+    }
+
+    /// How many values.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The value for the wire.
+    #[must_use]
+    pub fn value(&self) -> HistogramValue {
+        HistogramValue {
+            count: self.count,
+            sum: self.sum,
+            min: (self.count > 0).then_some(self.min),
+            max: (self.count > 0).then_some(self.max),
+            scale: self.scale,
+            zero_count: self.zero_count,
+            offset: self.offset,
+            counts: self.counts.iter().copied().collect(),
+        }
+    }
+
+    fn fits(&self, index: i32) -> bool {
+        if self.counts.is_empty() || self.scale <= MIN_SCALE {
+            return true;
+        }
+        let low = i64::from(self.offset.min(index));
+        let last = i64::from(self.offset) + self.counts.len() as i64 - 1;
+        let high = last.max(i64::from(index));
+        high - low < BUCKETS as i64
+    }
+
+    fn grow_to(&mut self, index: i32) {
+        if self.counts.is_empty() {
+            self.offset = index;
+        }
+        while index < self.offset {
+            self.counts.push_front(0);
+            self.offset -= 1;
+        }
+        while self.counts.len() <= usize::try_from(index - self.offset).unwrap_or_default() {
+            self.counts.push_back(0);
+        }
+    }
+
+    /// Joins neighbouring buckets: half the resolution, twice the range.
+    fn halve(&mut self) {
+        let offset = self.offset >> 1;
+        let mut counts = VecDeque::with_capacity(self.counts.len() / 2 + 1);
+        for (index, count) in (self.offset..).zip(&self.counts) {
+            let at = usize::try_from((index >> 1) - offset).unwrap_or_default();
+            if counts.len() <= at {
+                counts.push_back(0);
+            }
+            counts[at] += count;
+        }
+        self.offset = offset;
+        self.counts = counts;
+        self.scale -= 1;
+    }
+}
+
+/// The bucket whose bounds are `base^index` (exclusive) and `base^(index+1)`
+/// (inclusive).
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "at most 2^20 * 1075 in size"
+)]
+fn bucket(value: f64, scale: i32) -> i32 {
+    let exact = value.log2() * f64::from(scale).exp2();
+    exact.ceil() as i32 - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn powers_of_two_lie_at_the_upper_bound() {
+        assert_eq!(bucket(4.0, 0), 1);
+        assert_eq!(bucket(4.1, 0), 2);
+        assert_eq!(bucket(0.5, 0), -2);
+        assert_eq!(bucket(4.0, -1), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_lies_in_its_bucket(values in prop::collection::vec(1e-9_f64..1e12, 1..200)) {
+            let mut histogram = Histogram::default();
+            for &value in &values {
+                histogram.record(value);
+            }
+            let got = histogram.value();
+            prop_assert!(got.counts.len() <= BUCKETS);
+            prop_assert_eq!(got.count, values.len() as u64);
+            prop_assert_eq!(got.counts.iter().sum::<u64>(), got.count);
+            let mut expected = vec![0; got.counts.len()];
+            for &value in &values {
+                expected[usize::try_from(bucket(value, got.scale) - got.offset).unwrap()] += 1;
+            }
+            // Values at a bound may fall on either side after rounding.
+            let moved: u64 = expected.iter().zip(&got.counts).map(|(a, b): (&u64, &u64)| a.abs_diff(*b)).sum();
+            prop_assert!(moved <= 2, "{expected:?} {:?}", got.counts);
+        }
+    }
+}

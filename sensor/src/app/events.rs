@@ -1,0 +1,143 @@
+//! `sensor events`: every exec and exit, as it happens.
+
+use std::{
+    io::{self, BufWriter, StdoutLock, Write},
+    time::{Duration, Instant},
+};
+
+use sensor_common::loss::Loss;
+use serde_json::json;
+
+use crate::{
+    engine::Stats,
+    output::{json::EventLine, table},
+    process::event::{ProcessEvent, What},
+    pump::Pump,
+    wait::{Waiter, Woken},
+};
+
+/// How events are written.
+pub struct Printer<'a> {
+    out: BufWriter<StdoutLock<'a>>,
+    json: bool,
+    exec: u64,
+    exit: u64,
+}
+
+impl Printer<'_> {
+    /// Writes to standard output; for people, a head first.
+    ///
+    /// # Errors
+    ///
+    /// Where nobody reads any more.
+    pub fn new(json: bool) -> io::Result<Self> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        if !json {
+            writeln!(out, "{}", table::EVENTS_HEAD)?;
+            out.flush()?;
+        }
+        Ok(Self {
+            out,
+            json,
+            exec: 0,
+            exit: 0,
+        })
+    }
+
+    /// Writes events and empties the list.
+    ///
+    /// # Errors
+    ///
+    /// Where nobody reads any more.
+    pub fn print(&mut self, events: &mut Vec<ProcessEvent>) -> io::Result<()> {
+        for event in events.drain(..) {
+            // What was concluded after a loss was not received (contract E4).
+            match event.what {
+                _ if event.inferred => {}
+                What::Exec => self.exec += 1,
+                What::Exit(_) => self.exit += 1,
+            }
+            if self.json {
+                serde_json::to_writer(&mut self.out, &EventLine(&event))?;
+                self.out.write_all(b"\n")?;
+            } else {
+                writeln!(self.out, "{}", table::event(&event))?;
+            }
+        }
+        self.out.flush()
+    }
+
+    /// Writes the last line.
+    ///
+    /// # Errors
+    ///
+    /// Where nobody reads any more.
+    pub fn summary(&mut self, stats: &Stats, loss: &Loss, lasted: Duration) -> io::Result<()> {
+        let late = loss.late + stats.late;
+        if self.json {
+            let summary = json!({
+                "event.name": "summary",
+                "received": { "fork": stats.forks, "exec": self.exec, "exit": self.exit },
+                "lost": { "fork": loss.fork, "exec": loss.exec, "exit": loss.exit, "late": late },
+                "duration_ns": u64::try_from(lasted.as_nanos()).unwrap_or(u64::MAX),
+            });
+            writeln!(self.out, "{summary}")?;
+        } else {
+            let lost = loss.fork + loss.exec + loss.exit;
+            let lost = match lost {
+                0 => "nothing lost".to_owned(),
+                _ => format!(
+                    "lost {} forks, {} execs, {} exits",
+                    loss.fork, loss.exec, loss.exit
+                ),
+            };
+            writeln!(
+                self.out,
+                "{} execs, {} exits in {:.1} s; {lost}",
+                self.exec,
+                self.exit,
+                lasted.as_secs_f64()
+            )?;
+        }
+        self.out.flush()
+    }
+}
+
+/// Prints until a signal, the end of `duration`, or nobody reads any more.
+///
+/// # Errors
+///
+/// Where waiting or writing fails for another reason.
+pub fn stream(mut pump: Pump, json: bool, duration: Option<Duration>) -> io::Result<()> {
+    let start = Instant::now();
+    let end = duration.map(|duration| start + duration);
+    let waiter = Waiter::new()?;
+    if let Some(kernel) = &pump.kernel {
+        use std::os::fd::AsFd;
+        waiter.add_ring(kernel.as_fd())?;
+    }
+    let mut events = Vec::new();
+    pump.scan(&mut events);
+    let result = (|| {
+        let mut printer = Printer::new(json)?;
+        loop {
+            pump.drain(&mut events);
+            pump.reconcile_after_loss(&mut events);
+            printer.print(&mut events)?;
+            let deadline = pump.next_look();
+            let deadline = end.map_or(deadline, |end| end.min(deadline));
+            let woken = waiter.wait(deadline)?;
+            if woken == Woken::End || end.is_some_and(|end| Instant::now() >= end) {
+                break;
+            }
+        }
+        pump.finish(&mut events);
+        printer.print(&mut events)?;
+        printer.summary(&pump.engine.stats(), &pump.loss(), start.elapsed())
+    })();
+    match result {
+        // A reader that has seen enough is no fault.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,3 @@
+//! The commands: each connects the stages it needs.
+
+pub mod events;

@@ -1,0 +1,202 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::parse_duration;
+
+/// Knows what every process on this host did.
+///
+/// Without a command: `sensor run`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sensor",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  sudo sensor events               every process that starts and ends, now
+  sudo sensor                      what the programs on this host use
+  sensor --run-once                the same in one look, without privileges
+  sudo sensor run --agent-host localhost
+                                   export it over OTLP, to port 4317
+  sudo sensor doctor               what works on this host, and what does not"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Flags of `run`, for `sensor` alone.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch processes, print or export what they use [default]
+    Run(RunArgs),
+    /// Print every exec and exit as it happens
+    Events(EventsArgs),
+    /// Say what works on this host and what does not
+    Doctor(DoctorArgs),
+}
+
+/// Flags of `sensor run`.
+#[derive(Debug, Args, Default)]
+pub struct RunArgs {
+    /// One look at /proc without eBPF: print, export once, end
+    #[arg(long, visible_alias = "once")]
+    pub run_once: bool,
+
+    /// End by itself after this long
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "run_once")]
+    pub duration: Option<Duration>,
+
+    /// How often to collect: 500ms, 10s, 2m or seconds [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub interval: Option<Duration>,
+
+    /// Where to look for plugins [default: /etc/sensor/plugins]
+    #[arg(long = "plugins", value_name = "DIR")]
+    pub plugins: Vec<PathBuf>,
+
+    /// Only this plugin; may be repeated
+    #[arg(long = "plugin", value_name = "NAME")]
+    pub plugin: Vec<String>,
+
+    /// Configuration file [default: /etc/sensor/sensor.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Host of the OTLP collector
+    #[arg(long, value_name = "HOST")]
+    pub agent_host: Option<String>,
+
+    /// Port of the OTLP collector [default: 4317, http: 4318]
+    #[arg(long, value_name = "PORT")]
+    pub agent_port: Option<u16>,
+
+    /// OTLP over grpc or http [default: grpc]
+    #[arg(long, value_name = "PROTOCOL")]
+    pub protocol: Option<String>,
+
+    /// Export over TLS
+    #[arg(long)]
+    pub tls: bool,
+
+    /// What to print [default: text; none where exporting]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub output: Option<Output>,
+
+    /// List the members' pids in JSON
+    #[arg(long)]
+    pub pids: bool,
+
+    /// Scan /proc instead of loading kernel programs
+    #[arg(long)]
+    pub no_ebpf: bool,
+
+    /// Size of the ring buffer, rounded up to a power of two
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4096..=1 << 30))]
+    pub ring_bytes: Option<u32>,
+
+    /// error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
+    pub log_level: LogLevel,
+
+    /// Write the log there instead of to standard error
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+/// Flags of `sensor events`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: sudo sensor events --json --duration 10s | jq -c .")]
+pub struct EventsArgs {
+    /// One JSON object a line, a summary last
+    #[arg(long)]
+    pub json: bool,
+
+    /// Only processes that this plugin watches; may be repeated
+    #[arg(long = "plugin", value_name = "NAME")]
+    pub plugin: Vec<String>,
+
+    /// Where to look for plugins [default: /etc/sensor/plugins]
+    #[arg(long = "plugins", value_name = "DIR")]
+    pub plugins: Vec<PathBuf>,
+
+    /// End by itself after this long: 500ms, 10s, 2m or seconds
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+
+    /// Size of the ring buffer, rounded up to a power of two
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4096..=1 << 30))]
+    pub ring_bytes: Option<u32>,
+
+    /// Configuration file [default: /etc/sensor/sensor.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Flags of `sensor doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    /// Configuration file [default: /etc/sensor/sensor.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Host of the OTLP collector
+    #[arg(long, value_name = "HOST")]
+    pub agent_host: Option<String>,
+
+    /// Port of the OTLP collector
+    #[arg(long, value_name = "PORT")]
+    pub agent_port: Option<u16>,
+}
+
+/// What `run` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A table for people
+    Text,
+    /// One JSON object an interval
+    Json,
+    /// Nothing
+    None,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLevel(pub tracing::Level);
+
+impl Default for LogLevel {
+    fn default() -> Self {
+        Self(tracing::Level::INFO)
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.is_zero() {
+        return Err("must be more than zero".to_owned());
+    }
+    Ok(duration)
+}
+
+/// The framework's users write DEBUG, so case does not matter.
+fn level(text: &str) -> Result<LogLevel, String> {
+    let text = match text.to_ascii_lowercase().as_str() {
+        "warning" => "warn".to_owned(),
+        "critical" => "error".to_owned(),
+        other => other.to_owned(),
+    };
+    text.parse()
+        .map(LogLevel)
+        .map_err(|_| "one of error, warn, info, debug, trace".to_owned())
+}

@@ -1,0 +1,28 @@
+//! Resident and virtual memory. From `statm`: the resident size in `stat` and
+//! `status` is approximate on current kernels (contract S5).
+
+use super::{Cost, Scale};
+use crate::procfs::{Proc, ReadError, Subject};
+
+pub(super) const COST: Cost = Cost {
+    group: "memory",
+    process: &["statm"],
+    thread: &[],
+    // Others can take a sleeping process's pages away.
+    idle: true,
+};
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Memory {
+    pub(super) resident_bytes: u64,
+    /// 0 where the task has no memory: it is ending, or it is the kernel's.
+    pub(super) virtual_bytes: u64,
+}
+
+pub(super) fn read(proc: &mut Proc, of: Subject, scale: Scale) -> Result<Memory, ReadError> {
+    let pages = proc.statm(of)?;
+    Ok(Memory {
+        resident_bytes: scale.pages_to_bytes(pages.resident_pages),
+        virtual_bytes: scale.pages_to_bytes(pages.size_pages),
+    })
+}

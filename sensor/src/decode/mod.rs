@@ -1,0 +1,155 @@
+//! Stage 2: bytes from the ring become events, or are counted as rejected.
+//!
+//! The bytes are an allegation. This is the only place that interprets them.
+
+use std::ptr;
+
+use sensor_common::{
+    event::{Exec, Exit, Fork, Header, Late, PATH_WHOLE},
+    kind,
+};
+
+/// One record of the ring.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event<'a> {
+    /// A process was born.
+    Fork(Fork),
+    /// A process runs a new program.
+    Exec(Box<Exec>, ExecTail<'a>),
+    /// A process ended.
+    Exit(Box<Exit>),
+    /// Figures that missed the exit record.
+    Late(Box<Late>),
+}
+
+/// The variable part of an exec record.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ExecTail<'a> {
+    /// Absolute path of the executable file; `None` where it is unknown.
+    pub path: Option<Vec<u8>>,
+    /// Arguments, each with its NUL; cut where the record says so.
+    pub args: &'a [u8],
+}
+
+/// Why a record was not understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// Fewer bytes than the kind needs, or lengths that point outside.
+    #[error("record cut short")]
+    Short,
+    /// A kind of a newer or damaged producer.
+    #[error("record of unknown kind {0}")]
+    Kind(u32),
+}
+
+/// Interprets one record.
+///
+/// # Errors
+///
+/// Where the record is too short or of unknown kind.
+pub fn decode(bytes: &[u8]) -> Result<Event<'_>, Rejected> {
+    let (header, _) = read::<Header>(bytes)?;
+    match header.kind {
+        kind::FORK => Ok(Event::Fork(read(bytes)?.0)),
+        kind::EXEC => {
+            let (exec, tail) = read::<Exec>(bytes)?;
+            let tail = exec_tail(&exec, tail).ok_or(Rejected::Short)?;
+            Ok(Event::Exec(Box::new(exec), tail))
+        }
+        kind::EXIT => Ok(Event::Exit(Box::new(read(bytes)?.0))),
+        kind::LATE => Ok(Event::Late(Box::new(read(bytes)?.0))),
+        other => Err(Rejected::Kind(other)),
+    }
+}
+
+fn exec_tail<'a>(exec: &Exec, tail: &'a [u8]) -> Option<ExecTail<'a>> {
+    let names = tail.get(..exec.path_len as usize)?;
+    let args = tail.get(names.len()..)?.get(..exec.args_len as usize)?;
+    let names = names.strip_suffix(b"\0").unwrap_or(names);
+    let whole = !names.is_empty() && exec.flags & PATH_WHOLE != 0;
+    let path = whole.then(|| {
+        let mut path = Vec::with_capacity(names.len() + 1);
+        for part in names.rsplit(|&byte| byte == 0) {
+            path.push(b'/');
+            path.extend_from_slice(part);
+        }
+        path
+    });
+    Some(ExecTail { path, args })
+}
+
+/// A record of plain integers.
+///
+/// # Safety
+///
+/// `repr(C)`, and every bit pattern is a value.
+unsafe trait Record: Copy {}
+// SAFETY: structs of integers, see `sensor_common::layout`.
+unsafe impl Record for Header {}
+// SAFETY: as above.
+unsafe impl Record for Fork {}
+// SAFETY: as above.
+unsafe impl Record for Exec {}
+// SAFETY: as above.
+unsafe impl Record for Exit {}
+// SAFETY: as above.
+unsafe impl Record for Late {}
+
+fn read<T: Record>(bytes: &[u8]) -> Result<(T, &[u8]), Rejected> {
+    let (record, rest) = bytes
+        .split_at_checked(size_of::<T>())
+        .ok_or(Rejected::Short)?;
+    // SAFETY: `record` has the size of `T`, of which every bit pattern is a
+    // value; its alignment does not matter.
+    let record = unsafe { ptr::read_unaligned(record.as_ptr().cast::<T>()) };
+    Ok((record, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bytes_of<T: Record>(record: &T) -> &[u8] {
+        // SAFETY: `T` has no padding.
+        unsafe { std::slice::from_raw_parts(ptr::from_ref(record).cast(), size_of::<T>()) }
+    }
+
+    #[test]
+    fn exec_path_is_turned_round() {
+        let mut exec = Exec {
+            flags: PATH_WHOLE,
+            path_len: 13,
+            args_len: 7,
+            ..Exec::default()
+        };
+        exec.header.kind = kind::EXEC;
+        let mut bytes = bytes_of(&exec).to_vec();
+        bytes.extend_from_slice(b"true\0bin\0usr\0true\0-x");
+        let Ok(Event::Exec(_, tail)) = decode(&bytes) else {
+            panic!("no exec");
+        };
+        assert_eq!(tail.path.as_deref(), Some(&b"/usr/bin/true"[..]));
+        assert_eq!(tail.args, b"true\0-x");
+        bytes.pop();
+        assert_eq!(decode(&bytes), Err(Rejected::Short));
+    }
+
+    #[test]
+    fn unknown_kinds_are_rejected() {
+        let header = Header {
+            kind: 77,
+            ..Header::default()
+        };
+        assert_eq!(decode(bytes_of(&header)), Err(Rejected::Kind(77)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_event_or_rejected(kind in 0_u32..6, bytes: Vec<u8>) {
+            let mut record = kind.to_ne_bytes().to_vec();
+            record.extend(bytes);
+            let _ = decode(&record);
+        }
+    }
+}

@@ -1,0 +1,579 @@
+//! The core: events and looks go in, process events and reports come out.
+//!
+//! It does no I/O and reads no clock, so a recorded stream gives the same
+//! output every time.
+
+mod exits;
+pub mod scans;
+
+use std::sync::Arc;
+
+use sensor_common::event::{Exec, Exit, Fork, Header, UNKNOWN_PAGES, UNKNOWN_UID};
+use uuid::Uuid;
+
+use self::exits::{Exits, Finished};
+use crate::{
+    aggregate::{
+        registry::Registry,
+        service::{COUNTERS, Counters, Member, counters_of_usage},
+    },
+    decode::Event,
+    plugin::matcher::{Candidate, Matcher},
+    process::{
+        event::{Arguments, End, ExitDetail, ProcessEvent, Subject, What},
+        table::{Process, Program, RawArguments, ServiceId, Table},
+        usage::Usage,
+    },
+    scrub::Scrubber,
+    units::{BootNanos, ProcessKey, WallOffset},
+};
+
+/// Which process events come out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publish {
+    /// Those of every user process.
+    All,
+    /// Those of processes that a plugin watches.
+    Watched,
+    /// Those of plugins with `[events] enabled = true`.
+    Enabled,
+}
+
+/// What the engine is made of.
+pub struct Config {
+    /// Decides who is watched.
+    pub matcher: Matcher,
+    /// Collects what they used.
+    pub registry: Registry,
+    /// Cleans arguments.
+    pub scrubber: Scrubber,
+    /// Which process events come out.
+    pub publish: Publish,
+    /// Most processes tracked at once.
+    pub processes: usize,
+    /// From the boot clock to the wall clock.
+    pub offset: WallOffset,
+    /// When the hooks were attached; `None` without hooks.
+    pub attached: Option<BootNanos>,
+    /// Bytes of a page.
+    pub page_size: u64,
+    /// Figures that the running kernel has.
+    pub known: Known,
+}
+
+/// Figures that a kernel may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// `task_struct.ioac`.
+    pub io: bool,
+    /// `task_struct.sched_info`.
+    pub runqueue: bool,
+}
+
+/// What an exec record leaves to be found out by its reader.
+#[derive(Debug, Default)]
+pub struct ExecContext {
+    /// Arguments that were too long for the record, read from /proc.
+    pub args: Option<RawArguments>,
+    /// Path, where the hook could not walk up to the root.
+    pub path: Option<Vec<u8>>,
+    /// Path of the cgroup.
+    pub cgroup: Option<Arc<str>>,
+}
+
+/// Counts of what went through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Fork records.
+    pub forks: u64,
+    /// Exec records.
+    pub execs: u64,
+    /// Exit records.
+    pub exits: u64,
+    /// Late figures that came after their exit was reported.
+    pub late: u64,
+    /// Ends concluded after a loss.
+    pub inferred: u64,
+}
+
+/// The core.
+pub struct Engine {
+    config: Config,
+    table: Table,
+    exits: Exits,
+    cgroups: std::collections::HashMap<u64, Arc<str>>,
+    stats: Stats,
+}
+
+impl Engine {
+    /// An engine that knows no process yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            table: Table::new(config.processes),
+            exits: Exits::default(),
+            cgroups: std::collections::HashMap::new(),
+            stats: Stats::default(),
+            config,
+        }
+    }
+
+    /// Counts so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The process table.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The services.
+    pub fn registry(&mut self) -> &mut Registry {
+        &mut self.config.registry
+    }
+
+    /// Takes in one event; what it has to say is added to `out`.
+    pub fn event(&mut self, event: &Event<'_>, context: ExecContext, out: &mut Vec<ProcessEvent>) {
+        match event {
+            Event::Fork(fork) => self.fork(fork, context.cgroup, out),
+            Event::Exec(exec, tail) => {
+                let path = tail.path.clone().or(context.path);
+                let args = context
+                    .args
+                    .or_else(|| Some(whole_arguments(tail.args, exec.args_total)));
+                self.exec(exec, path, args, context.cgroup, out);
+            }
+            Event::Exit(exit) => {
+                self.stats.exits += 1;
+                if let Some(finished) = self.exits.exit(exit) {
+                    self.finish(&finished, out);
+                }
+            }
+            Event::Late(late) => {
+                let known = self.table.find(key_of(&late.header)).is_some();
+                if let Some(finished) = self.exits.late(late, known) {
+                    self.finish(&finished, out);
+                }
+                self.settle_late();
+            }
+        }
+    }
+
+    /// Lets time pass: what waited long enough for late figures goes out.
+    pub fn tick(&mut self, now: BootNanos, out: &mut Vec<ProcessEvent>) {
+        for finished in self.exits.overdue(now) {
+            self.finish(&finished, out);
+        }
+    }
+
+    /// Reports every exit that still waits for late figures.
+    pub fn flush(&mut self, out: &mut Vec<ProcessEvent>) {
+        self.tick(BootNanos(u64::MAX), out);
+    }
+
+    fn fork(&mut self, fork: &Fork, cgroup: Option<Arc<str>>, out: &mut Vec<ProcessEvent>) {
+        self.stats.forks += 1;
+        let key = key_of(&fork.header);
+        self.learn_cgroup(fork.cgroup, cgroup);
+        if let Some(known) = self.table.find(key) {
+            // The scan at the start was faster than the ring.
+            known.parent = Some(fork.parent_pid);
+            return;
+        }
+        let parent = self.table.by_pid(fork.parent_pid);
+        let process = Process {
+            key,
+            exact: true,
+            parent: Some(fork.parent_pid),
+            program: parent
+                .map(|parent| parent.program.clone())
+                .unwrap_or_default(),
+            user: parent.and_then(|parent| parent.user),
+            cgroup: fork.cgroup,
+            earlier_peak_pages: None,
+            services: parent
+                .map(|parent| parent.services.clone())
+                .unwrap_or_default(),
+        };
+        for &service in process.services.iter() {
+            let service = self.config.registry.get_mut(service);
+            service
+                .members
+                .insert(key.pid, Member::new(key, [Some(0); COUNTERS]));
+            service.starts += 1;
+        }
+        self.insert(process, out);
+    }
+
+    fn exec(
+        &mut self,
+        exec: &Exec,
+        path: Option<Vec<u8>>,
+        args: Option<RawArguments>,
+        cgroup: Option<Arc<str>>,
+        out: &mut Vec<ProcessEvent>,
+    ) {
+        self.stats.execs += 1;
+        let key = key_of(&exec.header);
+        self.learn_cgroup(exec.cgroup, cgroup);
+        let comm = until_nul(&exec.comm);
+        let mut process = Process {
+            key,
+            exact: true,
+            parent: Some(exec.parent_pid),
+            program: Program {
+                path: path.map(Arc::from),
+                args,
+                comm: comm.into(),
+            },
+            user: (exec.uid != UNKNOWN_UID).then_some(exec.uid),
+            cgroup: exec.cgroup,
+            earlier_peak_pages: Some(exec.peak_pages),
+            services: Arc::default(),
+        };
+        let services = self.match_services(&process, exec.header.time);
+        let totals = self.counters(&Usage::from(&exec.figures));
+        let before = self.table.find(key).map(|known| known.services.clone());
+        self.move_member(key, &before.unwrap_or_default(), &services, &totals, true);
+        process.services = services;
+
+        let published = self.published(&process.services);
+        let event = published.then(|| self.process_event(&process, exec.header.time, What::Exec));
+        if !self.keeps_args(&process.services) {
+            process.program.args = None;
+        }
+        self.insert(process, out);
+        out.extend(event);
+    }
+
+    /// Takes a process out of the services that it left and puts it into those
+    /// that it joined; `totals` are its figures at this moment.
+    fn move_member(
+        &mut self,
+        key: ProcessKey,
+        before: &[ServiceId],
+        after: &[ServiceId],
+        totals: &Counters,
+        started: bool,
+    ) {
+        for &id in before.iter().filter(|id| !after.contains(id)) {
+            self.config
+                .registry
+                .get_mut(id)
+                .leave(key.pid, Some(totals));
+        }
+        for &id in after.iter().filter(|id| !before.contains(id)) {
+            let service = self.config.registry.get_mut(id);
+            service.members.insert(key.pid, Member::new(key, *totals));
+            service.starts += u64::from(started);
+        }
+    }
+
+    fn insert(&mut self, process: Process, out: &mut Vec<ProcessEvent>) {
+        let key = process.key;
+        let services = process.services.clone();
+        if let Some(earlier) = self.table.by_pid(key.pid)
+            && earlier.key.start != key.start
+            && let Some(earlier) = self.table.remove(earlier.key)
+        {
+            // Its pid is in use again, so its end is past.
+            let time = key.start;
+            match self.exits.take(earlier.key) {
+                Some(finished) => {
+                    self.finish_process(earlier, &finished, out);
+                }
+                None => self.vanish(earlier, time, out),
+            }
+            // A member is found by pid: put the new one back in.
+            for &id in services.iter() {
+                let service = self.config.registry.get_mut(id);
+                service
+                    .members
+                    .entry(key.pid)
+                    .or_insert_with(|| Member::new(key, [Some(0); COUNTERS]));
+            }
+        }
+        self.table.insert(process);
+    }
+
+    fn finish(&mut self, finished: &Finished, out: &mut Vec<ProcessEvent>) {
+        let exit = &finished.exit;
+        let key = key_of(&exit.header);
+        let process = self.table.remove(key).unwrap_or_else(|| Process {
+            key,
+            exact: true,
+            parent: Some(exit.parent_pid),
+            program: Program::default(),
+            user: None,
+            cgroup: 0,
+            earlier_peak_pages: None,
+            services: Arc::default(),
+        });
+        self.finish_process(process, finished, out);
+    }
+
+    fn finish_process(
+        &mut self,
+        mut process: Process,
+        finished: &Finished,
+        out: &mut Vec<ProcessEvent>,
+    ) {
+        let exit = &finished.exit;
+        let usage = Usage::from(&finished.figures);
+        let end = end_of(exit.status);
+        let totals = self.counters(&usage);
+        let lifetime = exit.header.time.saturating_sub(exit.header.start);
+        let peak = self.program_peak(&process, exit);
+        for &id in process.services.iter() {
+            let service = self.config.registry.get_mut(id);
+            service.leave(process.key.pid, Some(&totals));
+            *service.exits.entry(Some(end.into())).or_default() += 1;
+            service.lifetime.record(lifetime as f64 / 1e9);
+            if let Some(peak) = peak {
+                service.peak.record(peak as f64);
+            }
+        }
+        self.exits.remember(process.key, process.services.clone());
+        if !self.published(&process.services) {
+            return;
+        }
+        if exit.uid != UNKNOWN_UID {
+            process.user = Some(exit.uid);
+        }
+        process.parent = Some(exit.parent_pid);
+        let detail = self.exit_detail(exit, &usage, end);
+        let what = What::Exit(Box::new(detail));
+        out.push(self.process_event(&process, exit.header.time, what));
+    }
+
+    /// Concludes that a process ended, though nobody saw it.
+    fn vanish(&mut self, process: Process, time: BootNanos, out: &mut Vec<ProcessEvent>) {
+        self.stats.inferred += 1;
+        for &id in process.services.iter() {
+            let service = self.config.registry.get_mut(id);
+            service.leave(process.key.pid, None);
+            *service.exits.entry(None).or_default() += 1;
+        }
+        if self.config.attached.is_some() && self.published(&process.services) {
+            let mut event = self.process_event(&process, time.0, What::Exit(Box::default()));
+            event.inferred = true;
+            out.push(event);
+        }
+    }
+
+    /// Late figures of processes that have been reported go to their services.
+    fn settle_late(&mut self) {
+        for (services, figures, threads) in self.exits.settled() {
+            self.stats.late += u64::from(threads);
+            let late = self.counters(&Usage::from(&figures));
+            for &id in services.iter() {
+                self.config.registry.get_mut(id).add_late(&late);
+            }
+        }
+    }
+
+    fn match_services(&mut self, process: &Process, time: u64) -> Arc<[ServiceId]> {
+        let args: Option<Vec<&[u8]>> = process
+            .program
+            .args
+            .as_ref()
+            .map(|args| split_arguments(&args.bytes).collect());
+        let mut specs = Vec::new();
+        self.config.matcher.matches(
+            &Candidate {
+                pid: process.key.pid,
+                comm: &process.program.comm,
+                exe: process.program.path.as_deref(),
+                args: args.as_deref(),
+            },
+            &mut specs,
+        );
+        if specs.is_empty() {
+            return Arc::default();
+        }
+        let now = self.config.offset.wall(BootNanos(time));
+        let cgroup = self.cgroups.get(&process.cgroup).cloned();
+        let mut ids: Vec<_> = specs
+            .into_iter()
+            .map(|spec| {
+                self.config
+                    .registry
+                    .service_of(spec, process, cgroup.as_deref(), now)
+            })
+            .collect();
+        ids.sort_unstable();
+        ids.into()
+    }
+
+    /// Counters that the kernel does not keep are unknown, not zero.
+    fn counters(&self, usage: &Usage) -> Counters {
+        use crate::aggregate::service::counter;
+        let mut counters = counters_of_usage(usage);
+        if !self.config.known.io {
+            counters[counter::READ] = None;
+            counters[counter::WRITE] = None;
+        }
+        if !self.config.known.runqueue {
+            counters[counter::RUNQUEUE] = None;
+        }
+        counters
+    }
+
+    /// Peak memory of the last program, bytes: from its address space, else
+    /// from the whole life where that has grown since the exec (contract A3).
+    fn program_peak(&self, process: &Process, exit: &Exit) -> Option<u64> {
+        let pages = if exit.exec_peak_pages == UNKNOWN_PAGES {
+            let earlier = process.earlier_peak_pages?;
+            (exit.peak_pages > earlier).then_some(exit.peak_pages)?
+        } else {
+            exit.exec_peak_pages
+        };
+        Some(pages.saturating_mul(self.config.page_size))
+    }
+
+    fn exit_detail(&self, exit: &Exit, usage: &Usage, end: End) -> ExitDetail {
+        let known = self.config.known;
+        let io = |value: u64| known.io.then_some(value);
+        let born_in_sight = self
+            .config
+            .attached
+            .is_some_and(|attached| exit.header.start >= attached.0);
+        ExitDetail {
+            end: Some(end),
+            cpu_ns: Some(usage.cpu_ns()),
+            cpu_user_ns: Some(usage.user_ns),
+            cpu_system_ns: Some(usage.system_ns),
+            peak_rss_bytes: Some(exit.peak_pages.saturating_mul(self.config.page_size)),
+            disk_read_bytes: io(usage.read_bytes),
+            disk_write_bytes: io(usage.write_bytes),
+            io_rchar: io(usage.rchar),
+            io_wchar: io(usage.wchar),
+            voluntary: Some(usage.voluntary),
+            involuntary: Some(usage.involuntary),
+            minor_faults: Some(usage.minor),
+            major_faults: Some(usage.major),
+            runqueue_ns: known.runqueue.then_some(usage.runqueue_ns),
+            threads: (born_in_sight && exit.threads > 0).then_some(u64::from(exit.threads)),
+        }
+    }
+
+    fn process_event(&self, process: &Process, time: u64, what: What) -> ProcessEvent {
+        let capture = process
+            .services
+            .iter()
+            .all(|&id| self.config.registry.spec_of(id).capture_args);
+        let args = process.program.args.as_ref().filter(|_| capture);
+        ProcessEvent {
+            uid: Uuid::now_v7(),
+            time: self.config.offset.wall(BootNanos(time)),
+            process: Subject {
+                pid: process.key.pid,
+                parent_pid: process.parent,
+                creation_time: self.config.offset.wall(process.key.start),
+                start: process.key.start,
+                executable_path: process.program.path.clone(),
+                args: args.map(|args| self.scrubbed(args)),
+                user_id: process.user,
+                cgroup: self.cgroups.get(&process.cgroup).cloned(),
+            },
+            services: process
+                .services
+                .iter()
+                .map(|&id| self.config.registry.name_of(id))
+                .collect(),
+            what,
+            inferred: false,
+        }
+    }
+
+    fn scrubbed(&self, args: &RawArguments) -> Arguments {
+        let split: Vec<&[u8]> = split_arguments(&args.bytes).collect();
+        Arguments {
+            args: self.config.scrubber.scrub_args(&split),
+            truncated: args.truncated,
+        }
+    }
+
+    fn published(&self, services: &[ServiceId]) -> bool {
+        match self.config.publish {
+            Publish::All => true,
+            Publish::Watched => !services.is_empty(),
+            Publish::Enabled => services
+                .iter()
+                .any(|&id| self.config.registry.spec_of(id).events),
+        }
+    }
+
+    /// Arguments are kept only for those whose exit will be told.
+    fn keeps_args(&self, services: &[ServiceId]) -> bool {
+        self.published(services)
+    }
+
+    fn learn_cgroup(&mut self, id: u64, path: Option<Arc<str>>) {
+        if let Some(path) = path {
+            self.cgroups.insert(id, path);
+        }
+    }
+
+    /// Whether the path of a cgroup is known.
+    #[must_use]
+    pub fn knows_cgroup(&self, id: u64) -> bool {
+        self.cgroups.contains_key(&id)
+    }
+}
+
+fn key_of(header: &Header) -> ProcessKey {
+    ProcessKey {
+        pid: header.pid,
+        start: BootNanos(header.start),
+    }
+}
+
+/// How a wait status says that a process ended (wait(2)).
+fn end_of(status: u32) -> End {
+    #[expect(clippy::cast_possible_truncation, reason = "masked")]
+    match (status & 0x7f) as u8 {
+        0 => End::Code((status >> 8 & 0xff) as u8),
+        signal => End::Signal {
+            signal,
+            core_dumped: status & 0x80 != 0,
+        },
+    }
+}
+
+/// The arguments of a record, cut at the last whole one where the record has
+/// not all of them.
+fn whole_arguments(bytes: &[u8], total: u64) -> RawArguments {
+    let truncated = total > bytes.len() as u64;
+    let bytes = if truncated {
+        let end = bytes
+            .iter()
+            .rposition(|&byte| byte == 0)
+            .map_or(0, |nul| nul + 1);
+        &bytes[..end]
+    } else {
+        bytes
+    };
+    RawArguments {
+        bytes: bytes.into(),
+        truncated,
+    }
+}
+
+/// One slice an argument; each ends with a NUL, the last one perhaps not.
+pub fn split_arguments(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let whole = bytes.strip_suffix(b"\0");
+    let empty = bytes.is_empty();
+    whole
+        .unwrap_or(bytes)
+        .split(|&byte| byte == 0)
+        .filter(move |_| !empty)
+}
+
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|&byte| byte == 0);
+    &bytes[..end.unwrap_or(bytes.len())]
+}

@@ -1,0 +1,155 @@
+//! Reports and events for people: aligned, 80 columns, no colour.
+
+use super::terminal::{bytes, duration, escaped, fitted};
+use crate::{
+    aggregate::report::{PointValue, Report, ServiceReport},
+    process::event::{End, ProcessEvent, What},
+};
+
+/// Head of the table of services.
+pub const SERVICES_HEAD: &str =
+    "SERVICE                     PROCS  CPU%    CPU TIME     RSS  THREADS  STARTS  EXITS";
+
+/// One report as a table, the busiest service first.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    let mut services: Vec<&ServiceReport> = report.services.iter().collect();
+    services.sort_by(|a, b| {
+        let rank = |service| (utilization(service), cpu_seconds(service));
+        let by = |value: Option<f64>| value.unwrap_or(-1.0);
+        let ((rate_a, time_a), (rate_b, time_b)) = (rank(a), rank(b));
+        by(rate_b)
+            .total_cmp(&by(rate_a))
+            .then(by(time_b).total_cmp(&by(time_a)))
+            .then(a.identity.name.cmp(&b.identity.name))
+    });
+    let mut text = String::from(SERVICES_HEAD.trim_end());
+    text.push('\n');
+    for service in services {
+        text.push_str(row(service).trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn row(service: &ServiceReport) -> String {
+    let whole = |name: &str| sum(service, name).map(|value| format!("{value:.0}"));
+    let cell = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    format!(
+        "{:<26} {:>6} {:>5} {:>11} {:>7} {:>8} {:>7} {:>6}",
+        fitted(&escaped(&service.identity.name), 26),
+        service.process_count,
+        cell(utilization(service).map(|rate| format!("{:.1}", rate * 100.0))),
+        cell(cpu_seconds(service).map(|seconds| duration_of_seconds(seconds))),
+        cell(sum(service, "process.memory.usage").map(|value| bytes(value as u64))),
+        cell(whole("process.thread.count")),
+        cell(whole("sensor.process.starts")),
+        cell(whole("sensor.process.exits")),
+    )
+}
+
+fn duration_of_seconds(seconds: f64) -> String {
+    duration((seconds * 1e9) as u64)
+}
+
+fn utilization(service: &ServiceReport) -> Option<f64> {
+    sum(service, "process.cpu.utilization")
+}
+
+fn cpu_seconds(service: &ServiceReport) -> Option<f64> {
+    sum(service, "process.cpu.time")
+}
+
+/// Sum over the points of a metric; `None` where it is absent.
+fn sum(service: &ServiceReport, name: &str) -> Option<f64> {
+    let metric = service.metrics.iter().find(|metric| metric.name == name)?;
+    Some(
+        metric
+            .points
+            .iter()
+            .map(|point| match &point.value {
+                PointValue::Int(int) => *int as f64,
+                PointValue::Double(double) => *double,
+                PointValue::Histogram(histogram) => histogram.sum,
+            })
+            .sum(),
+    )
+}
+
+/// Head of the stream of events.
+pub const EVENTS_HEAD: &str = "TIME             PID    END  LIVED     CPU    PEAK  COMMAND";
+
+/// One event as a line.
+#[must_use]
+pub fn event(event: &ProcessEvent) -> String {
+    let process = &event.process;
+    let time = event.time.to_string();
+    let clock = time.get(11..23).unwrap_or_default();
+    let (end, lived, cpu, peak) = match &event.what {
+        What::Exec => (
+            "exec".to_owned(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ),
+        What::Exit(detail) => (
+            detail.end.map_or("gone".to_owned(), end),
+            duration(event.time.0.saturating_sub(process.creation_time.0)),
+            detail.cpu_ns.map(duration).unwrap_or_default(),
+            detail.peak_rss_bytes.map(bytes).unwrap_or_default(),
+        ),
+    };
+    format!(
+        "{clock} {:>7} {end:>6} {lived:>6} {cpu:>7} {peak:>7}  {}",
+        process.pid,
+        command(event)
+    )
+}
+
+fn end(end: End) -> String {
+    match end {
+        End::Code(code) => format!("{code}"),
+        End::Signal {
+            signal,
+            core_dumped,
+        } => {
+            let core = if core_dumped { "+core" } else { "" };
+            format!("{}{core}", signal_name(signal))
+        }
+    }
+}
+
+fn signal_name(signal: u8) -> String {
+    let name = match signal {
+        1 => "HUP",
+        2 => "INT",
+        3 => "QUIT",
+        4 => "ILL",
+        6 => "ABRT",
+        7 => "BUS",
+        8 => "FPE",
+        9 => "KILL",
+        11 => "SEGV",
+        13 => "PIPE",
+        14 => "ALRM",
+        15 => "TERM",
+        _ => return format!("SIG{signal}"),
+    };
+    name.to_owned()
+}
+
+fn command(event: &ProcessEvent) -> String {
+    let process = &event.process;
+    let path = process.executable_path.as_deref().unwrap_or(b"?");
+    let mut text = escaped(&String::from_utf8_lossy(path));
+    if let Some(args) = &process.args {
+        for arg in args.args.iter().skip(1) {
+            text.push(' ');
+            text.push_str(&escaped(&String::from_utf8_lossy(arg)));
+        }
+        if args.truncated {
+            text.push_str(" …");
+        }
+    }
+    text
+}

@@ -1,0 +1,249 @@
+//! Moves events from the kernel, or from scans, into the engine, and finds out
+//! what a record leaves open. The stage between the source and the core.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use sensor_common::{event::Exec, loss::Loss};
+
+use crate::{
+    clock,
+    collect::scan::{ARGS_LIMIT, Scanned, Wanted, scan},
+    decode::{Event, decode},
+    engine::{Engine, ExecContext, scans::Found},
+    process::{event::ProcessEvent, table::RawArguments},
+    procfs::{Args, Proc, ReadError},
+    source::{
+        cgroup::Cgroups,
+        ebpf::{self, Kernel},
+    },
+    units::{BootNanos, ProcessKey},
+};
+
+/// Arguments that did not fit the record are read from /proc up to here: as
+/// long as the kernel allows one argument to be, twice.
+const LONG_ARGS: usize = 256 * 1024;
+/// How often the scheduler's clock is observed.
+const OBSERVE: Duration = Duration::from_secs(1);
+
+/// The source and the core, connected.
+pub struct Pump {
+    /// The kernel programs; `None` without them.
+    pub kernel: Option<Kernel>,
+    /// The core.
+    pub engine: Engine,
+    /// The host's /proc.
+    pub proc: Proc,
+    cgroups: Cgroups,
+    wanted: Wanted,
+    rejected: u64,
+    seen_loss: Loss,
+    last_event: Instant,
+    observed: Instant,
+}
+
+impl Pump {
+    /// Connects them. `wanted` is what a scan has to find out of a process.
+    #[must_use]
+    pub fn new(kernel: Option<Kernel>, engine: Engine, proc: Proc, wanted: Wanted) -> Self {
+        let now = Instant::now();
+        Self {
+            kernel,
+            engine,
+            proc,
+            cgroups: Cgroups::new(),
+            wanted,
+            rejected: 0,
+            seen_loss: Loss::default(),
+            last_event: now,
+            observed: now,
+        }
+    }
+
+    /// Records that were not understood.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// What the hooks could not hand over.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.kernel.as_ref().map(Kernel::loss).unwrap_or_default()
+    }
+
+    /// When to look at the ring again, though nobody says that there is
+    /// something: soon after the last record, else with the next observation
+    /// of the clock.
+    #[must_use]
+    pub fn next_look(&self) -> Instant {
+        if self.kernel.is_none() {
+            return Instant::now() + Duration::from_secs(3600);
+        }
+        let now = Instant::now();
+        if now.duration_since(self.last_event) <= ebpf::LINGER {
+            now + ebpf::LINGER / 2
+        } else {
+            self.observed + OBSERVE
+        }
+    }
+
+    /// Takes in everything that the ring has now.
+    pub fn drain(&mut self, out: &mut Vec<ProcessEvent>) {
+        let Some(kernel) = &mut self.kernel else {
+            return;
+        };
+        if self.observed.elapsed() >= OBSERVE {
+            ebpf::observe_clock();
+            self.observed = Instant::now();
+        }
+        let mut any = false;
+        while let Some(record) = kernel.next() {
+            any = true;
+            match decode(&record) {
+                Ok(event) => {
+                    let context = context(&event, &self.engine, &mut self.proc, &mut self.cgroups);
+                    self.engine.event(&event, context, out);
+                }
+                Err(_) => self.rejected += 1,
+            }
+        }
+        if any {
+            self.last_event = Instant::now();
+        }
+        self.engine.tick(clock::boot(), out);
+    }
+
+    /// Brings the table up to date with /proc where events were lost since the
+    /// last time.
+    pub fn reconcile_after_loss(&mut self, out: &mut Vec<ProcessEvent>) -> bool {
+        let loss = self.loss();
+        let lost = |loss: &Loss| loss.fork + loss.exec + loss.exit;
+        if lost(&loss) == lost(&self.seen_loss) {
+            return false;
+        }
+        self.seen_loss = loss;
+        self.scan(out);
+        true
+    }
+
+    /// Looks at every process: takes in the new ones, and takes those that are
+    /// missing as ended.
+    pub fn scan(&mut self, out: &mut Vec<ProcessEvent>) {
+        let before = clock::boot();
+        let mut pids = HashSet::new();
+        let Self {
+            engine,
+            proc,
+            wanted,
+            ..
+        } = self;
+        let done = scan(proc, |proc, mut found| {
+            if found.stat.is_kernel_thread() || found.stat.process_ended() {
+                return;
+            }
+            pids.insert(found.stat.pid);
+            let known = engine.holds(found.stat.pid, found.stat.start_ticks, &found.stat.comm);
+            if known {
+                return;
+            }
+            if found.complete(proc, *wanted) != Err(ReadError::Gone) {
+                engine.found(found_of(found), before, out);
+            }
+        });
+        if done.is_err() {
+            // Half a list would make the other half look dead.
+            return;
+        }
+        let missing: Vec<ProcessKey> = engine
+            .missing(&pids)
+            .into_iter()
+            .filter(|key| key.start < before)
+            .collect();
+        // Who ended while the scan ran has its exit in the ring.
+        self.drain(out);
+        self.engine.gone(&missing, before, out);
+    }
+
+    /// Ends: no more events, everything that is known is told.
+    pub fn finish(&mut self, out: &mut Vec<ProcessEvent>) {
+        if let Some(kernel) = &mut self.kernel {
+            kernel.detach();
+        }
+        self.drain(out);
+        self.engine.flush(out);
+    }
+}
+
+/// Finds out what a record leaves open.
+fn context(
+    event: &Event<'_>,
+    engine: &Engine,
+    proc: &mut Proc,
+    cgroups: &mut Cgroups,
+) -> ExecContext {
+    let mut context = ExecContext::default();
+    let (pid, cgroup) = match event {
+        Event::Fork(fork) => (fork.header.pid, fork.cgroup),
+        Event::Exec(exec, tail) => {
+            if exec.args_total > tail.args.len() as u64 {
+                context.args = long_arguments(proc, exec);
+            }
+            if tail.path.is_none() {
+                context.path = proc.exe(exec.header.pid).ok().map(<[u8]>::to_vec);
+            }
+            (exec.header.pid, exec.cgroup)
+        }
+        Event::Exit(_) | Event::Late(_) => return context,
+    };
+    if !engine.knows_cgroup(cgroup) {
+        let hint = match proc.cgroup(pid) {
+            Ok(Some(path)) => Some(String::from_utf8_lossy(path).into_owned()),
+            _ => None,
+        };
+        context.cgroup = cgroups.path(cgroup, hint.as_deref());
+    }
+    context
+}
+
+/// Arguments that were too long for the record, while the process lives.
+fn long_arguments(proc: &mut Proc, exec: &Exec) -> Option<RawArguments> {
+    let pid = exec.header.pid;
+    let args = proc.args(pid, LONG_ARGS).ok()?;
+    // The pid may have another owner, or the process another program, by now.
+    let now = proc.stat(pid).ok()?;
+    let same =
+        crate::process::table::ticks_of_start(BootNanos(exec.header.start)) == now.start_ticks;
+    let length: usize = args.args.iter().map(|arg| arg.len() + 1).sum();
+    let whole = args.truncated || length as u64 == exec.args_total;
+    (same && whole && length >= ARGS_LIMIT).then(|| raw_arguments(&args))
+}
+
+fn raw_arguments(args: &Args) -> RawArguments {
+    let mut bytes = Vec::new();
+    for arg in &args.args {
+        bytes.extend_from_slice(arg);
+        bytes.push(0);
+    }
+    RawArguments {
+        bytes: bytes.into(),
+        truncated: args.truncated,
+    }
+}
+
+fn found_of(scanned: Scanned) -> Found {
+    Found {
+        pid: scanned.stat.pid,
+        parent: scanned.stat.ppid,
+        start_ticks: scanned.stat.start_ticks,
+        comm: scanned.stat.comm.to_vec(),
+        path: scanned.exe,
+        args: scanned.args.as_ref().map(raw_arguments),
+        user: scanned.uid,
+        cgroup: scanned
+            .cgroup
+            .map(|path| String::from_utf8_lossy(&path).into_owned().into()),
+    }
+}

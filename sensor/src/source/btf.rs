@@ -1,0 +1,325 @@
+//! Offsets of kernel fields, from the running kernel's BTF.
+//!
+//! Only what the offsets need: structs, unions, the types that lead to them,
+//! and prototypes of tracepoints. The format is Documentation/bpf/btf.rst. The
+//! bytes are foreign: every access is checked, every walk bounded.
+
+use std::{collections::HashMap, path::Path};
+
+use sensor_common::field::{ABSENT, COUNT, FIELDS, Need};
+
+/// Where the kernel shows its BTF.
+pub const KERNEL: &str = "/sys/kernel/btf/vmlinux";
+
+const MAGIC: u16 = 0xeb9f;
+const KIND_INT: u32 = 1;
+const KIND_PTR: u32 = 2;
+const KIND_ARRAY: u32 = 3;
+const KIND_STRUCT: u32 = 4;
+const KIND_UNION: u32 = 5;
+const KIND_ENUM: u32 = 6;
+const KIND_TYPEDEF: u32 = 8;
+const KIND_VOLATILE: u32 = 9;
+const KIND_CONST: u32 = 10;
+const KIND_RESTRICT: u32 = 11;
+const KIND_FUNC_PROTO: u32 = 13;
+const KIND_VAR: u32 = 14;
+const KIND_DATASEC: u32 = 15;
+const KIND_FLOAT: u32 = 16;
+const KIND_DECL_TAG: u32 = 17;
+const KIND_TYPE_TAG: u32 = 18;
+const KIND_ENUM64: u32 = 19;
+
+/// Longest chain of typedefs and qualifiers, deepest nesting of anonymous
+/// members: real kernels stay far below.
+const DEPTH: u32 = 16;
+
+/// Why BTF could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BtfError {
+    /// The file could not be read.
+    #[error("cannot read {KERNEL}")]
+    Read(#[source] std::io::Error),
+    /// The bytes are no BTF.
+    #[error("{KERNEL} is not valid BTF: {0}")]
+    Malformed(&'static str),
+}
+
+/// A parsed BTF: the raw bytes and where each type begins.
+pub struct Btf {
+    types: Vec<u8>,
+    strings: Vec<u8>,
+    /// Offset of type `id` at index `id - 1`.
+    starts: Vec<u32>,
+    /// Structs and typedefs by name: the first of each.
+    named: HashMap<Vec<u8>, u32>,
+}
+
+struct Type<'a> {
+    kind: u32,
+    /// Number of members, parameters or values.
+    len: usize,
+    kind_flag: bool,
+    size_or_type: u32,
+    tail: &'a [u8],
+}
+
+impl Btf {
+    /// Reads the running kernel's BTF.
+    ///
+    /// # Errors
+    ///
+    /// Where the file is missing, unreadable or malformed.
+    pub fn of_kernel() -> Result<Self, BtfError> {
+        let bytes = std::fs::read(Path::new(KERNEL)).map_err(BtfError::Read)?;
+        Self::parse(&bytes)
+    }
+
+    /// Parses BTF in the machine's byte order.
+    ///
+    /// # Errors
+    ///
+    /// Where a length or an offset points outside.
+    pub fn parse(bytes: &[u8]) -> Result<Self, BtfError> {
+        let bad = BtfError::Malformed;
+        let word = |at: usize| read_u32(bytes, at).ok_or(bad("the header is cut short"));
+        if bytes.get(..2) != Some(&MAGIC.to_ne_bytes()[..]) {
+            return Err(bad("wrong magic number"));
+        }
+        let header = word(4)? as usize;
+        let section = |offset: u32, len: u32| {
+            let from = header.checked_add(offset as usize)?;
+            bytes.get(from..from.checked_add(len as usize)?)
+        };
+        let types = section(word(8)?, word(12)?).ok_or(bad("types are cut short"))?;
+        let strings = section(word(16)?, word(20)?).ok_or(bad("strings are cut short"))?;
+        let mut btf = Self {
+            types: types.to_vec(),
+            strings: strings.to_vec(),
+            starts: Vec::new(),
+            named: HashMap::new(),
+        };
+        btf.index()?;
+        Ok(btf)
+    }
+
+    fn index(&mut self) -> Result<(), BtfError> {
+        let wanted = wanted_names();
+        let mut at = 0;
+        while at < self.types.len() {
+            let kind =
+                read_u32(&self.types, at + 4).ok_or(BtfError::Malformed("a type is cut short"))?;
+            let len = (kind & 0xffff) as usize;
+            let tail = match kind >> 24 & 0x1f {
+                KIND_INT | KIND_VAR | KIND_DECL_TAG => 4,
+                KIND_ARRAY => 12,
+                KIND_STRUCT | KIND_UNION | KIND_DATASEC | KIND_ENUM64 => len * 12,
+                KIND_ENUM | KIND_FUNC_PROTO => len * 8,
+                0 | 20.. => return Err(BtfError::Malformed("a type of unknown kind")),
+                _ => 0,
+            };
+            let start = u32::try_from(at).map_err(|_| BtfError::Malformed("more than 4 GiB"))?;
+            self.starts.push(start);
+            let id = u32::try_from(self.starts.len()).unwrap_or(u32::MAX);
+            if matches!(kind >> 24 & 0x1f, KIND_STRUCT | KIND_TYPEDEF) {
+                let name = read_u32(&self.types, at).map_or(&b""[..], |name| self.string(name));
+                if wanted.iter().any(|want| want.as_bytes() == name) {
+                    self.named.entry(name.to_vec()).or_insert(id);
+                }
+            }
+            at += 12 + tail;
+        }
+        Ok(())
+    }
+
+    /// Offsets of all fields of the contract, in its order; [`ABSENT`] where
+    /// this kernel has none of that name and size.
+    #[must_use]
+    pub fn offsets(&self) -> [u32; COUNT] {
+        FIELDS.map(|need| self.resolve(&need).unwrap_or(ABSENT))
+    }
+
+    /// Whether the kernel has a BTF tracepoint of this name.
+    #[must_use]
+    pub fn has_tracepoint(&self, name: &str) -> bool {
+        self.named
+            .contains_key(format!("btf_trace_{name}").as_bytes())
+    }
+
+    fn resolve(&self, need: &Need) -> Option<u32> {
+        if let Some(name) = need.path.strip_prefix("sizeof ") {
+            return Some(self.get(*self.named.get(name.as_bytes())?)?.size_or_type);
+        }
+        if let Some(name) = need.path.strip_prefix("args ") {
+            return self.tracepoint_args(name);
+        }
+        let mut path = need.path.split('.');
+        let mut id = *self.named.get(path.next()?.as_bytes())?;
+        let mut bits = 0;
+        for member in path {
+            let (offset, of) = self.member(id, member.as_bytes(), DEPTH)?;
+            bits += offset;
+            id = of;
+        }
+        let fits = need.size == 0 || self.size(id) == Some(need.size);
+        (fits && bits % 8 == 0).then_some(bits / 8)
+    }
+
+    /// Number of arguments of a BTF tracepoint: its typedef points to a
+    /// prototype whose first parameter is the hook's private data.
+    fn tracepoint_args(&self, name: &str) -> Option<u32> {
+        let typedef = *self.named.get(format!("btf_trace_{name}").as_bytes())?;
+        let pointer = self.get(self.plain(typedef)?)?;
+        let prototype = self.get(self.plain(pointer.size_or_type)?)?;
+        (pointer.kind == KIND_PTR && prototype.kind == KIND_FUNC_PROTO)
+            .then(|| u32::try_from(prototype.len.saturating_sub(1)).ok())?
+    }
+
+    /// Offset in bits and type of a member, also inside anonymous members.
+    fn member(&self, id: u32, name: &[u8], depth: u32) -> Option<(u32, u32)> {
+        let depth = depth.checked_sub(1)?;
+        let of = self.get(self.plain(id)?)?;
+        if !matches!(of.kind, KIND_STRUCT | KIND_UNION) {
+            return None;
+        }
+        for index in 0..of.len {
+            let at = index * 12;
+            let member = self.string(read_u32(of.tail, at)?);
+            let kind = read_u32(of.tail, at + 4)?;
+            let mut offset = read_u32(of.tail, at + 8)?;
+            if of.kind_flag {
+                // The upper byte is the size of a bit field.
+                if offset >> 24 != 0 && member == name {
+                    return None;
+                }
+                offset &= 0x00ff_ffff;
+            }
+            if member == name {
+                return Some((offset, kind));
+            }
+            if member.is_empty()
+                && let Some((inner, kind)) = self.member(kind, name, depth)
+            {
+                return Some((offset.checked_add(inner)?, kind));
+            }
+        }
+        None
+    }
+
+    fn size(&self, id: u32) -> Option<u32> {
+        let of = self.get(self.plain(id)?)?;
+        match of.kind {
+            KIND_PTR => u32::try_from(size_of::<usize>()).ok(),
+            KIND_ARRAY => {
+                let element = self.size(read_u32(of.tail, 0)?)?;
+                element.checked_mul(read_u32(of.tail, 8)?)
+            }
+            KIND_INT | KIND_STRUCT | KIND_UNION | KIND_ENUM | KIND_ENUM64 | KIND_FLOAT => {
+                Some(of.size_or_type)
+            }
+            _ => None,
+        }
+    }
+
+    /// The type behind typedefs and qualifiers.
+    fn plain(&self, mut id: u32) -> Option<u32> {
+        for _ in 0..DEPTH {
+            let of = self.get(id)?;
+            match of.kind {
+                KIND_TYPEDEF | KIND_VOLATILE | KIND_CONST | KIND_RESTRICT | KIND_TYPE_TAG => {
+                    id = of.size_or_type;
+                }
+                _ => return Some(id),
+            }
+        }
+        None
+    }
+
+    fn get(&self, id: u32) -> Option<Type<'_>> {
+        let start = *self.starts.get((id as usize).checked_sub(1)?)? as usize;
+        let kind = read_u32(&self.types, start + 4)?;
+        Some(Type {
+            kind: kind >> 24 & 0x1f,
+            len: (kind & 0xffff) as usize,
+            kind_flag: kind >> 31 == 1,
+            size_or_type: read_u32(&self.types, start + 8)?,
+            tail: self.types.get(start + 12..)?,
+        })
+    }
+
+    fn string(&self, at: u32) -> &[u8] {
+        let rest = self.strings.get(at as usize..).unwrap_or_default();
+        let end = rest.iter().position(|&byte| byte == 0).unwrap_or(0);
+        &rest[..end]
+    }
+}
+
+/// Names of the structs and tracepoints that somebody may ask for.
+fn wanted_names() -> Vec<String> {
+    let mut names: Vec<String> = FIELDS
+        .iter()
+        .map(|need| match need.path.split_once(' ') {
+            Some(("args", tracepoint)) => format!("btf_trace_{tracepoint}"),
+            Some((_, name)) => name.to_owned(),
+            None => need.path.split('.').next().unwrap_or_default().to_owned(),
+        })
+        .chain(
+            super::hook::ALL
+                .iter()
+                .map(|hook| format!("btf_trace_{}", hook.tracepoint)),
+        )
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sensor_common::field;
+
+    #[test]
+    fn finds_the_fields_of_the_running_kernel() {
+        let offsets = Btf::of_kernel().unwrap().offsets();
+        // pid and tgid are neighbours in every kernel.
+        assert_eq!(offsets[field::TASK_PID] + 4, offsets[field::TASK_TGID]);
+        // A member of a member.
+        assert_ne!(offsets[field::TASK_CPU], ABSENT);
+        assert_ne!(offsets[field::FILE_PATH_DENTRY], ABSENT);
+    }
+
+    #[test]
+    fn a_field_of_another_size_is_absent() {
+        let btf = Btf::of_kernel().unwrap();
+        let path = "task_struct.pid";
+        assert!(btf.resolve(&Need { path, size: 4 }).is_some());
+        assert!(btf.resolve(&Need { path, size: 8 }).is_none());
+        assert!(
+            btf.resolve(&Need {
+                path: "task_struct.nothing",
+                size: 0
+            })
+            .is_none()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_btf_is_refused_or_answers(at in 0_usize..200_000, value: u32) {
+            static BYTES: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+            let mut bytes = BYTES.get_or_init(|| std::fs::read(KERNEL).unwrap())[..200_000].to_vec();
+            let at = at.min(bytes.len() - 4);
+            bytes[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+            if let Ok(btf) = Btf::parse(&bytes) {
+                let _ = btf.offsets();
+            }
+        }
+    }
+}

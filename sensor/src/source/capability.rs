@@ -1,0 +1,76 @@
+//! What the process may do, and giving up what it no longer needs.
+
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+
+/// What loading and attaching the kernel programs takes.
+pub const NEEDED: [(&str, CapabilitySet); 2] = [
+    ("CAP_BPF", CapabilitySet::BPF),
+    ("CAP_PERFMON", CapabilitySet::PERFMON),
+];
+
+/// What reading /proc of other users' processes takes.
+const READING: CapabilitySet = CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH);
+
+/// Names of the capabilities for kernel events that this process lacks.
+#[must_use]
+pub fn missing() -> Vec<&'static str> {
+    let Ok(sets) = capabilities(None) else {
+        return NEEDED.iter().map(|(name, _)| *name).collect();
+    };
+    if sets.effective.contains(CapabilitySet::SYS_ADMIN) {
+        return Vec::new();
+    }
+    NEEDED
+        .iter()
+        .filter(|(_, capability)| !sets.effective.contains(*capability))
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+/// Gives up, for good, every capability that is not needed after the hooks
+/// are attached. To be called before other threads start: they inherit it.
+/// Returns the names of those that are kept.
+///
+/// # Errors
+///
+/// Where the kernel refuses.
+pub fn drop_unneeded(keep_bpf: bool) -> rustix::io::Result<Vec<&'static str>> {
+    let now = capabilities(None)?;
+    let mut wanted = READING;
+    if keep_bpf {
+        wanted |= CapabilitySet::BPF;
+    }
+    let kept = now.permitted & wanted;
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: kept,
+            permitted: kept,
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
+    rustix::thread::set_no_new_privs(true)?;
+    Ok([
+        ("CAP_BPF", CapabilitySet::BPF),
+        ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
+        ("CAP_DAC_READ_SEARCH", CapabilitySet::DAC_READ_SEARCH),
+    ]
+    .iter()
+    .filter(|(_, capability)| kept.contains(*capability))
+    .map(|(name, _)| *name)
+    .collect())
+}
+
+/// Whether reading maps still takes CAP_BPF: before Linux 5.19, where
+/// unprivileged bpf(2) is off.
+#[must_use]
+pub fn maps_need_bpf() -> bool {
+    let release = rustix::system::uname();
+    let release = release.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|char: char| !char.is_ascii_digit());
+    let mut number = || numbers.next().and_then(|text| text.parse::<u32>().ok());
+    let version = (number().unwrap_or(0), number().unwrap_or(0));
+    let disabled = std::fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled")
+        .is_ok_and(|text| text.trim() != "0");
+    disabled && version < (5, 19)
+}

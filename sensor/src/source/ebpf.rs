@@ -1,0 +1,246 @@
+//! Loads and attaches the kernel programs, and reads the ring.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
+
+use aya::{
+    Btf as AyaBtf, Ebpf, EbpfLoader, Endianness,
+    maps::{MapData, PerCpuArray, RingBuf},
+    programs::BtfTracePoint,
+};
+use sensor_common::{
+    field::{self, ABSENT, Field},
+    limits::{RING_BYTES, WAKE_AFTER_NS},
+    loss::Loss,
+};
+
+use super::{
+    btf::{self, Btf, BtfError},
+    hook::{self, Hook},
+};
+
+/// The compiled kernel programs; `cargo xtask ebpf` makes them.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../sensor-ebpf/prebuilt/sensor.bpf.o"
+));
+
+/// A consumer that was woken keeps looking for this long after the last
+/// record: longer than a hook may go without waking it.
+pub const LINGER: Duration = Duration::from_nanos(2 * WAKE_AFTER_NS);
+
+/// Fields without which the hooks cannot tell processes apart.
+const REQUIRED: [Field; 7] = [
+    field::TASK_PID,
+    field::TASK_TGID,
+    field::TASK_FLAGS,
+    field::TASK_START,
+    field::TASK_LEADER,
+    field::TASK_PARENT,
+    field::TASK_SIGNAL,
+];
+
+/// Why there are no kernel events.
+#[derive(Debug, thiserror::Error)]
+pub enum EbpfError {
+    /// Offsets are unknown.
+    #[error(transparent)]
+    Btf(#[from] BtfError),
+    /// aya could not read the same bytes.
+    #[error("cannot use {}", btf::KERNEL)]
+    AyaBtf(#[from] aya::BtfError),
+    /// A field without which nothing works.
+    #[error("the kernel has no field {0}")]
+    Field(&'static str),
+    /// Maps or relocations failed.
+    #[error("cannot load the kernel programs")]
+    Load(#[from] Box<aya::EbpfError>),
+    /// One program was refused.
+    #[error("cannot load or attach the hook {name}")]
+    Program {
+        /// The hook.
+        name: &'static str,
+        /// The kernel's answer.
+        source: Box<aya::programs::ProgramError>,
+    },
+    /// A map of the object is not what it should be.
+    #[error("cannot open the map {name}")]
+    Map {
+        /// The map.
+        name: &'static str,
+        /// What is wrong.
+        source: Box<aya::maps::MapError>,
+    },
+}
+
+impl EbpfError {
+    /// Whether the kernel refused for want of privilege.
+    #[must_use]
+    pub fn is_permission(&self) -> bool {
+        let mut cause: Option<&dyn std::error::Error> = Some(self);
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<std::io::Error>()
+                && io.kind() == std::io::ErrorKind::PermissionDenied
+            {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
+/// The attached programs and the ring. Dropping it detaches them.
+pub struct Kernel {
+    ring: RingBuf<MapData>,
+    loss: PerCpuArray<MapData, Loss2>,
+    offsets: [u32; field::COUNT],
+    programs: Option<Ebpf>,
+}
+
+/// [`Loss`] as aya wants it.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct Loss2(Loss);
+
+// SAFETY: `Loss` is `repr(C)`, integers only, without padding.
+unsafe impl aya::Pod for Loss2 {}
+
+impl Kernel {
+    /// Loads and attaches fork, exec and exit. `ring_bytes` is rounded up to a
+    /// power of two and a page (contract E3).
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses, or lacks BTF or a field without which
+    /// processes cannot be told apart.
+    pub fn attach(ring_bytes: u32) -> Result<Self, EbpfError> {
+        let bytes = std::fs::read(btf::KERNEL).map_err(BtfError::Read)?;
+        let offsets = Btf::parse(&bytes)?.offsets();
+        for required in REQUIRED {
+            if offsets[required] == ABSENT {
+                return Err(EbpfError::Field(field::FIELDS[required].path));
+            }
+        }
+        let kernel_btf = AyaBtf::parse(&bytes, Endianness::default())?;
+        drop(bytes);
+        let mut programs = EbpfLoader::new()
+            .btf(Some(&kernel_btf))
+            .override_global("OFFSETS", &offsets, true)
+            .map_max_entries("RING", ring_size(ring_bytes))
+            .load(OBJECT)
+            .map_err(Box::new)?;
+        let ring = take(&mut programs, "RING", RingBuf::try_from)?;
+        let loss = take(&mut programs, "LOSS", PerCpuArray::try_from)?;
+        for hook in hook::CORE {
+            attach(&mut programs, hook, &kernel_btf)?;
+        }
+        let kernel = Self {
+            ring,
+            loss,
+            offsets,
+            programs: Some(programs),
+        };
+        observe_clock();
+        Ok(kernel)
+    }
+
+    /// Takes the programs away; the ring keeps what it has.
+    pub fn detach(&mut self) {
+        self.programs = None;
+    }
+
+    /// The next record, if there is one.
+    pub fn next(&mut self) -> Option<impl std::ops::Deref<Target = [u8]> + '_> {
+        self.ring.next()
+    }
+
+    /// What the hooks could not hand over so far, all CPUs together. Zero
+    /// where the map cannot be read.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        let mut sum = Loss::default();
+        if let Ok(values) = self.loss.get(&0, 0) {
+            for Loss2(value) in values.iter() {
+                sum.fork += value.fork;
+                sum.exec += value.exec;
+                sum.exit += value.exit;
+                sum.late += value.late;
+                sum.group += value.group;
+            }
+        }
+        sum
+    }
+
+    /// Whether the running kernel has a field.
+    #[must_use]
+    pub fn has(&self, field: Field) -> bool {
+        self.offsets[field] != ABSENT
+    }
+}
+
+impl AsFd for Kernel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+}
+
+/// Lets the kernel programs compare their two clocks (see the hook `clock`).
+/// Worth most right after a wait, when the scheduler has just looked at its
+/// own clock. Sets a timer that is off to off.
+pub fn observe_clock() {
+    let off = libc::itimerval {
+        it_interval: libc::timeval {
+            tv_sec: 0,
+            tv_usec: 0,
+        },
+        it_value: libc::timeval {
+            tv_sec: 0,
+            tv_usec: 0,
+        },
+    };
+    // SAFETY: both pointers are valid or null. The sensor uses no interval
+    // timers, so nothing is switched off.
+    unsafe { libc::setitimer(libc::ITIMER_VIRTUAL, &raw const off, std::ptr::null_mut()) };
+}
+
+fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<(), EbpfError> {
+    let failed = |source: aya::programs::ProgramError| EbpfError::Program {
+        name: hook.name,
+        source: Box::new(source),
+    };
+    let program: &mut BtfTracePoint = programs
+        .program_mut(hook.name)
+        .ok_or(aya::programs::ProgramError::NotLoaded)
+        .and_then(|program| program.try_into())
+        .map_err(failed)?;
+    program.load(hook.tracepoint, btf).map_err(failed)?;
+    program.attach().map_err(failed)?;
+    Ok(())
+}
+
+fn take<T>(
+    programs: &mut Ebpf,
+    name: &'static str,
+    open: impl FnOnce(aya::maps::Map) -> Result<T, aya::maps::MapError>,
+) -> Result<T, EbpfError> {
+    programs
+        .take_map(name)
+        .ok_or(aya::maps::MapError::InvalidName { name: name.into() })
+        .and_then(open)
+        .map_err(|source| EbpfError::Map {
+            name,
+            source: Box::new(source),
+        })
+}
+
+/// A ring is a power of two of at least one page.
+fn ring_size(bytes: u32) -> u32 {
+    let page = u32::try_from(rustix::param::page_size()).unwrap_or(4096);
+    bytes
+        .clamp(page, 1 << 30)
+        .checked_next_power_of_two()
+        .unwrap_or(RING_BYTES)
+}

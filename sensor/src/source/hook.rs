@@ -1,0 +1,61 @@
+//! The hooks by name: what they attach to, and what is missed without them.
+
+/// A kernel hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hook {
+    /// Name in `doctor` and in the object file.
+    pub name: &'static str,
+    /// BTF tracepoint.
+    pub tracepoint: &'static str,
+    /// What a user misses without it.
+    pub gives: &'static str,
+}
+
+/// Births of processes and threads.
+pub const FORK: Hook = Hook {
+    name: "fork",
+    tracepoint: "sched_process_fork",
+    gives: "processes that never exec, and thread counts",
+};
+/// New programs.
+pub const EXEC: Hook = Hook {
+    name: "exec",
+    tracepoint: "sched_process_exec",
+    gives: "starts of processes as they happen",
+};
+/// Ends of threads and processes.
+pub const EXIT: Hook = Hook {
+    name: "exit",
+    tracepoint: "sched_process_exit",
+    gives: "exit codes and what a process used until its end",
+};
+/// Observations of the scheduler's clock.
+pub const CLOCK: Hook = Hook {
+    name: "clock",
+    tracepoint: "itimer_state",
+    gives: "CPU time at exit that is exact to more than a tick",
+};
+/// Switches, for run-queue latency.
+pub const SCHED: Hook = Hook {
+    name: "sched",
+    tracepoint: "sched_switch",
+    gives: "run-queue latency histograms",
+};
+/// Who sent a signal.
+pub const SIGNAL: Hook = Hook {
+    name: "signal",
+    tracepoint: "signal_generate",
+    gives: "who sent a deadly signal",
+};
+/// Victims of the OOM killer.
+pub const OOM: Hook = Hook {
+    name: "oom",
+    tracepoint: "mark_victim",
+    gives: "whether the kernel killed a process for want of memory",
+};
+
+/// All hooks, in the order in which they attach: the end of a process first,
+/// so that whatever is seen to begin is seen to end.
+pub const ALL: [Hook; 7] = [EXIT, EXEC, FORK, CLOCK, SCHED, SIGNAL, OOM];
+/// The hooks without which there are no events.
+pub const CORE: [Hook; 4] = [EXIT, EXEC, FORK, CLOCK];

@@ -1,0 +1,7 @@
+//! Stage 1: where events come from.
+
+pub mod btf;
+pub mod capability;
+pub mod cgroup;
+pub mod ebpf;
+pub mod hook;
