@@ -20,7 +20,7 @@ mod secure;
 use std::time::Duration;
 
 use sensor::export::{
-    otlp::{Compression, OtlpConfig, Outcome, Protocol, Sender, Signal, TlsConfig},
+    otlp::{Compression, Headers, OtlpConfig, Outcome, Protocol, Sender, Signal, TlsConfig},
     wire::{self, MAX_REQUEST_BYTES},
 };
 use sensor_tests::{background::Background, samples};
@@ -30,7 +30,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 fn config(endpoint: String, protocol: Protocol) -> OtlpConfig {
     OtlpConfig {
-        endpoint,
+        endpoint: Some(endpoint),
         protocol,
         ..OtlpConfig::default()
     }
@@ -46,7 +46,8 @@ fn send_metrics(config: &OtlpConfig, service: &str) -> Outcome {
     )
     .try_into()
     .expect("one report is one request");
-    Background::start().wait(Sender::new(&otlp, Signal::Metrics).send(batch.bytes))
+    let mut sender = Sender::new(&otlp, Signal::Metrics).unwrap();
+    Background::start().wait(sender.send(batch.bytes))
 }
 
 fn delivered() -> Outcome {

@@ -24,14 +24,16 @@ pub struct SendError {
 
 /// Sends a report, trying each address once: 4 s at most where there is no
 /// connection, 10 s at most where there is no answer. A report without a
-/// single data point is not sent.
+/// single data point is not sent, nor is any where metrics have no endpoint.
 ///
 /// # Errors
 ///
 /// The collector was not reached, refused the report, or took nothing of it.
 pub async fn send_once(otlp: &Otlp, host: &HostResource, report: &Report) -> Result<(), SendError> {
     let otlp = otlp.clone().with_timeout_limit(LIMIT);
-    let mut sender = Sender::new(&otlp, Signal::Metrics);
+    let Some(mut sender) = Sender::new(&otlp, Signal::Metrics) else {
+        return Ok(());
+    };
     let target = sender.target().to_string();
     let all = async {
         for batch in metric_batches(report, host, MAX_REQUEST_BYTES) {

@@ -112,7 +112,8 @@ fn events_arrive_complete_over_both_protocols() {
             &samples::host(),
             MAX_REQUEST_BYTES,
         ) {
-            let outcome = background.wait(Sender::new(&otlp, Signal::Logs).send(batch.bytes));
+            let mut sender = Sender::new(&otlp, Signal::Logs).unwrap();
+            let outcome = background.wait(sender.send(batch.bytes));
             assert_eq!(outcome, delivered());
         }
         let last = format!("-> log.record.uid: Str(00000000-0000-0000-0000-0000000000{number}2)");
@@ -158,7 +159,7 @@ fn requests_have_the_headers_of_the_specification_and_share_a_connection() {
         b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n",
     );
     let otlp = OtlpConfig {
-        headers: vec![("X-Tenant".to_owned(), "shop".to_owned())],
+        headers: Headers([("X-Tenant".to_owned(), "shop".to_owned())].into()),
         ..config(
             format!("{}/otlp", recorder.endpoint()),
             Protocol::HttpProtobuf,
@@ -177,7 +178,7 @@ fn requests_have_the_headers_of_the_specification_and_share_a_connection() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut sender = Sender::new(&otlp, Signal::Metrics);
+        let mut sender = Sender::new(&otlp, Signal::Metrics).unwrap();
         for _ in 0..5 {
             let outcome = sender.send(batches[0].bytes.clone()).await;
             assert_eq!(outcome, delivered());

@@ -117,7 +117,7 @@ fn nonsense_is_called_by_its_name() {
             let faulty = Faulty::answering(answer);
             let outcome = send_metrics(&config(faulty.endpoint(), protocol), "till");
             let text = String::from_utf8_lossy(answer);
-            assert_eq!(retry_reason(outcome), expected, "{protocol}, {text:?}");
+            assert_eq!(retry_reason(outcome), expected, "{protocol:?}, {text:?}");
         }
     }
     let outcome = send_metrics(

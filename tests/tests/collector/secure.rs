@@ -38,7 +38,7 @@ fn a_server_is_believed_by_its_ca_and_its_name() {
     let untrusted = "the server's certificate is not signed by a trusted CA; \
                      set export.otlp.tls.ca to the CA that signed it";
     for (protocol, upstream) in ports(&collector) {
-        let service = format!("secure-{protocol}");
+        let service = format!("secure-{protocol:?}");
         let server = Terminator::start(&authority, "localhost", None, upstream);
         let endpoint = server.endpoint("localhost");
         assert_eq!(
@@ -55,7 +55,7 @@ fn a_server_is_believed_by_its_ca_and_its_name() {
             ),
         ] {
             let outcome = send_metrics(&config, "refused");
-            assert_eq!(retry_reason(outcome), expected, "{protocol}");
+            assert_eq!(retry_reason(outcome), expected, "{protocol:?}");
         }
     }
     assert!(!collector.output().contains("Str(refused)"));
@@ -66,7 +66,7 @@ fn a_server_that_asks_for_a_client_certificate_gets_it() {
     let collector = Collector::start();
     let (authority, clients) = (Authority::new(), Authority::new());
     for (protocol, upstream) in ports(&collector) {
-        let service = format!("mutual-{protocol}");
+        let service = format!("mutual-{protocol:?}");
         let server = Terminator::start(&authority, "localhost", Some(&clients), upstream);
         let plain = trusting(&authority, server.endpoint("localhost"), protocol);
         let good = with_identity(plain.clone(), clients.identity("sensor"));

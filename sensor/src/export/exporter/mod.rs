@@ -58,10 +58,10 @@ impl Exporter {
         let (stop, stopped) = watch::channel(None);
         let mut tasks = Vec::new();
         let mut lane = |signal| {
+            let sender = Sender::new(&config.otlp, signal)?;
             let lane = Arc::new(Lane::new(signal, config.queue_max_bytes / 2));
-            let sender = Sender::new(&config.otlp, signal);
             tasks.push(runtime.spawn(worker::run(Arc::clone(&lane), sender, stopped.clone())));
-            lane
+            Some(lane)
         };
         let metrics = lane(Signal::Metrics);
         let logs = lane(Signal::Logs);
@@ -87,8 +87,9 @@ pub struct ExporterHandle {
 
 struct Shared {
     host: HostResource,
-    metrics: Arc<Lane>,
-    logs: Arc<Lane>,
+    /// `None`: the signal has no endpoint.
+    metrics: Option<Arc<Lane>>,
+    logs: Option<Arc<Lane>>,
     /// The moment at which draining ends, once it has begun.
     stop: watch::Sender<Option<Instant>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -105,33 +106,47 @@ pub struct Stats {
 
 impl ExporterHandle {
     /// Encodes a report and queues it. Never waits: where the queue is full,
-    /// the oldest is dropped and counted.
+    /// the oldest is dropped and counted. A signal without an endpoint is
+    /// passed over.
     pub fn enqueue_metrics(&self, report: &Report) {
-        let batches = wire::metric_batches(report, &self.shared.host, MAX_REQUEST_BYTES);
-        self.shared.metrics.push(batches);
+        if let Some(lane) = &self.shared.metrics {
+            lane.push(wire::metric_batches(
+                report,
+                &self.shared.host,
+                MAX_REQUEST_BYTES,
+            ));
+        }
     }
 
-    /// Encodes events and queues them. Never waits: where the queue is full,
-    /// the oldest are dropped and counted.
+    /// Encodes events and queues them, as [`enqueue_metrics`](Self::enqueue_metrics).
     pub fn enqueue_logs(&self, events: &[ProcessEvent]) {
-        let batches = wire::log_batches(events, &self.shared.host, MAX_REQUEST_BYTES);
-        self.shared.logs.push(batches);
+        if let Some(lane) = &self.shared.logs {
+            lane.push(wire::log_batches(
+                events,
+                &self.shared.host,
+                MAX_REQUEST_BYTES,
+            ));
+        }
     }
 
     /// Queues requests that are encoded already.
     pub fn enqueue(&self, signal: Signal, batches: Vec<Batch>) {
-        match signal {
-            Signal::Metrics => self.shared.metrics.push(batches),
-            Signal::Logs => self.shared.logs.push(batches),
+        let lane = match signal {
+            Signal::Metrics => &self.shared.metrics,
+            Signal::Logs => &self.shared.logs,
+        };
+        if let Some(lane) = lane {
+            lane.push(batches);
         }
     }
 
     /// The counters and the queue as they are now.
     #[must_use]
     pub fn stats(&self) -> Stats {
+        let of = |lane: &Option<Arc<Lane>>| lane.as_ref().map(|lane| lane.stats());
         Stats {
-            metrics: self.shared.metrics.stats(),
-            logs: self.shared.logs.stats(),
+            metrics: of(&self.shared.metrics).unwrap_or_default(),
+            logs: of(&self.shared.logs).unwrap_or_default(),
         }
     }
 

@@ -1,30 +1,32 @@
 //! `[export.otlp]` as it is written, and what can be wrong with it.
 
-use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 use super::{Signal, target::Otlp};
+use crate::config::{Headers, OtlpSettings, Protocol};
 
 /// Where and how to export; [`OtlpConfig::check`] makes it usable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtlpConfig {
     /// Base URL of the collector, `http://` or `https://`. Over HTTP
     /// `/v1/metrics` and `/v1/logs` are appended to its path; gRPC has no use
-    /// for a path.
-    pub endpoint: String,
+    /// for a path. `None`: only the signals with a URL of their own are
+    /// exported.
+    pub endpoint: Option<String>,
     /// URL for metrics alone, its path used as it is
     /// (`OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`).
     pub metrics_endpoint: Option<String>,
     /// URL for logs alone, its path used as it is
     /// (`OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`).
     pub logs_endpoint: Option<String>,
-    /// gRPC or HTTP.
+    /// gRPC over HTTP/2, or POST over HTTP/1.1.
     pub protocol: Protocol,
     /// Compression of requests.
     pub compression: Compression,
     /// Longest time for one request, from connecting to the end of the answer.
     pub timeout: Duration,
     /// Names and values sent with every request.
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
     /// Files for `https://` endpoints.
     pub tls: TlsConfig,
 }
@@ -32,13 +34,13 @@ pub struct OtlpConfig {
 impl Default for OtlpConfig {
     fn default() -> Self {
         Self {
-            endpoint: "http://localhost:4317".to_owned(),
+            endpoint: Some("http://localhost:4317".to_owned()),
             metrics_endpoint: None,
             logs_endpoint: None,
             protocol: Protocol::Grpc,
             compression: Compression::Gzip,
             timeout: Duration::from_secs(10),
-            headers: Vec::new(),
+            headers: Headers::default(),
             tls: TlsConfig::default(),
         }
     }
@@ -73,15 +75,6 @@ pub struct TlsConfig {
     pub key: Option<PathBuf>,
 }
 
-/// How requests travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// Unary gRPC calls over HTTP/2.
-    Grpc,
-    /// POST of protobuf over HTTP/1.1.
-    HttpProtobuf,
-}
-
 /// How requests are made smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -91,67 +84,49 @@ pub enum Compression {
     Gzip,
 }
 
-/// A name that a setting does not know.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is none of {known}")]
-pub struct UnknownName {
-    found: String,
-    known: &'static str,
-}
-
-impl FromStr for Protocol {
-    type Err = UnknownName;
-
-    /// `grpc`, `http/protobuf`, or `http` for short.
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        match text {
-            "grpc" => Ok(Self::Grpc),
-            "http/protobuf" | "http" => Ok(Self::HttpProtobuf),
-            _ => Err(UnknownName {
-                found: text.to_owned(),
-                known: "`grpc`, `http/protobuf`",
-            }),
+impl From<OtlpSettings> for OtlpConfig {
+    fn from(settings: OtlpSettings) -> Self {
+        // Destructured, so that a new setting cannot be forgotten here.
+        let OtlpSettings {
+            endpoint,
+            metrics_endpoint,
+            logs_endpoint,
+            protocol,
+            gzip,
+            timeout,
+            headers,
+            ca,
+            certificate,
+            key,
+            origins: _,
+        } = settings;
+        Self {
+            endpoint,
+            metrics_endpoint,
+            logs_endpoint,
+            protocol,
+            compression: if gzip {
+                Compression::Gzip
+            } else {
+                Compression::None
+            },
+            timeout,
+            headers,
+            tls: TlsConfig {
+                ca,
+                certificate,
+                key,
+            },
         }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Grpc => "grpc",
-            Self::HttpProtobuf => "http/protobuf",
-        })
-    }
-}
-
-impl FromStr for Compression {
-    type Err = UnknownName;
-
-    /// `gzip` or `none`.
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        match text {
-            "gzip" => Ok(Self::Gzip),
-            "none" => Ok(Self::None),
-            _ => Err(UnknownName {
-                found: text.to_owned(),
-                known: "`gzip`, `none`",
-            }),
-        }
-    }
-}
-
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Gzip => "gzip",
-        })
     }
 }
 
 /// A setting that cannot work, with its remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// Nowhere to export to.
+    #[error("no endpoint is set; set export.otlp.endpoint to http://HOST:PORT")]
+    NoEndpoint,
     /// Not a URL that a collector can have.
     #[error("the endpoint `{url}` {problem}; write http://HOST:PORT, or https://HOST:PORT for TLS")]
     Endpoint {

@@ -17,8 +17,10 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-pub use config::{Compression, ConfigError, OtlpConfig, Protocol, TlsConfig, UnknownName};
+pub use config::{Compression, ConfigError, OtlpConfig, TlsConfig};
 pub use target::{Otlp, Target};
+
+pub use crate::config::{Headers, Protocol};
 
 /// A kind of data that has its own service, path and queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,10 +97,11 @@ enum Transport {
 }
 
 impl Sender {
-    /// A sender that is not connected yet.
+    /// A sender that is not connected yet; `None` where the signal has no
+    /// endpoint.
     #[must_use]
-    pub fn new(otlp: &Otlp, signal: Signal) -> Self {
-        let target = otlp.target(signal).clone();
+    pub fn new(otlp: &Otlp, signal: Signal) -> Option<Self> {
+        let target = otlp.target(signal)?.clone();
         let connector = connect::Connector::new(&target, otlp);
         let transport = match otlp.protocol {
             Protocol::Grpc => Transport::Grpc(Box::new(grpc::GrpcSender::new(
@@ -108,11 +111,11 @@ impl Sender {
                 otlp, signal, &target, connector,
             ))),
         };
-        Self {
+        Some(Self {
             transport,
             target,
             timeout: otlp.timeout,
-        }
+        })
     }
 
     /// Where the requests go.

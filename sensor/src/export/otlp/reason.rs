@@ -15,6 +15,12 @@ pub(super) fn transport(error: &(dyn Error + 'static)) -> String {
     chain(error)
         .find_map(definite)
         .or_else(|| chain(error).find_map(http))
+        .or_else(|| {
+            let errors = chain(error).find_map(|error| error.downcast_ref());
+            errors
+                .filter(|error| closed(error))
+                .map(|_| CLOSED.to_owned())
+        })
         .unwrap_or_else(|| clean(&chain(error).last().unwrap_or(error).to_string()))
 }
 
@@ -37,13 +43,12 @@ fn definite(error: &(dyn Error + 'static)) -> Option<String> {
 /// Only what is said about HTTP/1.1: under HTTP/2 there is a cause below.
 fn http(error: &(dyn Error + 'static)) -> Option<String> {
     let error = error.downcast_ref::<hyper::Error>()?;
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        Some(CLOSED.to_owned())
-    } else if error.is_user() {
-        None
-    } else {
-        Some("the answer is not HTTP/1.1; is it a port for OTLP over HTTP?".to_owned())
-    }
+    let nonsense = !error.is_user() && !closed(error);
+    nonsense.then(|| "the answer is not HTTP/1.1; is it a port for OTLP over HTTP?".to_owned())
+}
+
+fn closed(error: &hyper::Error) -> bool {
+    error.is_incomplete_message() || error.is_canceled() || error.is_closed()
 }
 
 const CLOSED: &str = "connection closed before the answer was complete";

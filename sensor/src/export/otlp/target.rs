@@ -1,6 +1,6 @@
 //! The checked configuration.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use rustls::ClientConfig;
@@ -22,8 +22,8 @@ const OWN_HEADERS: [&str; 8] = [
 /// Where and how to export, checked: made by [`OtlpConfig::check`].
 #[derive(Debug, Clone)]
 pub struct Otlp {
-    metrics: Target,
-    logs: Target,
+    metrics: Option<Target>,
+    logs: Option<Target>,
     pub(super) protocol: Protocol,
     pub(super) compression: Compression,
     pub(super) timeout: Duration,
@@ -37,42 +37,52 @@ impl Otlp {
         let mut problems = Vec::new();
         let mut keep = |problem| problems.push(problem);
 
-        let metrics = signal_target(config, Signal::Metrics).map_err(&mut keep);
-        let logs = match signal_target(config, Signal::Logs) {
-            // One bad endpoint for both is one problem.
-            Err(_) if metrics.is_err() && config.logs_endpoint.is_none() => Err(()),
-            other => other.map_err(&mut keep),
+        let metrics = signal_target(config, Signal::Metrics);
+        let logs = signal_target(config, Signal::Logs);
+        let (metrics, logs) = match (metrics, logs) {
+            (Ok(None), Ok(None)) => {
+                keep(ConfigError::NoEndpoint);
+                (None, None)
+            }
+            (Ok(metrics), Ok(logs)) => (metrics, logs),
+            (metrics, logs) => {
+                // One bad endpoint for both is one problem.
+                let shared = config.metrics_endpoint.is_none() && config.logs_endpoint.is_none();
+                metrics.err().map(&mut keep);
+                logs.err().filter(|_| !shared).map(&mut keep);
+                (None, None)
+            }
         };
         if config.timeout.is_zero() {
             keep(ConfigError::Timeout);
         }
-        let headers = headers(&config.headers, &mut keep);
+        let headers = headers(&config.headers.0, &mut keep);
         let secure = [&metrics, &logs]
             .into_iter()
             .flatten()
             .any(|target| target.secure);
         let tls = tls::client_config(&config.tls, config.protocol, secure, &mut keep);
 
-        match (metrics, logs) {
-            (Ok(metrics), Ok(logs)) if problems.is_empty() => Ok(Self {
-                metrics,
-                logs,
-                protocol: config.protocol,
-                compression: config.compression,
-                timeout: config.timeout,
-                headers,
-                tls,
-            }),
-            _ => Err(problems),
+        if !problems.is_empty() {
+            return Err(problems);
         }
+        Ok(Self {
+            metrics,
+            logs,
+            protocol: config.protocol,
+            compression: config.compression,
+            timeout: config.timeout,
+            headers,
+            tls,
+        })
     }
 
-    /// Where a signal goes.
+    /// Where a signal goes; `None` where it is not exported.
     #[must_use]
-    pub fn target(&self, signal: Signal) -> &Target {
+    pub fn target(&self, signal: Signal) -> Option<&Target> {
         match signal {
-            Signal::Metrics => &self.metrics,
-            Signal::Logs => &self.logs,
+            Signal::Metrics => self.metrics.as_ref(),
+            Signal::Logs => self.logs.as_ref(),
         }
     }
 
@@ -111,14 +121,13 @@ impl fmt::Display for Target {
     }
 }
 
-fn signal_target(config: &OtlpConfig, signal: Signal) -> Result<Target, ConfigError> {
-    match config.override_of(signal) {
-        Some(url) => target(url, None),
-        None => {
-            let appended = (config.protocol == Protocol::HttpProtobuf).then_some(signal);
-            target(&config.endpoint, appended)
-        }
+fn signal_target(config: &OtlpConfig, signal: Signal) -> Result<Option<Target>, ConfigError> {
+    if let Some(url) = config.override_of(signal) {
+        return target(url, None).map(Some);
     }
+    let appended = (config.protocol == Protocol::HttpProtobuf).then_some(signal);
+    let url = config.endpoint.as_deref();
+    url.map(|url| target(url, appended)).transpose()
 }
 
 fn target(url: &str, appended: Option<Signal>) -> Result<Target, ConfigError> {
@@ -193,7 +202,7 @@ fn without_password(url: &str) -> String {
     }
 }
 
-fn headers(list: &[(String, String)], keep: &mut impl FnMut(ConfigError)) -> HeaderMap {
+fn headers(list: &BTreeMap<String, String>, keep: &mut impl FnMut(ConfigError)) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in list {
         let mut bad = |problem| {
@@ -227,7 +236,7 @@ mod tests {
 
     fn config(endpoint: &str, protocol: Protocol) -> OtlpConfig {
         OtlpConfig {
-            endpoint: endpoint.to_owned(),
+            endpoint: Some(endpoint.to_owned()),
             protocol,
             ..OtlpConfig::default()
         }
@@ -253,7 +262,7 @@ mod tests {
         ] {
             let otlp = config(endpoint, Protocol::HttpProtobuf).check().unwrap();
             for (signal, path) in [(Signal::Metrics, metrics), (Signal::Logs, logs)] {
-                let target = otlp.target(signal);
+                let target = otlp.target(signal).unwrap();
                 assert_eq!(target.to_string(), address);
                 assert_eq!(target.uri.path_and_query().unwrap().as_str(), path);
             }
@@ -268,8 +277,24 @@ mod tests {
         }
         .check()
         .unwrap();
-        assert_eq!(otlp.target(Signal::Metrics).uri, "http://m:1234/custom");
-        assert_eq!(otlp.target(Signal::Logs).uri, "http://c:4318/v1/logs");
+        let uri = |signal| otlp.target(signal).unwrap().uri.to_string();
+        assert_eq!(uri(Signal::Metrics), "http://m:1234/custom");
+        assert_eq!(uri(Signal::Logs), "http://c:4318/v1/logs");
+    }
+
+    #[test]
+    fn a_signal_without_an_address_is_not_exported() {
+        let mut config = OtlpConfig {
+            endpoint: None,
+            logs_endpoint: Some("http://l:4317".to_owned()),
+            ..OtlpConfig::default()
+        };
+        let otlp = config.check().unwrap();
+        assert!(otlp.target(Signal::Metrics).is_none());
+        assert!(otlp.target(Signal::Logs).is_some());
+        config.logs_endpoint = None;
+        let problems = config.check().unwrap_err();
+        assert!(matches!(problems[..], [ConfigError::NoEndpoint]));
     }
 
     #[test]
@@ -300,14 +325,14 @@ mod tests {
         let empty = directory.path().join("empty.pem");
         std::fs::write(&empty, "no certificate").unwrap();
         let problems = OtlpConfig {
-            endpoint: "c:4317".to_owned(),
+            endpoint: Some("c:4317".to_owned()),
             logs_endpoint: Some("nonsense".to_owned()),
             timeout: Duration::ZERO,
-            headers: vec![
-                ("a b".to_owned(), "v".to_owned()),
-                ("x-key".to_owned(), "sec\nret".to_owned()),
-                ("Content-Type".to_owned(), "v".to_owned()),
-            ],
+            headers: super::super::Headers(
+                [("a b", "v"), ("x-key", "sec\nret"), ("Content-Type", "v")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .into(),
+            ),
             tls: super::super::TlsConfig {
                 ca: Some(empty),
                 certificate: None,
