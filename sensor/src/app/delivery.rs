@@ -12,11 +12,11 @@ use tokio::{runtime, sync::oneshot};
 use super::setup::Stop;
 use crate::{
     aggregate::report::Report,
-    config::{self, Config, OtlpSettings},
+    config::{Config, OtlpSettings},
     exit::Exit,
     export::{
         self, Exporter, ExporterConfig, ExporterHandle, HostResource,
-        otlp::{Compression, Otlp, OtlpConfig, Protocol, TlsConfig},
+        otlp::{Otlp, OtlpConfig},
     },
 };
 
@@ -58,6 +58,8 @@ impl Delivery {
                         }
                     }
                 });
+                // A resolver that hangs must not keep the sensor from ending.
+                runtime.shutdown_background();
             })
             .map_err(fault)?;
         Ok(Self {
@@ -78,12 +80,12 @@ impl Delivery {
 ///
 /// # Errors
 ///
-/// What to say: target and reason.
+/// The line to say.
 pub fn send_once(otlp: &Otlp, host: &HostResource, report: &Report) -> Result<(), String> {
     let runtime = runtime().map_err(|error| error.to_string())?;
-    runtime
-        .block_on(export::send_once(otlp, host, report))
-        .map_err(|error| error.to_string())
+    let sent = runtime.block_on(export::send_once(otlp, host, report));
+    runtime.shutdown_background();
+    sent.map_err(|error| error.to_string())
 }
 
 /// The settings, checked against the files they name.
@@ -92,29 +94,7 @@ pub fn send_once(otlp: &Otlp, host: &HostResource, report: &Report) -> Result<()
 ///
 /// Every problem.
 pub fn checked(settings: &OtlpSettings) -> Result<Otlp, Stop> {
-    // The specification's default, for the signal that has no endpoint of its
-    // own where the other has one.
-    let default = || format!("http://localhost:{}", settings.protocol.default_port());
-    OtlpConfig {
-        endpoint: settings.endpoint.clone().unwrap_or_else(default),
-        metrics_endpoint: settings.metrics_endpoint.clone(),
-        logs_endpoint: settings.logs_endpoint.clone(),
-        protocol: match settings.protocol {
-            config::Protocol::Grpc => Protocol::Grpc,
-            config::Protocol::HttpProtobuf => Protocol::HttpProtobuf,
-        },
-        compression: match settings.gzip {
-            true => Compression::Gzip,
-            false => Compression::None,
-        },
-        timeout: settings.timeout,
-        headers: settings.headers.0.clone().into_iter().collect(),
-        tls: TlsConfig {
-            ca: settings.ca.clone(),
-            certificate: settings.certificate.clone(),
-            key: settings.key.clone(),
-        },
-    }
+    OtlpConfig::from(settings.clone())
     .check()
     .map_err(|errors| Stop {
         exit: Exit::Config,

@@ -306,7 +306,13 @@ fn endpoint(args: &DoctorArgs, config: &crate::config::Config) -> Result<Check, 
         ));
     };
     let otlp = delivery::checked(&settings)?;
-    let address = otlp.target(Signal::Metrics).to_string();
+    let target = otlp
+        .target(Signal::Metrics)
+        .or_else(|| otlp.target(Signal::Logs));
+    let Some(target) = target else {
+        return Ok(Check::skipped("endpoint", "none is set, nothing is exported"));
+    };
+    let address = target.to_string();
     Ok(match reach(&address) {
         Ok(()) => Check::ok("endpoint", format!("{address} accepts connections")),
         Err(error) => Check::new("endpoint", Status::Failed, format!("{address}: {error}"))

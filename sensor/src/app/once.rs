@@ -67,7 +67,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     if let Some(otlp) = export
         && let Err(failure) = send_once(&otlp, &host, &report)
     {
-        eprintln!("Failed to export metrics: {failure}");
+        eprintln!("{failure}");
         return Ok(Exit::Unavailable);
     }
     Ok(match report.services.is_empty() {
