@@ -17,11 +17,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use check::{GROUPS, INTERVALS};
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
 pub use export::{ExportFlags, Headers, OtlpSettings, Protocol, export_settings};
 use item::Choice;
 pub use pattern::check_pattern;
+#[cfg(test)]
+pub(crate) use pattern::compile as compile_pattern;
 pub use problem::Problem;
 
 /// The configuration file of a packaged installation.

@@ -4,8 +4,9 @@ use regex_syntax::{Error, ParserBuilder};
 
 use super::item::shown;
 
-/// Memory that one compiled pattern may take, bytes.
-const MAX_COMPILED_BYTES: usize = 1 << 20;
+/// Memory that one compiled pattern may take, bytes: some hundred Unicode
+/// classes such as `\w`.
+const MAX_COMPILED_BYTES: usize = 8 << 20;
 
 /// Checks a regular expression: it is not empty, parses, and stays small when
 /// compiled. Time to match is linear whatever it says.

@@ -1,0 +1,382 @@
+//! Which services a process belongs to, by its name, executable or arguments.
+//!
+//! All patterns on one kind of string are one automaton: a process is
+//! searched once, however many plugins there are, in time linear in the
+//! string. Whether a forked child without exec inherits its parent's services
+//! is the caller's to decide.
+
+use std::borrow::Cow;
+use std::sync::Mutex;
+
+use regex::bytes::{RegexSet, RegexSetBuilder};
+
+use super::cache::Cache;
+use super::{MatchOn, Plugin};
+use crate::config::check_pattern;
+
+/// `comm` is cut at this length (include/linux/sched.h, TASK_COMM_LEN - 1).
+const COMM_BYTES: usize = 15;
+/// What the kernel puts behind the path of an executable that was removed.
+const DELETED: &[u8] = b" (deleted)";
+/// Memory of one compiled set, bytes; where it is not enough, the set is halved.
+const SET_BYTES: usize = 16 << 20;
+
+/// A service of a matcher: counted through all plugins that it was made of,
+/// switched-off ones included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceIndex(pub u32);
+
+/// What is known of a process. `None` is unknown, and a pattern on it then
+/// does not match.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Candidate<'a> {
+    /// Thread group id.
+    pub pid: u32,
+    /// `comm`, up to 15 bytes, without a trailing NUL.
+    pub comm: &'a [u8],
+    /// The first argument; looked at only where `comm` has 15 bytes.
+    pub argv0: Option<&'a [u8]>,
+    /// Path of the executable; ` (deleted)` at its end is passed over.
+    pub exe: Option<&'a [u8]>,
+    /// All arguments.
+    pub args: Option<Args<'a>>,
+}
+
+/// The arguments of a process, in either form that they come in.
+#[derive(Debug, Clone, Copy)]
+pub enum Args<'a> {
+    /// As in `/proc/PID/cmdline`: each with a NUL behind it (the last one's
+    /// may be missing).
+    NulSeparated(&'a [u8]),
+    /// One by one.
+    List(&'a [&'a [u8]]),
+}
+
+/// What a matcher looks at, so that a scan reads no more than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// `comm`, and where that has 15 bytes `argv0` and `exe`.
+    pub name: bool,
+    /// `exe`.
+    pub exe: bool,
+    /// `args`.
+    pub cmdline: bool,
+}
+
+/// A plugin that [`super::load`] would have rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum MatcherError {
+    /// A pattern or exclusion is not a usable regular expression.
+    #[error("plugin `{plugin}`: {message}")]
+    Pattern {
+        /// Name of the plugin.
+        plugin: String,
+        /// What is wrong with the pattern.
+        message: String,
+    },
+    /// The patterns do not compile together.
+    #[error("the patterns of all plugins do not compile; shorten or remove some")]
+    Compile(#[from] regex::Error),
+    /// More services than can be counted.
+    #[error("more than {} services", u32::MAX)]
+    TooMany,
+}
+
+/// All patterns of all plugins.
+#[derive(Debug)]
+pub struct Matcher {
+    own_pid: u32,
+    kinds: [Kind; 3],
+    services: Vec<Service>,
+}
+
+#[derive(Debug)]
+struct Service {
+    plugin: usize,
+    service: usize,
+    /// The plugin asks for the sensor itself.
+    names_sensor: bool,
+}
+
+impl Matcher {
+    /// Compiles the patterns of all plugins that are switched on. `own_pid`
+    /// is the sensor's own, which only a plugin matches that names it.
+    ///
+    /// # Errors
+    /// A pattern that does not compile; [`super::load`] lets none through.
+    pub fn new(plugins: &[Plugin], own_pid: u32) -> Result<Self, MatcherError> {
+        let mut builders: [Builder; 3] = Default::default();
+        let mut services = Vec::new();
+        for (plugin_index, plugin) in plugins.iter().enumerate() {
+            let builder = &mut builders[slot(plugin.match_on)];
+            for (service_index, service) in plugin.services.iter().enumerate() {
+                let index = u32::try_from(services.len()).map_err(|_| MatcherError::TooMany)?;
+                if plugin.enabled {
+                    builder.include(plugin, plugin_index, &service.pattern, index)?;
+                }
+                services.push(Service {
+                    plugin: plugin_index,
+                    service: service_index,
+                    names_sensor: names_sensor(&service.pattern),
+                });
+            }
+            if plugin.enabled {
+                builder.exclude(plugin, plugin_index)?;
+            }
+        }
+        let [name, exe, cmdline] = builders.map(Builder::build);
+        Ok(Self {
+            own_pid,
+            kinds: [name?, exe?, cmdline?],
+            services,
+        })
+    }
+
+    /// Puts the services that a process belongs to into `out`, in ascending
+    /// order; what was in it before is removed.
+    pub fn matches(&self, candidate: &Candidate<'_>, out: &mut Vec<ServiceIndex>) {
+        out.clear();
+        let [name, exe, cmdline] = &self.kinds;
+        if name.is_used() {
+            let text = process_name(candidate.comm, candidate.argv0, candidate.exe);
+            name.matches(text, out);
+        }
+        if let Some(path) = candidate.exe.filter(|_| exe.is_used()) {
+            exe.matches(without_deleted(path), out);
+        }
+        if let Some(args) = candidate.args.filter(|_| cmdline.is_used()) {
+            cmdline.matches(&args.joined(), out);
+        }
+        if candidate.pid == self.own_pid {
+            out.retain(|&index| self.service(index).is_some_and(|found| found.names_sensor));
+        }
+        out.sort_unstable();
+    }
+
+    /// What a process must be described by.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let [name, exe, cmdline] = &self.kinds;
+        Needs {
+            name: name.is_used(),
+            exe: exe.is_used(),
+            cmdline: cmdline.is_used(),
+        }
+    }
+
+    /// Positions of a service: of its plugin in the slice that the matcher
+    /// was made of, and in that plugin's services.
+    #[must_use]
+    pub fn position(&self, index: ServiceIndex) -> Option<(usize, usize)> {
+        self.service(index)
+            .map(|found| (found.plugin, found.service))
+    }
+
+    /// Every service with its positions, switched-off plugins included.
+    pub fn services(&self) -> impl Iterator<Item = (ServiceIndex, usize, usize)> {
+        let counted = (0..).map(ServiceIndex).zip(&self.services);
+        counted.map(|(index, found)| (index, found.plugin, found.service))
+    }
+
+    fn service(&self, index: ServiceIndex) -> Option<&Service> {
+        self.services.get(usize::try_from(index.0).ok()?)
+    }
+}
+
+/// The name of a process: `comm`, and where that is cut and the basename of
+/// `argv0` (or else of the executable) starts with it, that basename.
+#[must_use]
+pub fn process_name<'a>(
+    comm: &'a [u8],
+    argv0: Option<&'a [u8]>,
+    exe: Option<&'a [u8]>,
+) -> &'a [u8] {
+    if comm.len() != COMM_BYTES {
+        return comm;
+    }
+    let longer = [argv0, exe.map(without_deleted)]
+        .into_iter()
+        .flatten()
+        .map(basename)
+        .find(|name| name.starts_with(comm));
+    longer.unwrap_or(comm)
+}
+
+impl<'a> Args<'a> {
+    /// The arguments with a blank between each two (contract S13).
+    fn joined(&self) -> Cow<'a, [u8]> {
+        match self {
+            Self::List(list) => Cow::Owned(list.join(&b' ')),
+            Self::NulSeparated(bytes) => {
+                let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+                if !bytes.contains(&0) {
+                    return Cow::Borrowed(bytes);
+                }
+                let blank = |&byte: &u8| if byte == 0 { b' ' } else { byte };
+                Cow::Owned(bytes.iter().map(blank).collect())
+            }
+        }
+    }
+}
+
+fn basename(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
+fn without_deleted(path: &[u8]) -> &[u8] {
+    path.strip_suffix(DELETED).unwrap_or(path)
+}
+
+fn names_sensor(pattern: &str) -> bool {
+    let pattern = pattern.strip_prefix('^').unwrap_or(pattern);
+    let pattern = pattern.strip_suffix('$').unwrap_or(pattern);
+    pattern.eq_ignore_ascii_case("sensor")
+}
+
+fn slot(on: MatchOn) -> usize {
+    match on {
+        MatchOn::Name => 0,
+        MatchOn::Exe => 1,
+        MatchOn::Cmdline => 2,
+    }
+}
+
+/// All patterns on one kind of string.
+#[derive(Debug)]
+struct Kind {
+    /// Services that every string matches: no automaton is asked for them.
+    always: Vec<(usize, ServiceIndex)>,
+    sets: Vec<(RegexSet, Vec<Role>)>,
+    cache: Mutex<Cache>,
+}
+
+/// What it means that a pattern matches; the number is the plugin's.
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Include(usize, ServiceIndex),
+    Exclude(usize),
+}
+
+impl Kind {
+    fn is_used(&self) -> bool {
+        !self.always.is_empty() || !self.sets.is_empty()
+    }
+
+    fn matches(&self, text: &[u8], out: &mut Vec<ServiceIndex>) {
+        if self.sets.is_empty() {
+            out.extend(self.always.iter().map(|&(_, index)| index));
+            return;
+        }
+        // Where another thread has the cache, searching is cheaper than waiting.
+        let mut cache = self.cache.try_lock().ok();
+        if let Some(known) = cache.as_mut().and_then(|cache| cache.get(text)) {
+            out.extend_from_slice(known);
+            return;
+        }
+        let start = out.len();
+        self.search(text, out);
+        if let Some(mut cache) = cache {
+            cache.put(text, &out[start..]);
+        }
+    }
+
+    fn search(&self, text: &[u8], out: &mut Vec<ServiceIndex>) {
+        let mut found = self.always.clone();
+        let mut excluded = Vec::new();
+        for (set, roles) in &self.sets {
+            // Most processes match nothing, and that is known without a list.
+            if !set.is_match(text) {
+                continue;
+            }
+            for position in &set.matches(text) {
+                match roles[position] {
+                    Role::Include(plugin, index) => found.push((plugin, index)),
+                    Role::Exclude(plugin) => excluded.push(plugin),
+                }
+            }
+        }
+        found.retain(|(plugin, _)| !excluded.contains(plugin));
+        out.extend(found.into_iter().map(|(_, index)| index));
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    always: Vec<(usize, ServiceIndex)>,
+    patterns: Vec<(String, Role)>,
+}
+
+impl Builder {
+    fn include(
+        &mut self,
+        plugin: &Plugin,
+        plugin_index: usize,
+        pattern: &str,
+        index: u32,
+    ) -> Result<(), MatcherError> {
+        let index = ServiceIndex(index);
+        if pattern == ".*" {
+            self.always.push((plugin_index, index));
+            return Ok(());
+        }
+        self.push(plugin, pattern, Role::Include(plugin_index, index))
+    }
+
+    fn exclude(&mut self, plugin: &Plugin, plugin_index: usize) -> Result<(), MatcherError> {
+        plugin
+            .exclude
+            .iter()
+            .try_for_each(|pattern| self.push(plugin, pattern, Role::Exclude(plugin_index)))
+    }
+
+    fn push(&mut self, plugin: &Plugin, pattern: &str, role: Role) -> Result<(), MatcherError> {
+        check_pattern(pattern).map_err(|message| MatcherError::Pattern {
+            plugin: plugin.name.clone(),
+            message,
+        })?;
+        self.patterns.push((pattern.to_owned(), role));
+        Ok(())
+    }
+
+    fn build(self) -> Result<Kind, MatcherError> {
+        let mut sets = Vec::new();
+        if !self.patterns.is_empty() {
+            compile(&self.patterns, &mut sets)?;
+        }
+        Ok(Kind {
+            always: self.always,
+            sets,
+            cache: Mutex::default(),
+        })
+    }
+}
+
+/// Compiles the patterns into one set, or into several where one would be
+/// too large.
+fn compile(
+    patterns: &[(String, Role)],
+    sets: &mut Vec<(RegexSet, Vec<Role>)>,
+) -> Result<(), MatcherError> {
+    let texts = patterns.iter().map(|(pattern, _)| pattern);
+    let set = RegexSetBuilder::new(texts)
+        .case_insensitive(true)
+        .size_limit(SET_BYTES)
+        .build();
+    match set {
+        Ok(set) => {
+            let roles = patterns.iter().map(|(_, role)| *role).collect();
+            sets.push((set, roles));
+            Ok(())
+        }
+        Err(regex::Error::CompiledTooBig(_)) if patterns.len() > 1 => {
+            let (left, right) = patterns.split_at(patterns.len() / 2);
+            compile(left, sets)?;
+            compile(right, sets)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+#[path = "matcher_tests.rs"]
+mod tests;
