@@ -95,11 +95,11 @@ pub fn send_once(otlp: &Otlp, host: &HostResource, report: &Report) -> Result<()
 /// Every problem.
 pub fn checked(settings: &OtlpSettings) -> Result<Otlp, Stop> {
     OtlpConfig::from(settings.clone())
-    .check()
-    .map_err(|errors| Stop {
-        exit: Exit::Config,
-        lines: errors.iter().map(ToString::to_string).collect(),
-    })
+        .check()
+        .map_err(|errors| Stop {
+            exit: Exit::Config,
+            lines: errors.iter().map(ToString::to_string).collect(),
+        })
 }
 
 fn runtime() -> io::Result<runtime::Runtime> {

@@ -310,7 +310,10 @@ fn endpoint(args: &DoctorArgs, config: &crate::config::Config) -> Result<Check, 
         .target(Signal::Metrics)
         .or_else(|| otlp.target(Signal::Logs));
     let Some(target) = target else {
-        return Ok(Check::skipped("endpoint", "none is set, nothing is exported"));
+        return Ok(Check::skipped(
+            "endpoint",
+            "none is set, nothing is exported",
+        ));
     };
     let address = target.to_string();
     Ok(match reach(&address) {
