@@ -162,7 +162,14 @@ impl Engine {
     }
 
     /// Takes in one event; what it has to say is added to `out`.
+    ///
+    /// What happened while the hooks were being attached, one after the other,
+    /// is passed over: half a story. Whoever lives is found by the scan.
     pub fn event(&mut self, event: &Event<'_>, context: ExecContext, out: &mut Vec<ProcessEvent>) {
+        let attached = self.config.attached.unwrap_or_default();
+        if event.header().time < attached.0 {
+            return;
+        }
         match event {
             Event::Fork(fork) => self.fork(fork, context.cgroup, out),
             Event::Exec(exec, tail) => {

@@ -95,7 +95,9 @@ impl EbpfError {
 /// The attached programs and the ring. Dropping it detaches them.
 pub struct Kernel {
     ring: RingBuf<MapData>,
-    loss: PerCpuArray<MapData, Loss2>,
+    loss: PerCpuArray<MapData, PodLoss>,
+    /// What was lost while attaching.
+    before: Loss,
     offsets: [u32; field::COUNT],
     ring_bytes: u32,
     programs: Option<Ebpf>,
@@ -104,10 +106,10 @@ pub struct Kernel {
 /// [`Loss`] as aya wants it.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
-struct Loss2(Loss);
+struct PodLoss(Loss);
 
 // SAFETY: `Loss` is `repr(C)`, integers only, without padding.
-unsafe impl aya::Pod for Loss2 {}
+unsafe impl aya::Pod for PodLoss {}
 
 impl Kernel {
     /// Loads and attaches fork, exec and exit. `ring_bytes` is rounded up to a
@@ -139,13 +141,16 @@ impl Kernel {
         for hook in hook::CORE {
             attach(&mut programs, hook, &kernel_btf)?;
         }
-        let kernel = Self {
+        let mut kernel = Self {
             ring,
             loss,
+            before: Loss::default(),
             offsets,
             ring_bytes,
             programs: Some(programs),
         };
+        // The story begins now: see `Engine::event`.
+        kernel.before = kernel.loss();
         observe_clock();
         Ok(kernel)
     }
@@ -166,7 +171,7 @@ impl Kernel {
     pub fn loss(&self) -> Loss {
         let mut sum = Loss::default();
         if let Ok(values) = self.loss.get(&0, 0) {
-            for Loss2(value) in values.iter() {
+            for PodLoss(value) in values.iter() {
                 sum.fork += value.fork;
                 sum.exec += value.exec;
                 sum.exit += value.exit;
@@ -174,6 +179,11 @@ impl Kernel {
                 sum.group += value.group;
             }
         }
+        let before = &self.before;
+        sum.fork = sum.fork.saturating_sub(before.fork);
+        sum.exec = sum.exec.saturating_sub(before.exec);
+        sum.exit = sum.exit.saturating_sub(before.exit);
+        sum.late = sum.late.saturating_sub(before.late);
         sum
     }
 
