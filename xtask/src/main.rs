@@ -2,6 +2,7 @@
 
 mod ebpf;
 mod shell;
+mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -21,11 +22,14 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Install what the tests need, and run all of them
+    Test,
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Ebpf { check: false } => ebpf::build(),
         Chore::Ebpf { check: true } => ebpf::check(),
+        Chore::Test => test::run_all(),
     }
 }
