@@ -116,7 +116,7 @@ impl Pump {
         let mut bytes = 0;
         while let Some(record) = kernel.next() {
             bytes += record.len() as u64 + RECORD_HEAD;
-            match decode(&record) {
+            match decode(record) {
                 Ok(event) => {
                     let context = context(&event, &self.engine, &mut self.proc, &mut self.cgroups);
                     self.engine.event(&event, context, out);

@@ -7,7 +7,7 @@ use std::{
 
 use aya::{
     Btf as AyaBtf, Ebpf, EbpfLoader, Endianness,
-    maps::{MapData, PerCpuArray, RingBuf},
+    maps::{Map, MapData, PerCpuArray},
     programs::BtfTracePoint,
 };
 use sensor_common::{
@@ -19,6 +19,7 @@ use sensor_common::{
 use super::{
     btf::{self, Btf, BtfError},
     hook::{self, Hook},
+    ring::Ring,
 };
 
 /// The compiled kernel programs; `cargo xtask ebpf` makes them.
@@ -65,6 +66,9 @@ pub enum EbpfError {
         /// The kernel's answer.
         source: Box<aya::programs::ProgramError>,
     },
+    /// The ring could not be mapped.
+    #[error("cannot map the ring buffer")]
+    Ring(#[source] std::io::Error),
     /// A map of the object is not what it should be.
     #[error("cannot open the map {name}")]
     Map {
@@ -94,7 +98,7 @@ impl EbpfError {
 
 /// The attached programs and the ring. Dropping it detaches them.
 pub struct Kernel {
-    ring: RingBuf<MapData>,
+    ring: Ring,
     loss: PerCpuArray<MapData, PodLoss>,
     /// What was lost while attaching.
     before: Loss,
@@ -136,7 +140,7 @@ impl Kernel {
             .map_max_entries("RING", ring_bytes)
             .load(OBJECT)
             .map_err(Box::new)?;
-        let ring = take(&mut programs, "RING", RingBuf::try_from)?;
+        let ring = open_ring(&programs, ring_bytes)?;
         let loss = take(&mut programs, "LOSS", PerCpuArray::try_from)?;
         for hook in hook::CORE {
             attach(&mut programs, hook, &kernel_btf)?;
@@ -161,7 +165,7 @@ impl Kernel {
     }
 
     /// The next record, if there is one.
-    pub fn next(&mut self) -> Option<impl std::ops::Deref<Target = [u8]> + '_> {
+    pub fn next(&mut self) -> Option<&[u8]> {
         self.ring.next()
     }
 
@@ -256,6 +260,14 @@ fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<(), EbpfError
     program.load(hook.tracepoint, btf).map_err(failed)?;
     program.attach().map_err(failed)?;
     Ok(())
+}
+
+/// The map stays with the programs: they are loaded with its descriptor.
+fn open_ring(programs: &Ebpf, size: u32) -> Result<Ring, EbpfError> {
+    match programs.map("RING") {
+        Some(Map::RingBuf(map)) => Ring::new(map.fd().as_fd(), size).map_err(EbpfError::Ring),
+        _ => Err(EbpfError::Ring(std::io::ErrorKind::NotFound.into())),
+    }
 }
 
 fn take<T>(
