@@ -564,7 +564,6 @@ fn key_of(header: &Header) -> ProcessKey {
 
 /// How a wait status says that a process ended (wait(2)).
 fn end_of(status: u32) -> End {
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
     match (status & 0x7f) as u8 {
         0 => End::Code((status >> 8 & 0xff) as u8),
         signal => End::Signal {

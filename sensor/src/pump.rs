@@ -114,7 +114,7 @@ impl Pump {
             self.observed = Instant::now();
         }
         let mut bytes = 0;
-        while let Some(record) = kernel.next() {
+        while let Some(record) = kernel.read() {
             bytes += record.len() as u64 + RECORD_HEAD;
             match decode(record) {
                 Ok(event) => {

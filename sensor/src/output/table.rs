@@ -40,16 +40,25 @@ fn row(service: &ServiceReport) -> String {
         fitted(&escaped(&service.identity.name), 26),
         service.process_count,
         cell(utilization(service).map(|rate| format!("{:.1}", rate * 100.0))),
-        cell(cpu_seconds(service).map(|seconds| duration_of_seconds(seconds))),
-        cell(sum(service, "process.memory.usage").map(|value| bytes(value as u64))),
+        cell(cpu_seconds(service).map(seconds)),
+        cell(sum(service, "process.memory.usage").map(|value| bytes(whole_number(value)))),
         cell(whole("process.thread.count")),
         cell(whole("sensor.process.starts")),
         cell(whole("sensor.process.exits")),
     )
 }
 
-fn duration_of_seconds(seconds: f64) -> String {
-    duration((seconds * 1e9) as u64)
+fn seconds(seconds: f64) -> String {
+    duration(whole_number(seconds * 1e9))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, which is what is wanted"
+)]
+fn whole_number(value: f64) -> u64 {
+    value as u64
 }
 
 fn utilization(service: &ServiceReport) -> Option<f64> {

@@ -165,8 +165,8 @@ impl Kernel {
     }
 
     /// The next record, if there is one.
-    pub fn next(&mut self) -> Option<&[u8]> {
-        self.ring.next()
+    pub fn read(&mut self) -> Option<&[u8]> {
+        self.ring.read()
     }
 
     /// What the hooks could not hand over so far, all CPUs together. Zero

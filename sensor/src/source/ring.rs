@@ -24,7 +24,7 @@ const WINDOW: usize = 256 << 10;
 /// What the window has beyond that: room for the longest record.
 const SLACK: usize = 16 << 10;
 /// Length, flags and offset before each record (`BPF_RINGBUF_HDR_SZ`).
-const HEAD: u64 = 8;
+const HEAD: usize = 8;
 /// The producer is still writing (`BPF_RINGBUF_BUSY_BIT`).
 const BUSY: u32 = 1 << 31;
 /// The producer gave the record up (`BPF_RINGBUF_DISCARD_BIT`).
@@ -78,7 +78,7 @@ impl Ring {
 
     /// The next record, if there is a whole one. It is given back to the
     /// kernel with the next call.
-    pub fn next(&mut self) -> Option<&[u8]> {
+    pub fn read(&mut self) -> Option<&[u8]> {
         loop {
             self.consumer
                 .position()
@@ -87,10 +87,7 @@ impl Ring {
             if self.position >= end {
                 return None;
             }
-            if !self
-                .window
-                .holds(self.position & (self.size - 1), HEAD as usize)
-            {
+            if !self.window.holds(self.position & (self.size - 1), HEAD) {
                 self.move_window().ok()?;
             }
             let offset = self.position & (self.size - 1);
@@ -98,13 +95,13 @@ impl Ring {
             if head & BUSY != 0 {
                 return None;
             }
-            let len = head & !(BUSY | DISCARDED);
-            if !self.window.holds(offset, HEAD as usize + len as usize) {
+            let len = (head & !(BUSY | DISCARDED)) as usize;
+            if !self.window.holds(offset, HEAD + len) {
                 self.move_window().ok()?;
             }
-            self.position += (u64::from(len) + HEAD).next_multiple_of(8);
+            self.position += ((len + HEAD) as u64).next_multiple_of(8);
             if head & DISCARDED == 0 {
-                return self.window.bytes(offset + HEAD, len as usize);
+                return self.window.bytes(offset + HEAD as u64, len);
             }
         }
     }
@@ -158,7 +155,7 @@ impl Window {
     }
 
     fn head(&self, offset: u64) -> Option<&AtomicU32> {
-        let at = self.at(offset, HEAD as usize)?;
+        let at = self.at(offset, HEAD)?;
         // SAFETY: mapped for as long as `self` is borrowed, and aligned, as
         // records begin at multiples of 8; the kernel writes it atomically.
         Some(unsafe { &*at.cast::<AtomicU32>() })
