@@ -58,7 +58,8 @@ pub fn bytes(value: u64) -> String {
 pub fn duration(ns: u64) -> String {
     let seconds = ns as f64 / 1e9;
     match ns {
-        0..1_000_000 => format!("{}µs", ns / 1_000),
+        0 => "0".to_owned(),
+        1..1_000_000 => format!("{}µs", ns / 1_000),
         1_000_000..10_000_000 => format!("{:.1}ms", seconds * 1e3),
         10_000_000..1_000_000_000 => format!("{:.0}ms", seconds * 1e3),
         1_000_000_000..60_000_000_000 => format!("{seconds:.2}s"),
