@@ -8,6 +8,7 @@
     reason = "a test helper reports every problem by panicking with its cause"
 )]
 
+pub mod accounting;
 pub mod background;
 pub mod collector;
 pub mod faults;
