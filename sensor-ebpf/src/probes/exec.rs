@@ -15,7 +15,7 @@ use sensor_common::{
     limits::{ARGS_MAX, COMM_LEN, NAME_MAX, PATH_MAX},
 };
 
-use crate::{emit, maps::BUFFER, path, task::Task};
+use crate::{emit, group, maps::BUFFER, path, task::Task};
 
 /// Where the record is put together. The last two bounds are the verifier's:
 /// it wants room for the longest name after the longest path, and for the
@@ -35,8 +35,8 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     };
     let parent = task.parent();
     let signal = task.signal();
-    let mut figures = signal.figures();
-    crate::group::add(&mut figures, &task.figures(true));
+    let mut figures = group::dead_threads(task.pid(), task.start(), signal);
+    group::add(&mut figures, &task.figures(true));
     let time = emit::now();
 
     // SAFETY: an element of a per-CPU map belongs to this CPU, and no other

@@ -88,9 +88,9 @@ fn sum(service: &ServiceReport, name: &str) -> Option<f64> {
 /// Head of the stream of events.
 pub const EVENTS_HEAD: &str = "TIME             PID    END  LIVED     CPU    PEAK  COMMAND";
 
-/// One event as a line.
+/// One event as a line, cut to the width of a terminal where there is one.
 #[must_use]
-pub fn event(event: &ProcessEvent) -> String {
+pub fn event(event: &ProcessEvent, width: Option<usize>) -> String {
     let process = &event.process;
     let time = event.time.to_string();
     let clock = time.get(11..23).unwrap_or_default();
@@ -108,11 +108,15 @@ pub fn event(event: &ProcessEvent) -> String {
             detail.peak_rss_bytes.map(bytes).unwrap_or_default(),
         ),
     };
-    format!(
+    let line = format!(
         "{clock} {:>7} {end:>6} {lived:>6} {cpu:>7} {peak:>7}  {}",
         process.pid,
         command(event)
-    )
+    );
+    match width {
+        Some(width) => fitted(&line, width),
+        None => line,
+    }
 }
 
 fn end(end: End) -> String {

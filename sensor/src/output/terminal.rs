@@ -25,6 +25,13 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
+/// Columns of the terminal that standard output is, if it is one.
+#[must_use]
+pub fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
 /// Text of at most `width` characters; what is cut off shows as `…`.
 #[must_use]
 pub fn fitted(text: &str, width: usize) -> String {
