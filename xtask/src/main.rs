@@ -1,5 +1,6 @@
 //! Chores of the workspace: `cargo xtask CHORE`.
 
+mod bench;
 mod ebpf;
 mod shell;
 
@@ -21,11 +22,14 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Measure what the sensor costs, beside its peers
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Ebpf { check: false } => ebpf::build(),
         Chore::Ebpf { check: true } => ebpf::check(),
+        Chore::Bench(args) => bench::bench(&args),
     }
 }
