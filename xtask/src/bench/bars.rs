@@ -122,9 +122,10 @@ fn of_tool(name: &str, tool: &ToolFigures, pair: Option<&ToolFigures>) -> Vec<Ba
         bars.push(Bar::at_most(called(what), memory, most, " MB"));
     }
     bars.push(Bar {
-        verdict: "",
-        wanted: String::new(),
-        ..Bar::at_most(called("memory, peak"), peak, f64::MAX, " MB")
+        name: called("memory, peak"),
+        measured: format!("{peak:.2} MB"),
+        wanted: "-".to_owned(),
+        verdict: "no bar",
     });
     bars.push(Bar::at_most(called("idle"), tool.idle_ms, IDLE, " ms/s"));
     bars

@@ -44,7 +44,7 @@ pub struct BenchArgs {
     processes: u32,
 
     /// How often `sensor run` collects and exports
-    #[arg(long, value_name = "TIME", default_value = "1s")]
+    #[arg(long, value_name = "TIME", default_value = "60s")]
     interval: String,
 
     /// Write docs/BENCHMARKS.md too
@@ -52,12 +52,8 @@ pub struct BenchArgs {
     write: bool,
 
     /// A storm of N processes of PROGRAM; the bench runs itself with it
-    #[arg(long, value_name = "N", hide = true, requires = "program")]
-    storm_worker: Option<u32>,
-
-    /// See `--storm-worker`
-    #[arg(hide = true, requires = "storm_worker", value_name = "PROGRAM")]
-    program: Option<PathBuf>,
+    #[arg(long, num_args = 2, value_names = ["N", "PROGRAM"], hide = true)]
+    storm_worker: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -68,8 +64,8 @@ enum Suite {
 
 /// Measures and prints.
 pub fn bench(args: &BenchArgs) -> Result<()> {
-    if let (Some(count), Some(program)) = (args.storm_worker, &args.program) {
-        return workload::work(count, program);
+    if let [count, program] = args.storm_worker.as_slice() {
+        return workload::work(count.parse()?, Path::new(program));
     }
     match args.suite {
         Suite::Storm => storm(args),
