@@ -1,5 +1,6 @@
 //! Chores of the workspace: `cargo xtask CHORE`.
 
+mod bench;
 mod ebpf;
 mod shell;
 mod test;
@@ -24,6 +25,8 @@ enum Chore {
     },
     /// Install what the tests need, and run all of them
     Test,
+    /// Measure what the sensor costs, beside its peers
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -31,5 +34,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Ebpf { check: false } => ebpf::build(),
         Chore::Ebpf { check: true } => ebpf::check(),
         Chore::Test => test::run_all(),
+        Chore::Bench(args) => bench::bench(&args),
     }
 }
