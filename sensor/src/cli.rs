@@ -105,8 +105,8 @@ pub struct RunArgs {
     #[arg(long)]
     pub no_ebpf: bool,
 
-    /// Size of the ring buffer, rounded up to a power of two
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4096..=1 << 30))]
+    /// Size of the ring buffer, rounded up to a power of two [default: 8388608]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub ring_bytes: Option<u32>,
 
     /// error, warn, info, debug or trace
@@ -138,8 +138,8 @@ pub struct EventsArgs {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
 
-    /// Size of the ring buffer, rounded up to a power of two
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4096..=1 << 30))]
+    /// Size of the ring buffer, rounded up to a power of two [default: 8388608]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub ring_bytes: Option<u32>,
 
     /// Configuration file [default: /etc/sensor/sensor.toml]

@@ -47,6 +47,7 @@ pub fn report(service: &str) -> Report {
             process_count: 2,
             pids: vec![41, 42],
             metrics: metrics(),
+            ended: Vec::new(),
         }],
     }
 }

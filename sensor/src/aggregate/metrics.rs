@@ -43,7 +43,27 @@ pub fn report(service: &mut Service, now: Moment, sight: Sight) -> ServiceReport
         process_count: service.living().count() as u64,
         pids: service.living().map(|member| member.key.pid).collect(),
         metrics: builder.metrics,
+        ended: Vec::new(),
     }
+}
+
+/// The metrics that say how things are now; counters and histograms say what
+/// has been.
+pub fn of_the_moment(metrics: &[Metric]) -> impl Iterator<Item = &Metric> {
+    metrics.iter().filter(|metric| {
+        matches!(
+            metric.instrument,
+            Instrument::Gauge | Instrument::UpDownCounter
+        )
+    })
+}
+
+/// Those of `before` that are missing in `now`: with the last member, memory
+/// and the like end (contract S3).
+#[must_use]
+pub fn ended(before: &[Metric], now: &[Metric]) -> Vec<Metric> {
+    let missing = |metric: &&Metric| !now.iter().any(|other| other.name == metric.name);
+    before.iter().filter(missing).cloned().collect()
 }
 
 struct Builder {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     metrics::{self, Moment, Sight},
-    report::{Report, ServiceIdentity},
+    report::{Metric, Report, ServiceIdentity},
     service::{Look, Service},
 };
 use crate::{
@@ -66,6 +66,8 @@ struct Entry {
     spec: usize,
     name: Arc<str>,
     service: Service,
+    /// What the last report said of the moment, while there were members.
+    shown: Vec<Metric>,
 }
 
 impl Registry {
@@ -169,6 +171,7 @@ impl Registry {
             spec: index,
             name: name.into(),
             service: Service::new(Arc::new(identity), now),
+            shown: Vec::new(),
         });
         self.groups[index] += 1;
         self.index
@@ -218,7 +221,15 @@ impl Registry {
             .services
             .iter_mut()
             .filter(|entry| due.get(entry.spec) == Some(&true))
-            .map(|entry| metrics::report(&mut entry.service, now, sight))
+            .map(|entry| {
+                let mut report = metrics::report(&mut entry.service, now, sight);
+                report.ended = metrics::ended(&entry.shown, &report.metrics);
+                entry.shown = match report.process_count {
+                    0 => Vec::new(),
+                    _ => metrics::of_the_moment(&report.metrics).cloned().collect(),
+                };
+                report
+            })
             .collect();
         services.sort_by(|a, b| {
             (&a.identity.name, &a.identity.group).cmp(&(&b.identity.name, &b.identity.group))

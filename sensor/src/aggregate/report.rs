@@ -26,6 +26,9 @@ pub struct ServiceReport {
     pub pids: Vec<u32>,
     /// Its metrics; what could not be read is left out.
     pub metrics: Vec<Metric>,
+    /// Series that end with this report: they have no value, and the collector
+    /// is told once that none will come.
+    pub ended: Vec<Metric>,
 }
 
 /// The stable part of a service: what becomes its OTLP Resource.

@@ -4,9 +4,10 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     common::v1::{KeyValue, any_value},
     metrics::v1::{
-        AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge,
-        Metric as WireMetric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
-        exponential_histogram_data_point::Buckets, metric::Data, number_data_point,
+        AggregationTemporality, DataPointFlags, ExponentialHistogram,
+        ExponentialHistogramDataPoint, Gauge, Metric as WireMetric, NumberDataPoint,
+        ResourceMetrics, ScopeMetrics, Sum, exponential_histogram_data_point::Buckets,
+        metric::Data, number_data_point,
     },
 };
 
@@ -38,11 +39,16 @@ fn resource_metrics(
     time: WallNanos,
     host: &HostResource,
 ) -> Option<ResourceMetrics> {
+    let ended = service
+        .ended
+        .iter()
+        .map(|metric| wire_metric(metric, time, Mark::End));
     let metrics: Vec<WireMetric> = service
         .metrics
         .iter()
         .filter(|metric| !metric.points.is_empty())
-        .map(|metric| wire_metric(metric, time))
+        .map(|metric| wire_metric(metric, time, Mark::Value))
+        .chain(ended)
         .collect();
     (!metrics.is_empty()).then(|| ResourceMetrics {
         resource: Some(service_resource(&service.identity, host)),
@@ -55,13 +61,20 @@ fn resource_metrics(
     })
 }
 
-fn wire_metric(metric: &Metric, time: WallNanos) -> WireMetric {
+/// Whether a point has a value or says that the series has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Value,
+    End,
+}
+
+fn wire_metric(metric: &Metric, time: WallNanos, mark: Mark) -> WireMetric {
     let cumulative = AggregationTemporality::Cumulative.into();
     let numbers = || {
         metric
             .points
             .iter()
-            .filter_map(|point| number(point, time))
+            .filter_map(|point| number(point, time, mark))
             .collect()
     };
     let sum = |is_monotonic| {
@@ -95,7 +108,7 @@ fn wire_metric(metric: &Metric, time: WallNanos) -> WireMetric {
     }
 }
 
-fn number(point: &Point, time: WallNanos) -> Option<NumberDataPoint> {
+fn number(point: &Point, time: WallNanos, mark: Mark) -> Option<NumberDataPoint> {
     let value = match point.value {
         PointValue::Int(value) => number_data_point::Value::AsInt(value),
         PointValue::Double(value) => number_data_point::Value::AsDouble(value),
@@ -107,8 +120,11 @@ fn number(point: &Point, time: WallNanos) -> Option<NumberDataPoint> {
         start_time_unix_nano: start(point),
         time_unix_nano: time.0,
         exemplars: Vec::new(),
-        flags: 0,
-        value: Some(value),
+        flags: match mark {
+            Mark::Value => 0,
+            Mark::End => DataPointFlags::NoRecordedValueMask as u32,
+        },
+        value: (mark == Mark::Value).then_some(value),
     })
 }
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use opentelemetry_proto::tonic::collector::{
-    logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
+use opentelemetry_proto::tonic::{
+    collector::{logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest},
+    metrics::v1::metric::Data,
 };
 use prost::Message;
 use uuid::Uuid;
@@ -46,6 +47,7 @@ fn service(name: &str, points: usize) -> ServiceReport {
             instrument: Instrument::Counter,
             points: vec![point; points],
         }],
+        ended: Vec::new(),
     }
 }
 
@@ -168,4 +170,18 @@ fn many_events_are_several_requests_and_a_huge_one_has_its_own() {
         }
     }
     assert_eq!(arguments.iter().position(|huge| *huge), Some(5));
+}
+
+#[test]
+fn a_series_that_ends_has_no_value_and_says_so() {
+    let mut ended = service("till", 0);
+    ended.metrics[0].points = service("till", 1).metrics[0].points.clone();
+    ended.ended = std::mem::take(&mut ended.metrics);
+    let request = metrics_request(&report(vec![ended]), &host());
+    let metric = &request.resource_metrics[0].scope_metrics[0].metrics[0];
+    let Some(Data::Sum(sum)) = &metric.data else {
+        panic!("no sum");
+    };
+    assert_eq!(sum.data_points[0].value, None);
+    assert_eq!(sum.data_points[0].flags, 1);
 }
