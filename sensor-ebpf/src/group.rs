@@ -191,6 +191,20 @@ fn last_died(task: Task, entry: Option<&Group>, figures: &mut Figures) -> Ending
     }
 }
 
+/// What the dead threads of a process used, run-queue wait included where it
+/// was summed here.
+#[inline(always)]
+pub fn dead_threads(pid: u32, start: u64, signal: Signal) -> Figures {
+    let released = signal.figures();
+    if released.cpu == 0 {
+        return released;
+    }
+    match find(pid, start) {
+        Some(group) => group.figures,
+        None => released,
+    }
+}
+
 /// 1 where the leader ended before anybody looked, and is not the last thread.
 #[inline(always)]
 fn ended_leader(task: Task) -> u32 {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::parse_duration;
 
@@ -14,6 +14,8 @@ use crate::config::parse_duration;
     name = "sensor",
     version,
     args_conflicts_with_subcommands = true,
+    disable_help_flag = true,
+    disable_help_subcommand = true,
     after_help = "Examples:
   sudo sensor events               every process that starts and ends, now
   sudo sensor                      what the programs on this host use
@@ -30,6 +32,11 @@ pub struct Cli {
     /// Flags of `run`, for `sensor` alone.
     #[command(flatten)]
     pub run: RunArgs,
+
+    /// Print help
+    // The short form for both spellings: it fits a screen.
+    #[arg(short, long, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 /// The commands.

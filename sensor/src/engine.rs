@@ -162,7 +162,14 @@ impl Engine {
     }
 
     /// Takes in one event; what it has to say is added to `out`.
+    ///
+    /// What happened while the hooks were being attached, one after the other,
+    /// is passed over: half a story. Whoever lives is found by the scan.
     pub fn event(&mut self, event: &Event<'_>, context: ExecContext, out: &mut Vec<ProcessEvent>) {
+        let attached = self.config.attached.unwrap_or_default();
+        if event.header().time < attached.0 {
+            return;
+        }
         match event {
             Event::Fork(fork) => self.fork(fork, context.cgroup, out),
             Event::Exec(exec, tail) => {
@@ -557,7 +564,6 @@ fn key_of(header: &Header) -> ProcessKey {
 
 /// How a wait status says that a process ended (wait(2)).
 fn end_of(status: u32) -> End {
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
     match (status & 0x7f) as u8 {
         0 => End::Code((status >> 8 & 0xff) as u8),
         signal => End::Signal {

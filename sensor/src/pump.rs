@@ -114,9 +114,9 @@ impl Pump {
             self.observed = Instant::now();
         }
         let mut bytes = 0;
-        while let Some(record) = kernel.next() {
+        while let Some(record) = kernel.read() {
             bytes += record.len() as u64 + RECORD_HEAD;
-            match decode(&record) {
+            match decode(record) {
                 Ok(event) => {
                     let context = context(&event, &self.engine, &mut self.proc, &mut self.cgroups);
                     self.engine.event(&event, context, out);

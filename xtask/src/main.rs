@@ -1,7 +1,9 @@
 //! Chores of the workspace: `cargo xtask CHORE`.
 
+mod bench;
 mod ebpf;
 mod shell;
+mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -21,11 +23,17 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Install what the tests need, and run all of them
+    Test,
+    /// Measure what the sensor costs, beside its peers
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Ebpf { check: false } => ebpf::build(),
         Chore::Ebpf { check: true } => ebpf::check(),
+        Chore::Test => test::run_all(),
+        Chore::Bench(args) => bench::bench(&args),
     }
 }

@@ -15,7 +15,7 @@ use sensor_common::{
     limits::{ARGS_MAX, COMM_LEN, NAME_MAX, PATH_MAX},
 };
 
-use crate::{emit, maps::BUFFER, path, task::Task};
+use crate::{emit, group, maps::BUFFER, path, task::Task};
 
 /// Where the record is put together. The last two bounds are the verifier's:
 /// it wants room for the longest name after the longest path, and for the
@@ -35,8 +35,8 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     };
     let parent = task.parent();
     let signal = task.signal();
-    let mut figures = signal.figures();
-    crate::group::add(&mut figures, &task.figures(true));
+    let mut figures = group::dead_threads(task.pid(), task.start(), signal);
+    group::add(&mut figures, &task.figures(true));
     let time = emit::now();
 
     // SAFETY: an element of a per-CPU map belongs to this CPU, and no other
@@ -63,15 +63,18 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     let tail = tail.as_mut_ptr();
     let mut path_len = 0_u32;
     let mut args_len = 0_u32;
+    record.path_len = 0;
     record.args_total = 0;
     if let Some(memory) = task.memory() {
         if let Some(executable) = memory.executable() {
             // SAFETY: `tail` has more than `PATH_MAX + NAME_MAX` bytes.
-            let (len, whole) = unsafe { path::write(tail, executable) };
-            path_len = len;
+            let whole = unsafe { path::write(tail, &raw mut record.path_len, executable) };
             if whole {
                 record.flags |= PATH_WHOLE;
             }
+            // SAFETY: the reference is valid. Volatile for the verifier's
+            // sake: what it knows of the value begins here.
+            path_len = unsafe { (&raw const record.path_len).read_volatile() };
         }
         let (start, end) = memory.arguments();
         record.args_total = end.saturating_sub(start);
@@ -96,7 +99,6 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
             args_len = 0;
         }
     }
-    record.path_len = path_len;
     record.args_len = args_len;
     let len = (path_len + args_len) as usize;
     if len > PATH_MAX + NAME_MAX + ARGS_MAX {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::report::HistogramValue;
 
 /// Most buckets of one histogram: the default of the OpenTelemetry SDKs.
-const BUCKETS: usize = 160;
+const BUCKETS: u32 = 160;
 /// Highest resolution; bucket indices of any double fit an `i32`.
 const MAX_SCALE: i32 = 20;
 /// Lowest resolution: one bucket holds everything.
@@ -89,10 +89,10 @@ impl Histogram {
         if self.counts.is_empty() || self.scale <= MIN_SCALE {
             return true;
         }
-        let low = i64::from(self.offset.min(index));
-        let last = i64::from(self.offset) + self.counts.len() as i64 - 1;
-        let high = last.max(i64::from(index));
-        high - low < BUCKETS as i64
+        let len = i32::try_from(self.counts.len()).unwrap_or(i32::MAX);
+        let low = self.offset.min(index);
+        let high = self.offset.saturating_add(len - 1).max(index);
+        low.abs_diff(high) < BUCKETS
     }
 
     fn grow_to(&mut self, index: i32) {
@@ -157,7 +157,7 @@ mod tests {
                 histogram.record(value);
             }
             let got = histogram.value();
-            prop_assert!(got.counts.len() <= BUCKETS);
+            prop_assert!(got.counts.len() <= BUCKETS as usize);
             prop_assert_eq!(got.count, values.len() as u64);
             prop_assert_eq!(got.counts.iter().sum::<u64>(), got.count);
             let mut expected = vec![0; got.counts.len()];

@@ -25,7 +25,7 @@ pub struct Collecting {
     watched: HashMap<ProcessKey, Watched>,
     due: Vec<Due>,
     offset: WallOffset,
-    /// Processes whose files are closed to the sensor, at the last look.
+    /// Processes of which files were closed to the sensor at the last look.
     denied: usize,
     /// How long the last collection took.
     took: Duration,
@@ -61,7 +61,8 @@ impl Collecting {
         self.due.iter().map(|due| due.next).min()
     }
 
-    /// Processes whose files were closed to the sensor at the last look.
+    /// Processes of which files, all or some, were closed to the sensor at the
+    /// last look.
     #[must_use]
     pub fn denied(&self) -> usize {
         self.denied
@@ -112,7 +113,10 @@ impl Collecting {
                 .entry(key)
                 .or_insert_with(|| Watched::new(key.pid, Some(ticks_of_start(key.start))));
             let look = match self.collector.read(&mut pump.proc, watched) {
-                Ok(reading) => Look::Seen(Box::new(reading)),
+                Ok(reading) => {
+                    self.denied += usize::from(reading.read_bytes.is_none());
+                    Look::Seen(Box::new(reading))
+                }
                 Err(ReadError::Gone) => Look::Gone,
                 Err(_) => {
                     self.denied += 1;

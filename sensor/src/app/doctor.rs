@@ -19,7 +19,7 @@ use crate::{
     config::{Environment, ExportFlags, export_settings},
     exit::Exit,
     export::otlp::Signal,
-    procfs::Proc,
+    procfs::{Proc, ReadError},
     source::{
         btf::{self, Btf},
         capability,
@@ -30,6 +30,8 @@ use crate::{
 
 /// Longest wait for the collector's port.
 const CONNECT: Duration = Duration::from_secs(3);
+/// As many processes as are looked at to see whether /proc is open.
+const PROCESSES_TRIED: usize = 1_000;
 /// The smallest ring: doctor only tries.
 const RING: u32 = 4096;
 
@@ -271,19 +273,41 @@ fn hook_check(
 }
 
 fn proc() -> Check {
-    let read = Proc::open().and_then(|mut proc| proc.stat(1).map(|_| proc));
-    match read {
-        Err(error) => Check::new("proc", Status::Failed, format!("/proc: {error}"))
-            .remedy("mount /proc, without hidepid for the sensor's user"),
-        Ok(mut proc) => match proc.io(1) {
-            Ok(_) => Check::ok("proc", "/proc, other users' processes too"),
-            Err(_) => Check::new(
-                "proc",
-                Status::Degraded,
-                "figures of other users are closed",
-            )
-            .remedy("run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"),
-        },
+    let mut pids = Vec::new();
+    let listed = Proc::open().and_then(|mut proc| proc.pids(&mut pids).map(|()| proc));
+    let mut proc = match listed {
+        Ok(proc) => proc,
+        Err(error) => {
+            return Check::new("proc", Status::Failed, format!("/proc: {error}"))
+                .remedy("mount /proc");
+        }
+    };
+    pids.truncate(PROCESSES_TRIED);
+    let mut closed = 0;
+    let mut open = 0;
+    for pid in pids {
+        match proc.io(pid) {
+            Ok(_) => open += 1,
+            Err(ReadError::Denied) => closed += 1,
+            Err(_) => {}
+        }
+    }
+    match closed {
+        0 => Check::ok("proc", format!("figures of all {open} processes tried")),
+        // A few may stay closed to everybody.
+        _ if capability::can_read_others() => {
+            let all = closed + open;
+            Check::ok("proc", format!("figures of {open} of {all} processes"))
+        }
+        _ => Check::new(
+            "proc",
+            Status::Degraded,
+            format!(
+                "figures of {closed} of {} processes are closed",
+                closed + open
+            ),
+        )
+        .remedy("run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     engine::{Publish, Stats},
     exit::Exit,
     export::HostResource,
-    output::{json::EventLine, table},
+    output::{json::EventLine, table, terminal},
     process::event::{ProcessEvent, What},
     pump::Pump,
     source::{capability, ebpf::Kernel},
@@ -30,6 +30,7 @@ use crate::{
 pub struct Printer<'a> {
     out: BufWriter<StdoutLock<'a>>,
     json: bool,
+    width: Option<usize>,
     exec: u64,
     exit: u64,
 }
@@ -49,6 +50,7 @@ impl Printer<'_> {
         Ok(Self {
             out,
             json,
+            width: terminal::width(),
             exec: 0,
             exit: 0,
         })
@@ -71,7 +73,7 @@ impl Printer<'_> {
                 serde_json::to_writer(&mut self.out, &EventLine(&event))?;
                 self.out.write_all(b"\n")?;
             } else {
-                writeln!(self.out, "{}", table::event(&event))?;
+                writeln!(self.out, "{}", table::event(&event, self.width))?;
             }
         }
         self.out.flush()

@@ -80,8 +80,11 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         end: args.duration.map(|duration| Instant::now() + duration),
         warned_denied: false,
     };
-    daemon.work(&waiter).map_err(fault)?;
-    Ok(Exit::Done)
+    match daemon.work(&waiter) {
+        // A reader that has seen enough is no fault.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(fault(error)),
+        _ => Ok(Exit::Done),
+    }
 }
 
 /// Where to export to, if anywhere.
@@ -230,15 +233,24 @@ impl Daemon {
         if denied > 0 && !self.warned_denied {
             self.warned_denied = true;
             tracing::warn!(
-                "{denied} processes of other users cannot be read, their figures are absent \
-                 (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH would help)"
+                "permission denied: {denied} processes of other users can be read in part only; \
+                 what is missing is absent (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH would help)"
             );
         }
         let mut out = io::stdout().lock();
-        match self.output {
+        let printed = match self.output {
             Output::None => Ok(()),
             Output::Json => writeln!(out, "{}", json::report(report, self.pids)),
             Output::Text => writeln!(out, "{}", table::report(report)),
+        };
+        match printed {
+            // Whoever exports goes on without a reader, and with a full disk.
+            Err(error) if self.delivery.is_some() => {
+                tracing::warn!("cannot print, printing no more: {error}");
+                self.output = Output::None;
+                Ok(())
+            }
+            other => other,
         }
     }
 

@@ -68,12 +68,17 @@ impl<'t> Document<'t> {
             let line = fault.offset.map(|offset| document.line(offset));
             if !fault.harmless {
                 document.incomplete = true;
-                let start = line.and_then(|line| document.line_start(line));
-                document.misplaced |= start.is_none_or(|start| {
-                    text.get(start..)
-                        .is_none_or(|rest| rest.trim_start().starts_with('['))
-                });
-                document.broken_lines.extend(line);
+                match line {
+                    None => document.misplaced = true,
+                    // Each line is looked at once: a line may have many faults.
+                    Some(line) if document.broken_lines.insert(line) => {
+                        let start = document.line_start(line);
+                        let header = text.get(start..).and_then(|rest| rest.split('\n').next());
+                        document.misplaced |=
+                            header.is_none_or(|line| line.trim_start().starts_with('['));
+                    }
+                    Some(_) => {}
+                }
             }
             // A parser that lost its way reports a line several times.
             if named.insert(line) {
@@ -113,11 +118,11 @@ impl<'t> Document<'t> {
         self.newlines.partition_point(|&newline| newline < offset) + 1
     }
 
-    fn line_start(&self, line: usize) -> Option<usize> {
-        match line.checked_sub(2) {
-            None => Some(0),
-            Some(index) => self.newlines.get(index).map(|newline| newline + 1),
-        }
+    fn line_start(&self, line: usize) -> usize {
+        let before = line
+            .checked_sub(2)
+            .and_then(|index| self.newlines.get(index));
+        before.map_or(0, |newline| newline + 1)
     }
 
     /// Records a fault of the tree, unless it may come of a fault of the text.

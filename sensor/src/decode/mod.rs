@@ -22,6 +22,19 @@ pub enum Event<'a> {
     Late(Box<Late>),
 }
 
+impl Event<'_> {
+    /// What every record begins with.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        match self {
+            Self::Fork(fork) => &fork.header,
+            Self::Exec(exec, _) => &exec.header,
+            Self::Exit(exit) => &exit.header,
+            Self::Late(late) => &late.header,
+        }
+    }
+}
+
 /// The variable part of an exec record.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ExecTail<'a> {

@@ -54,7 +54,10 @@ fn service(service: &ServiceReport, pids: bool) -> Json {
         identity.instance_id.to_string().into(),
     );
     put("plugin", identity.plugin.as_str().into());
-    put("group", identity.group.as_deref().into());
+    put(
+        "group",
+        identity.group.as_deref().unwrap_or_default().into(),
+    );
     put("process_count", service.process_count.into());
     if pids {
         put("pids", service.pids.clone().into());

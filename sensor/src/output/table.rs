@@ -40,16 +40,25 @@ fn row(service: &ServiceReport) -> String {
         fitted(&escaped(&service.identity.name), 26),
         service.process_count,
         cell(utilization(service).map(|rate| format!("{:.1}", rate * 100.0))),
-        cell(cpu_seconds(service).map(|seconds| duration_of_seconds(seconds))),
-        cell(sum(service, "process.memory.usage").map(|value| bytes(value as u64))),
+        cell(cpu_seconds(service).map(seconds)),
+        cell(sum(service, "process.memory.usage").map(|value| bytes(whole_number(value)))),
         cell(whole("process.thread.count")),
         cell(whole("sensor.process.starts")),
         cell(whole("sensor.process.exits")),
     )
 }
 
-fn duration_of_seconds(seconds: f64) -> String {
-    duration((seconds * 1e9) as u64)
+fn seconds(seconds: f64) -> String {
+    duration(whole_number(seconds * 1e9))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, which is what is wanted"
+)]
+fn whole_number(value: f64) -> u64 {
+    value as u64
 }
 
 fn utilization(service: &ServiceReport) -> Option<f64> {
@@ -79,9 +88,9 @@ fn sum(service: &ServiceReport, name: &str) -> Option<f64> {
 /// Head of the stream of events.
 pub const EVENTS_HEAD: &str = "TIME             PID    END  LIVED     CPU    PEAK  COMMAND";
 
-/// One event as a line.
+/// One event as a line, cut to the width of a terminal where there is one.
 #[must_use]
-pub fn event(event: &ProcessEvent) -> String {
+pub fn event(event: &ProcessEvent, width: Option<usize>) -> String {
     let process = &event.process;
     let time = event.time.to_string();
     let clock = time.get(11..23).unwrap_or_default();
@@ -99,11 +108,15 @@ pub fn event(event: &ProcessEvent) -> String {
             detail.peak_rss_bytes.map(bytes).unwrap_or_default(),
         ),
     };
-    format!(
+    let line = format!(
         "{clock} {:>7} {end:>6} {lived:>6} {cpu:>7} {peak:>7}  {}",
         process.pid,
         command(event)
-    )
+    );
+    match width {
+        Some(width) => fitted(&line, width),
+        None => line,
+    }
 }
 
 fn end(end: End) -> String {

@@ -25,6 +25,13 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
+/// Columns of the terminal that standard output is, if it is one.
+#[must_use]
+pub fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
 /// Text of at most `width` characters; what is cut off shows as `…`.
 #[must_use]
 pub fn fitted(text: &str, width: usize) -> String {
@@ -58,7 +65,8 @@ pub fn bytes(value: u64) -> String {
 pub fn duration(ns: u64) -> String {
     let seconds = ns as f64 / 1e9;
     match ns {
-        0..1_000_000 => format!("{}µs", ns / 1_000),
+        0 => "0".to_owned(),
+        1..1_000_000 => format!("{}µs", ns / 1_000),
         1_000_000..10_000_000 => format!("{:.1}ms", seconds * 1e3),
         10_000_000..1_000_000_000 => format!("{:.0}ms", seconds * 1e3),
         1_000_000_000..60_000_000_000 => format!("{seconds:.2}s"),

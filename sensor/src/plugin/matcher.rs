@@ -341,7 +341,7 @@ impl Builder {
     fn build(self) -> Result<Kind, MatcherError> {
         let mut sets = Vec::new();
         if !self.patterns.is_empty() {
-            compile(&self.patterns, &mut sets)?;
+            compile(&self.patterns, SET_BYTES, &mut sets)?;
         }
         Ok(Kind {
             always: self.always,
@@ -355,12 +355,13 @@ impl Builder {
 /// too large.
 fn compile(
     patterns: &[(String, Role)],
+    limit: usize,
     sets: &mut Vec<(RegexSet, Vec<Role>)>,
 ) -> Result<(), MatcherError> {
     let texts = patterns.iter().map(|(pattern, _)| pattern);
     let set = RegexSetBuilder::new(texts)
         .case_insensitive(true)
-        .size_limit(SET_BYTES)
+        .size_limit(limit)
         .build();
     match set {
         Ok(set) => {
@@ -370,8 +371,8 @@ fn compile(
         }
         Err(regex::Error::CompiledTooBig(_)) if patterns.len() > 1 => {
             let (left, right) = patterns.split_at(patterns.len() / 2);
-            compile(left, sets)?;
-            compile(right, sets)
+            compile(left, limit, sets)?;
+            compile(right, limit, sets)
         }
         Err(error) => Err(error.into()),
     }

@@ -96,6 +96,8 @@ struct Meters {
 
 type Observe = fn(&Figures, &dyn AsyncInstrument<u64>);
 
+type Of = fn(&SignalStats) -> u64;
+
 impl Meters {
     fn counter(&self, name: &'static str, unit: &'static str, observe: Observe) {
         let figures = self.figures.clone();
@@ -125,7 +127,7 @@ impl Meters {
     }
 
     fn export(&self, exporter: ExporterHandle) {
-        let each = |value: fn(&SignalStats) -> u64| {
+        let each = |value: Of| {
             let exporter = exporter.clone();
             move |to: &dyn AsyncInstrument<u64>| {
                 let stats = exporter.stats();
@@ -134,7 +136,7 @@ impl Meters {
                 }
             }
         };
-        let counters: [(&str, &str, fn(&SignalStats) -> u64); 5] = [
+        let counters: [(&str, &str, Of); 5] = [
             ("sensor.export.attempts", "{request}", |stats| {
                 stats.attempts
             }),
@@ -155,7 +157,7 @@ impl Meters {
             let counter = self.meter.u64_observable_counter(name).with_unit(unit);
             counter.with_callback(each(value)).build();
         }
-        let gauges: [(&str, &str, fn(&SignalStats) -> u64); 3] = [
+        let gauges: [(&str, &str, Of); 3] = [
             ("sensor.queue.items", "{request}", |stats| {
                 stats.queue_items as u64
             }),

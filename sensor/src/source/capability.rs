@@ -27,6 +27,12 @@ pub fn missing() -> Vec<&'static str> {
         .collect()
 }
 
+/// Whether the process may read other users' files in /proc.
+#[must_use]
+pub fn can_read_others() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE))
+}
+
 /// Gives up, for good, every capability that is not needed after the hooks
 /// are attached. To be called before other threads start: they inherit it.
 /// Returns the names of those that are kept.

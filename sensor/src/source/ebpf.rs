@@ -7,7 +7,7 @@ use std::{
 
 use aya::{
     Btf as AyaBtf, Ebpf, EbpfLoader, Endianness,
-    maps::{MapData, PerCpuArray, RingBuf},
+    maps::{Map, MapData, PerCpuArray},
     programs::BtfTracePoint,
 };
 use sensor_common::{
@@ -19,6 +19,7 @@ use sensor_common::{
 use super::{
     btf::{self, Btf, BtfError},
     hook::{self, Hook},
+    ring::Ring,
 };
 
 /// The compiled kernel programs; `cargo xtask ebpf` makes them.
@@ -65,6 +66,9 @@ pub enum EbpfError {
         /// The kernel's answer.
         source: Box<aya::programs::ProgramError>,
     },
+    /// The ring could not be mapped.
+    #[error("cannot map the ring buffer")]
+    Ring(#[source] std::io::Error),
     /// A map of the object is not what it should be.
     #[error("cannot open the map {name}")]
     Map {
@@ -94,8 +98,10 @@ impl EbpfError {
 
 /// The attached programs and the ring. Dropping it detaches them.
 pub struct Kernel {
-    ring: RingBuf<MapData>,
-    loss: PerCpuArray<MapData, Loss2>,
+    ring: Ring,
+    loss: PerCpuArray<MapData, PodLoss>,
+    /// What was lost while attaching.
+    before: Loss,
     offsets: [u32; field::COUNT],
     ring_bytes: u32,
     programs: Option<Ebpf>,
@@ -104,10 +110,10 @@ pub struct Kernel {
 /// [`Loss`] as aya wants it.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
-struct Loss2(Loss);
+struct PodLoss(Loss);
 
 // SAFETY: `Loss` is `repr(C)`, integers only, without padding.
-unsafe impl aya::Pod for Loss2 {}
+unsafe impl aya::Pod for PodLoss {}
 
 impl Kernel {
     /// Loads and attaches fork, exec and exit. `ring_bytes` is rounded up to a
@@ -134,18 +140,21 @@ impl Kernel {
             .map_max_entries("RING", ring_bytes)
             .load(OBJECT)
             .map_err(Box::new)?;
-        let ring = take(&mut programs, "RING", RingBuf::try_from)?;
+        let ring = open_ring(&programs, ring_bytes)?;
         let loss = take(&mut programs, "LOSS", PerCpuArray::try_from)?;
         for hook in hook::CORE {
             attach(&mut programs, hook, &kernel_btf)?;
         }
-        let kernel = Self {
+        let mut kernel = Self {
             ring,
             loss,
+            before: Loss::default(),
             offsets,
             ring_bytes,
             programs: Some(programs),
         };
+        // The story begins now: see `Engine::event`.
+        kernel.before = kernel.loss();
         observe_clock();
         Ok(kernel)
     }
@@ -156,8 +165,8 @@ impl Kernel {
     }
 
     /// The next record, if there is one.
-    pub fn next(&mut self) -> Option<impl std::ops::Deref<Target = [u8]> + '_> {
-        self.ring.next()
+    pub fn read(&mut self) -> Option<&[u8]> {
+        self.ring.read()
     }
 
     /// What the hooks could not hand over so far, all CPUs together. Zero
@@ -166,7 +175,7 @@ impl Kernel {
     pub fn loss(&self) -> Loss {
         let mut sum = Loss::default();
         if let Ok(values) = self.loss.get(&0, 0) {
-            for Loss2(value) in values.iter() {
+            for PodLoss(value) in values.iter() {
                 sum.fork += value.fork;
                 sum.exec += value.exec;
                 sum.exit += value.exit;
@@ -174,6 +183,11 @@ impl Kernel {
                 sum.group += value.group;
             }
         }
+        let before = &self.before;
+        sum.fork = sum.fork.saturating_sub(before.fork);
+        sum.exec = sum.exec.saturating_sub(before.exec);
+        sum.exit = sum.exit.saturating_sub(before.exit);
+        sum.late = sum.late.saturating_sub(before.late);
         sum
     }
 
@@ -246,6 +260,14 @@ fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<(), EbpfError
     program.load(hook.tracepoint, btf).map_err(failed)?;
     program.attach().map_err(failed)?;
     Ok(())
+}
+
+/// The map stays with the programs: they are loaded with its descriptor.
+fn open_ring(programs: &Ebpf, size: u32) -> Result<Ring, EbpfError> {
+    match programs.map("RING") {
+        Some(Map::RingBuf(map)) => Ring::new(map.fd().as_fd(), size).map_err(EbpfError::Ring),
+        _ => Err(EbpfError::Ring(std::io::ErrorKind::NotFound.into())),
+    }
 }
 
 fn take<T>(

@@ -5,3 +5,4 @@ pub mod capability;
 pub mod cgroup;
 pub mod ebpf;
 pub mod hook;
+pub mod ring;

@@ -1,0 +1,451 @@
+//! Finds the secrets in one line of text.
+
+use super::programs::Options;
+use super::rules::{Anchor, Rules};
+use super::spans::{MASK, Span};
+use super::value::{
+    bare_end, bracket_end, ends_in_colour, is_blank, is_boundary, is_quote, quoted, skip_blanks,
+    skip_colours,
+};
+use super::words::{Hit, Kind, NAME_MAX};
+use std::ops::Range;
+
+/// Schemes whose credential is one token behind them.
+const SCHEMES: &[&[u8]] = &[
+    b"basic",
+    b"bearer",
+    b"token",
+    b"apikey",
+    b"key",
+    b"negotiate",
+    b"ntlm",
+    b"splunk",
+];
+
+/// Schemes whose credential is a list.
+const LIST_SCHEMES: &[&[u8]] = &[
+    b"digest",
+    b"aws4-hmac-sha256",
+    b"hawk",
+    b"oauth",
+    b"signature",
+];
+
+/// A sign between a name and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Separator {
+    pub(super) colon: bool,
+    blank_before: bool,
+    /// The name stands in quotes: a pair of JSON or of a map's print.
+    quoted_name: bool,
+    /// The first byte behind the sign.
+    pub(super) end: usize,
+}
+
+/// One pass over a line.
+pub(super) struct Scan<'a> {
+    rules: &'a Rules,
+    line: &'a [u8],
+    /// Names up to here have been looked at.
+    names_until: usize,
+    /// The words of known programs up to here have been looked at.
+    programs_until: usize,
+    spans: &'a mut Vec<Span>,
+}
+
+/// Collects the secrets of a line, but for PEM blocks.
+pub(super) fn scan(rules: &Rules, line: &[u8], spans: &mut Vec<Span>) {
+    Scan {
+        rules,
+        line,
+        names_until: 0,
+        programs_until: 0,
+        spans,
+    }
+    .run();
+}
+
+impl Scan<'_> {
+    fn run(&mut self) {
+        let rules = self.rules;
+        let shapes = &rules.shapes;
+        let mut masked_until = 0;
+        for (found, anchor) in rules.anchors_in(self.line) {
+            if found.start < masked_until {
+                continue;
+            }
+            let secret = match anchor {
+                Anchor::Word => {
+                    masked_until = self.word(found.start);
+                    continue;
+                }
+                Anchor::Program => {
+                    self.program(&found);
+                    continue;
+                }
+                Anchor::Key => shapes.key(self.line, found.start),
+                Anchor::Url => shapes.url_password(self.line, found.start),
+                Anchor::Scheme => shapes.credential(self.line, found.clone()),
+                Anchor::Pem => None,
+            };
+            if let Some(secret) = secret {
+                self.spans.push(Span::new(found.start, secret));
+            }
+        }
+        for pattern in &rules.patterns {
+            for found in pattern.find_iter(self.line) {
+                if found.as_bytes().iter().any(|byte| *byte != b'*') {
+                    self.spans.push(Span::new(found.start(), found.range()));
+                }
+            }
+        }
+    }
+
+    /// A word at `at`: masks its value; returns where the value ends.
+    fn word(&mut self, at: usize) -> usize {
+        if at < self.names_until {
+            return at;
+        }
+        let (start, end) = self.name_around(at);
+        self.names_until = end;
+        let Some((hit, end)) = self.hit(start, end) else {
+            return at;
+        };
+        self.names_until = self.names_until.max(end);
+        let value = match separator(self.line, end) {
+            Some(separator) if self.pairs(start, hit, separator) => {
+                self.pair_value(start, hit, separator)
+            }
+            Some(_) => None,
+            None => self.loose_value(start, hit, end),
+        };
+        let Some((secret, resume)) = value else {
+            return at;
+        };
+        if !secret.is_empty() {
+            self.spans.push(Span::new(start, secret));
+        }
+        resume
+    }
+
+    fn name_around(&self, at: usize) -> (usize, usize) {
+        let words = &self.rules.words;
+        let mut start = at;
+        while start > 0 && at - start < NAME_MAX && words.is_name(self.line[start - 1]) {
+            start -= 1;
+        }
+        // What belongs to an escape or to a colour, and not to the name.
+        if start > 0 && self.line[start - 1] == b'\\' && b"nrt".contains(&self.line[start]) {
+            start += usize::from(start < at);
+        }
+        if let Some(m) = self.line[start..at].iter().position(|byte| *byte == b'm')
+            && ends_in_colour(&self.line[..=start + m])
+        {
+            start += m + 1;
+        }
+        (start, words.name_end(self.line, at))
+    }
+
+    /// Whether a name hits, alone, without the letter of an option (`-Dname`)
+    /// or with the word behind it (`api key: …`).
+    fn hit(&self, start: usize, end: usize) -> Option<(Hit, usize)> {
+        let words = &self.rules.words;
+        let name = &self.line[start..end];
+        if let Some(hit) = words.hit(name) {
+            return Some((hit, end));
+        }
+        if let [b'-', letter, rest @ ..] = name
+            && letter.is_ascii_alphabetic()
+            && let Some(hit) = words.hit(rest)
+        {
+            return Some((hit, end));
+        }
+        let before = self.line[..start].strip_suffix(b" ");
+        if let Some(before) = before {
+            let from = before
+                .iter()
+                .rposition(|byte| !byte.is_ascii_alphanumeric())
+                .map_or(0, |at| at + 1);
+            let both = &self.line[from.max(start.saturating_sub(NAME_MAX))..end];
+            // The word ends where the second name does: it needs both.
+            let hit = words.hit(both).filter(|hit| hit.at_end);
+            return hit.map(|hit| (hit, end));
+        }
+        None
+    }
+
+    /// Whether a name and a sign are a pair, and no place in a file, path,
+    /// host with a port or heading.
+    fn pairs(&self, start: usize, hit: Hit, separator: Separator) -> bool {
+        let rest = &self.line[separator.end..];
+        if !separator.colon || separator.quoted_name {
+            return true;
+        }
+        if hit.kind == Kind::WholeName {
+            return false;
+        }
+        let spaced = rest.first().is_none_or(|byte| is_blank(*byte));
+        if start > 0 && self.line[start - 1] == b'/' && (!spaced || self.in_path(start)) {
+            return false;
+        }
+        let place = !spaced && !hit.at_end && rest[0].is_ascii_digit();
+        !place
+    }
+
+    /// Whether the name behind a slash ends a path rather than a list such
+    /// as `user/password`.
+    fn in_path(&self, start: usize) -> bool {
+        let before = &self.line[start.saturating_sub(NAME_MAX)..start];
+        let from = before
+            .iter()
+            .rposition(|byte| is_blank(*byte) || is_quote(*byte) || b"=:,;([<>".contains(byte))
+            .map_or(0, |at| at + 1);
+        let path = &before[from..];
+        matches!(path.first(), Some(b'/' | b'.' | b'~'))
+            || path.iter().filter(|byte| **byte == b'/').count() > 1
+    }
+
+    fn pair_value(
+        &self,
+        start: usize,
+        hit: Hit,
+        separator: Separator,
+    ) -> Option<(Range<usize>, usize)> {
+        let at = skip_colours(self.line, skip_blanks(self.line, separator.end));
+        let blank_after = at > separator.end;
+        if blank_after && !separator.colon && !separator.blank_before && self.starts_pair(at) {
+            // `password= user=bob`
+            return None;
+        }
+        let opens_line = separator.colon && blank_after && self.opens_line(start);
+        let value = self.value(hit.kind, at, opens_line)?;
+        let unsaid = hit.kind == Kind::Directory && self.line[value.0.start..].starts_with(b"/");
+        (!unsaid).then_some(value)
+    }
+
+    fn starts_pair(&self, at: usize) -> bool {
+        let end = self.rules.words.name_end(self.line, at);
+        end > at && self.line.get(end) == Some(&b'=')
+    }
+
+    /// Whether nothing but an indent or a list's dash is before a name.
+    fn opens_line(&self, start: usize) -> bool {
+        let before = &self.line[..start];
+        let before = before.strip_suffix(b"- ").unwrap_or(before);
+        before.len() <= NAME_MAX && before.iter().all(|byte| is_blank(*byte))
+    }
+
+    /// The value at `at`: what to mask, and where to go on.
+    fn value(&self, kind: Kind, at: usize, opens_line: bool) -> Option<(Range<usize>, usize)> {
+        let line = self.line;
+        let words = &self.rules.words;
+        let rest = line.get(at..).filter(|rest| !rest.is_empty())?;
+        if rest.starts_with(MASK) {
+            return Some((at..at + MASK.len(), at + MASK.len()));
+        }
+        if let Some((secret, after)) = quoted(words, line, at) {
+            return Some((secret, after));
+        }
+        if let b'[' | b'{' | b'(' = rest[0] {
+            if let Some(end) = bracket_end(line, at) {
+                let empty = line[at + 1..end - 1].iter().all(|byte| is_blank(*byte));
+                return (!empty).then(|| (at..end.max(bare_end(words, line, at)), end));
+            }
+            if rest
+                .get(1)
+                .is_none_or(|byte| is_blank(*byte) || is_quote(*byte))
+            {
+                return None;
+            }
+        }
+        let end = match kind {
+            Kind::Authorization => return Some(self.credential(at, opens_line)),
+            Kind::Cookie => self.cookie_end(at),
+            _ if opens_line => self.scalar_end(at),
+            _ => bare_end(words, line, at),
+        };
+        let nothing = matches!(
+            &line[at..end],
+            b"null" | b"true" | b"false" | b"None" | b"nil"
+        );
+        (!nothing).then_some((at..end, end))
+    }
+
+    /// A YAML scalar may hold blanks; a message with further pairs is none.
+    fn scalar_end(&self, at: usize) -> usize {
+        let rest = self.line[at..].trim_ascii_end();
+        if rest.iter().any(|byte| matches!(byte, b'=' | b':' | b'"')) {
+            return bare_end(&self.rules.words, self.line, at);
+        }
+        at + rest.len()
+    }
+
+    /// `Authorization: scheme credential`; the scheme stays.
+    fn credential(&self, at: usize, opens_line: bool) -> (Range<usize>, usize) {
+        let words = &self.rules.words;
+        let scheme = words.name_end(self.line, at);
+        let name = self.line[at..scheme].to_ascii_lowercase();
+        let start = skip_blanks(self.line, scheme);
+        let end = if start == scheme || start == self.line.len() {
+            bare_end(words, self.line, at)
+        } else if LIST_SCHEMES.contains(&name.as_slice()) {
+            self.line.len()
+        } else if SCHEMES.contains(&name.as_slice()) {
+            let end = if self.line[start..].starts_with(MASK) {
+                start + MASK.len()
+            } else {
+                bare_end(words, self.line, start)
+            };
+            return (start..end, end);
+        } else if opens_line {
+            self.scalar_end(at)
+        } else {
+            bare_end(words, self.line, at)
+        };
+        (at..end, end)
+    }
+
+    /// Pairs with `; ` between them are one value.
+    fn cookie_end(&self, at: usize) -> usize {
+        let words = &self.rules.words;
+        let mut at = at;
+        loop {
+            let mut end = bare_end(words, self.line, at);
+            while self.line.get(end).is_some_and(|byte| *byte == b';')
+                && self
+                    .line
+                    .get(end + 1)
+                    .is_some_and(|byte| !is_blank(*byte) && !is_quote(*byte))
+            {
+                end = bare_end(words, self.line, end + 1).max(end + 1);
+            }
+            let next = skip_blanks(self.line, end + 1);
+            if end == at || self.line.get(end) != Some(&b';') || next >= self.line.len() {
+                return end;
+            }
+            at = next;
+        }
+    }
+
+    /// A value without a sign: `--word value`, `<word>value</word>`, a hash.
+    fn loose_value(&self, start: usize, hit: Hit, end: usize) -> Option<(Range<usize>, usize)> {
+        let line = self.line;
+        if start > 0 && line[start - 1] == b'<' && line.get(end) == Some(&b'>') {
+            let length = line[end..]
+                .iter()
+                .take(NAME_MAX * 32)
+                .position(|byte| *byte == b'<')?;
+            return Some((end + 1..end + length, end + length));
+        }
+        let at = skip_blanks(line, end);
+        let blank = at > end;
+        let is_option = line[start] == b'-' && is_boundary(line, start);
+        if blank && is_option && !negated(&line[start..end]) && !starts_option(&line[at..]) {
+            return self.value(hit.kind, at, false);
+        }
+        let hash = self.rules.shapes.hex(line, end)?;
+        let resume = hash.end;
+        Some((hash, resume))
+    }
+
+    /// A known program in a command line: masks its password.
+    fn program(&mut self, name: &Range<usize>) {
+        let line = self.line;
+        let words = &self.rules.words;
+        let end = words.name_end(line, name.start);
+        let starts = name.start.checked_sub(1).is_none_or(|before| {
+            let byte = line[before];
+            is_blank(byte) || is_quote(byte) || b"/;|&($=".contains(&byte)
+        });
+        if !starts || name.start < self.programs_until {
+            return;
+        }
+        let Some(mut options) = Options::of(&line[name.start..end]) else {
+            return;
+        };
+        let mut at = end;
+        loop {
+            let start = skip_blanks(line, at);
+            if start == at || start >= line.len() || b"|;&)".contains(&line[start]) {
+                break;
+            }
+            let (word, after) = match quoted(words, line, start) {
+                Some(found) => found,
+                None => {
+                    let end = bare_end(words, line, start);
+                    (start..end, end)
+                }
+            };
+            if let Some(offset) = options.secret_in(&line[word.clone()])
+                && word.start + offset < word.end
+            {
+                self.spans
+                    .push(Span::new(name.start, word.start + offset..word.end));
+            }
+            at = after.max(start + 1);
+        }
+        self.programs_until = at;
+    }
+}
+
+/// Whether a flag's name says that it takes no value.
+pub(super) fn negated(option: &[u8]) -> bool {
+    option.starts_with(b"--no-")
+}
+
+/// Whether bytes look like an option rather than like a value.
+pub(super) fn starts_option(bytes: &[u8]) -> bool {
+    let end = bytes.iter().position(|byte| is_blank(*byte));
+    let word = &bytes[..end.unwrap_or(bytes.len())];
+    match word {
+        b"--" | [b'-', _] => true,
+        [b'-', b'-', letter, ..] => letter.is_ascii_alphabetic(),
+        _ => false,
+    }
+}
+
+/// The sign behind a name that ends at `end`: `=`, `:`, `=>`, `:=`, also
+/// behind the name's closing quote or bracket.
+pub(super) fn separator(line: &[u8], end: usize) -> Option<Separator> {
+    let mut at = end;
+    while line.get(at) == Some(&b'\\') {
+        at += 1;
+    }
+    let quoted_name = line.get(at).is_some_and(|byte| is_quote(*byte));
+    if quoted_name {
+        at += 1;
+    } else if at > end {
+        return None;
+    }
+    if line.get(at) == Some(&b']') {
+        at += 1;
+    }
+    let name_end = skip_colours(line, at);
+    let at = skip_blanks(line, name_end);
+    let sign = |end, colon| {
+        Some(Separator {
+            colon,
+            blank_before: at > name_end,
+            quoted_name,
+            end: skip_colours(line, end),
+        })
+    };
+    match &line[at..] {
+        [b':', b':' | b'/', ..] => None,
+        [b'=', b'=', b'=', ..] => sign(at + 3, false),
+        [b'=', b'>' | b'=', ..] | [b':' | b'?' | b'+', b'=', ..] => sign(at + 2, false),
+        [b'=', ..] => sign(at + 1, false),
+        [b':', ..] => sign(at + 1, true),
+        [b',', ..] if quoted_name => {
+            // A list of `{"name":"PASSWORD","value":"…"}`.
+            let value = skip_blanks(line, at + 1);
+            let name = br#""value""#;
+            line[value..]
+                .starts_with(name)
+                .then(|| skip_blanks(line, value + name.len()))
+                .filter(|colon| line.get(*colon) == Some(&b':'))
+                .and_then(|colon| sign(colon + 1, true))
+        }
+        _ => None,
+    }
+}

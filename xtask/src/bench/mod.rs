@@ -1,0 +1,164 @@
+//! `cargo xtask bench`: what the sensor costs, beside its peers.
+
+mod bars;
+mod captured;
+mod collector;
+mod machine;
+mod measure;
+mod report;
+mod running;
+mod tools;
+mod workload;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, ValueEnum};
+
+use self::{
+    collector::Collector,
+    measure::Bench,
+    report::Report,
+    tools::{Absent, Sensor},
+    workload::Storm,
+};
+use crate::shell;
+
+/// Flags of `cargo xtask bench`.
+#[derive(Args)]
+pub struct BenchArgs {
+    /// What to measure
+    #[arg(value_enum, default_value = "storm")]
+    suite: Suite,
+
+    /// How often each tool meets a storm; the middle figure counts
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// Processes of one storm
+    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    processes: u32,
+
+    /// How often `sensor run` collects and exports
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    interval: String,
+
+    /// Write docs/BENCHMARKS.md too
+    #[arg(long)]
+    write: bool,
+
+    /// A storm of N processes of PROGRAM; the bench runs itself with it
+    #[arg(long, num_args = 2, value_names = ["N", "PROGRAM"], hide = true)]
+    storm_worker: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Suite {
+    /// Short processes, one after the other
+    Storm,
+}
+
+/// Measures and prints.
+pub fn bench(args: &BenchArgs) -> Result<()> {
+    if let [count, program] = args.storm_worker.as_slice() {
+        return workload::work(count.parse()?, Path::new(program));
+    }
+    match args.suite {
+        Suite::Storm => storm(args),
+    }
+}
+
+fn storm(args: &BenchArgs) -> Result<()> {
+    // SAFETY: no arguments.
+    let root = unsafe { libc::geteuid() } == 0;
+    ensure!(root, "kernel hooks need root: run it with sudo");
+    let facts = machine::facts();
+    let directory = target().join("bench");
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
+    let sensor = build()?;
+    let storm = Storm::build(&directory)?;
+    let (peers, absent) = tools::peers();
+    let mut notes: Vec<String> = absent.iter().map(note).collect();
+    notes.extend(tracefs()?);
+    let collector = Collector::start(&directory)?;
+    if collector.is_none() {
+        notes.push(format!(
+            "sensor run exports nothing: no collector here ({})",
+            collector::REMEDY
+        ));
+    }
+    let mut all = tools::sensor(&Sensor {
+        program: &sensor,
+        collector: collector.as_ref().map(|collector| collector.port),
+        interval: &args.interval,
+        directory: &directory,
+    })?;
+    all.extend(peers);
+    let figures = Bench {
+        storm: &storm,
+        tools: &all,
+        directory: &directory,
+        rounds: args.rounds,
+        processes: args.processes,
+    }
+    .run()?;
+    let report = Report {
+        tools: &all,
+        figures: &figures,
+        facts: &facts,
+        notes: &notes,
+        command: format!(
+            "cargo xtask bench storm --rounds {} --processes {} --interval {}",
+            args.rounds, args.processes, args.interval
+        ),
+    };
+    print!("{}", report.text());
+    if args.write {
+        let path = shell::root().join("docs/BENCHMARKS.md");
+        fs::create_dir_all(shell::root().join("docs"))?;
+        fs::write(&path, report.markdown())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(())
+}
+
+fn note(absent: &Absent) -> String {
+    let Absent { name, package } = absent;
+    format!("{name}: absent, not measured (apt-get install {package})")
+}
+
+/// Builds the sensor as users get it.
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    shell::run(Command::new(cargo).current_dir(shell::root()).args([
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "sensor",
+    ]))?;
+    Ok(target().join("release/sensor"))
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| shell::root().join("target"), PathBuf::from)
+}
+
+/// The peers of libbpf-tools and bpftrace need the tracepoints' files.
+fn tracefs() -> Result<Option<String>> {
+    const AT: &str = "/sys/kernel/tracing";
+    if Path::new(AT).join("events").is_dir() {
+        return Ok(None);
+    }
+    shell::run(Command::new("mount").args(["-t", "tracefs", "tracefs", AT]))
+        .context("execsnoop and exitsnoop need tracefs")?;
+    Ok(Some(format!(
+        "mounted tracefs at {AT}, which the peers need; umount {AT} undoes it"
+    )))
+}
