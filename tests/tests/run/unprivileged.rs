@@ -67,8 +67,6 @@ fn run_says_what_is_missing_and_works_by_scanning() {
     assert_eq!(service["process_count"], 1);
     // What cannot be read is absent, not zero.
     assert!(points(&service, "process.disk.io").is_none(), "{service}");
-    let open = points(&service, "process.unix.file_descriptor.count");
-    assert!(open.is_none(), "{service}");
     assert!(
         points(&service, "process.memory.usage").is_some(),
         "{service}"
