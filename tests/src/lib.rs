@@ -12,6 +12,7 @@ pub mod accounting;
 pub mod background;
 pub mod collector;
 pub mod faults;
+pub mod plugins;
 pub mod process;
 pub mod samples;
 pub mod sensor;

@@ -237,11 +237,16 @@ impl Events {
     pub fn canary(&self) -> u32 {
         let deadline = Instant::now() + LIMIT;
         let mut pids = Vec::new();
+        let mut seen = 0;
         while Instant::now() < deadline {
             pids.push(run(&mut workload(["exit", "0"])).pid);
             let seen = self.lines.wait_within(CANARY, |said| {
-                let exits = said.lines.iter().filter(|line| is(line, "process.exit"));
-                exits.map(pid).find(|pid| pids.contains(pid))
+                let new = &said.lines[seen..];
+                // Its line comes after it was started, so none is looked at
+                // twice: there may be very many.
+                seen = said.lines.len();
+                let mut exits = new.iter().filter(|line| is(line, "process.exit"));
+                exits.find_map(|line| pids.contains(&pid(line)).then(|| pid(line)))
             });
             if let Some(pid) = seen {
                 return pid;
@@ -263,11 +268,12 @@ impl Events {
     /// Waits for the exit line of a process.
     #[must_use]
     pub fn wait_exit(&self, of: u32) -> Value {
+        let mut seen = 0;
         self.lines.wait(&format!("the exit of {of}"), |said| {
-            let lines = said.lines.iter();
-            lines
-                .rev()
-                .find(|line| is(line, "process.exit") && pid(line) == of)
+            // No line is looked at twice: there may be very many.
+            let mut new = said.lines[seen..].iter();
+            seen = said.lines.len();
+            new.find(|line| is(line, "process.exit") && pid(line) == of)
                 .cloned()
         })
     }

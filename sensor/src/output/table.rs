@@ -8,7 +8,7 @@ use crate::{
 
 /// Head of the table of services.
 pub const SERVICES_HEAD: &str =
-    "SERVICE                     PROCS  CPU%    CPU TIME     RSS  THREADS  STARTS  EXITS";
+    "SERVICE                 PROCS  CPU%    CPU TIME     RSS  THREADS  STARTS  EXITS";
 
 /// One report as a table, the busiest service first.
 #[must_use]
@@ -36,8 +36,8 @@ fn row(service: &ServiceReport) -> String {
     let whole = |name: &str| sum(service, name).map(|value| format!("{value:.0}"));
     let cell = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     format!(
-        "{:<26} {:>6} {:>5} {:>11} {:>7} {:>8} {:>7} {:>6}",
-        fitted(&escaped(&service.identity.name), 26),
+        "{:<22} {:>6} {:>5} {:>11} {:>7} {:>8} {:>7} {:>6}",
+        fitted(&escaped(&service.identity.name), 22),
         service.process_count,
         cell(utilization(service).map(|rate| format!("{:.1}", rate * 100.0))),
         cell(cpu_seconds(service).map(seconds)),

@@ -96,11 +96,12 @@ fn end_thread(code: i64) -> ! {
     unreachable!("the thread has ended");
 }
 
-/// The leader ends first, with code 7; the others work on.
+/// The leader ends first; the others work on. All end with code 7: newer
+/// kernels tell the last thread's, older ones the leader's.
 fn leader_first(count: u64, time: Duration) {
     drop(start(count, move |_| {
         spin(time);
-        end_thread(0)
+        end_thread(7)
     }));
     spin(Duration::from_micros(300));
     end_thread(7);

@@ -1,0 +1,140 @@
+//! A directory of plugins, and programs that they watch.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{self, Command},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::built;
+
+/// A directory that everybody may read, with plugins and programs.
+#[derive(Debug)]
+pub struct Plugins {
+    directory: TempDir,
+}
+
+/// A plugin that watches one program of its own.
+#[derive(Debug)]
+pub struct Watched {
+    /// Name of program, service and pattern; no other program has it.
+    pub name: String,
+    /// A copy of `workload`.
+    pub program: PathBuf,
+}
+
+impl Watched {
+    /// A command that runs the program as `workload` with these arguments.
+    #[must_use]
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(args).env_clear().current_dir("/");
+        command.stdin(process::Stdio::null());
+        command
+    }
+}
+
+impl Default for Plugins {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Plugins {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().expect("cannot make a directory");
+        let all = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(directory.path(), all).expect("cannot change the mode");
+        fs::create_dir(directory.path().join("plugins")).expect("cannot make a directory");
+        Self { directory }
+    }
+
+    /// What to give to `--plugins`.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("plugins")
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.path().display().to_string()
+    }
+
+    /// A place for other files.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Copies a built binary to where everybody may run it.
+    #[must_use]
+    pub fn copy(&self, binary: &str, name: &str) -> PathBuf {
+        let program = self.directory.path().join(name);
+        fs::copy(built(binary), &program).expect("cannot copy a binary");
+        program
+    }
+
+    /// Writes a plugin.toml as it is.
+    pub fn write(&self, name: &str, text: &str) {
+        let directory = self.path().join(name);
+        fs::create_dir_all(&directory).expect("cannot make a directory");
+        fs::write(directory.join("plugin.toml"), text).expect("cannot write a plugin");
+    }
+
+    /// A program of its own and the plugin that watches it by name.
+    #[must_use]
+    pub fn watch(&self, events: bool) -> Watched {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        // Fits comm, which has 15 bytes.
+        let name = format!("kt{}x{number}", process::id());
+        self.write(
+            &name,
+            &format!(
+                "[plugin]\nname = \"{name}\"\ndescription = \"A test\"\nversion = \"1.0\"\n\
+                 [service]\nnamespace = \"tests\"\nprocess_name = \"^{name}$\"\n\
+                 [monitoring]\ninterval = 60\n\
+                 [match]\non = \"name\"\n\
+                 [otel_config]\nservice_name_template = \"{name}\"\n\
+                 [events]\nenabled = {events}\n"
+            ),
+        );
+        let program = self.copy("workload", &name);
+        Watched { name, program }
+    }
+}
+
+/// The service of this name in a report of `--output json`.
+#[must_use]
+pub fn service<'a>(report: &'a Value, name: &str) -> Option<&'a Value> {
+    let services = report["services"].as_array()?;
+    services.iter().find(|one| one["service.name"] == name)
+}
+
+/// The points of a metric; `None` where it is absent.
+#[must_use]
+pub fn points<'a>(service: &'a Value, metric: &str) -> Option<&'a Vec<Value>> {
+    let metrics = service["metrics"].as_array()?;
+    metrics.iter().find(|one| one["name"] == metric)?["points"].as_array()
+}
+
+/// The sum of the points of a metric that have this attribute, or of all.
+#[must_use]
+pub fn sum(service: &Value, metric: &str, attribute: Option<(&str, &str)>) -> Option<f64> {
+    let points = points(service, metric)?.iter();
+    let points = points.filter(|point| {
+        attribute.is_none_or(|(key, value)| match &point["attributes"][key] {
+            Value::String(text) => text == value,
+            other => other.to_string() == value,
+        })
+    });
+    points.map(|point| point["value"].as_f64()).sum()
+}

@@ -1,0 +1,156 @@
+//! How the commands end, and what they say then.
+
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+use sensor_tests::collector::Ports;
+
+use super::*;
+
+fn end(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+fn once(plugins: &Plugins) -> Command {
+    let mut command = sensor(["--run-once", "--output", "json"]);
+    command.arg("--plugins").arg(plugins.path());
+    command
+}
+
+#[test]
+fn nothing_matched_is_1_and_names_the_pattern() {
+    let plugins = Plugins::new();
+    let one = plugins.watch(false);
+    let (code, stdout, stderr) = end(&mut once(&plugins));
+    assert_eq!(code, Some(1), "{stderr}");
+    let message = format!("No processes found matching '^{}$'", one.name);
+    assert!(stderr.lines().any(|line| line == message), "{stderr}");
+    // The object is printed in any case (contract S12).
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["services"], serde_json::json!([]));
+
+    // One of two is enough for 0; the other is named.
+    let two = plugins.watch(false);
+    let _members = members(&two, 1, "0");
+    let (code, stdout, stderr) = end(&mut once(&plugins));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(stderr.trim_end(), message);
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert!(service(&report, &one.name).is_none(), "{report}");
+    assert!(service(&report, &two.name).is_some(), "{report}");
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for args in [
+        vec!["--no-such-flag"],
+        vec!["run", "--interval", "soon"],
+        vec!["run", "--interval", "0"],
+        vec!["events", "--ring-bytes", "4095"],
+        vec!["events", "--duration", "-1s"],
+        vec!["run", "--output", "yaml"],
+        vec!["no-such-command"],
+        vec!["--run-once", "--duration", "1s"],
+    ] {
+        let (code, stdout, stderr) = end(&mut sensor(&args));
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{args:?}: {stderr}");
+        assert!(
+            !stderr.is_empty() && !stderr.contains("panicked"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn missing_inputs_are_66() {
+    let plugins = Plugins::new();
+    let _one = plugins.watch(false);
+    let missing = plugins.root().join("missing");
+    let missing = missing.to_str().unwrap();
+    let flag = plugins.flag();
+    for args in [
+        vec!["--run-once", "--plugins", missing],
+        vec!["run", "--plugins", missing],
+        vec!["events", "--plugins", missing],
+        vec!["--run-once", "--config", missing],
+        vec!["events", "--config", missing],
+        vec!["--run-once", "--plugins", &flag, "--plugin", "nobody"],
+    ] {
+        let (code, stdout, stderr) = end(&mut sensor(&args));
+        assert_eq!(
+            (code, stdout.as_str()),
+            (Some(66), ""),
+            "{args:?}: {stderr}"
+        );
+        let named = stderr.contains(missing) || stderr.contains("nobody");
+        assert!(named, "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn faults_in_configuration_are_78_and_named_with_their_place() {
+    let plugins = Plugins::new();
+    plugins.write("broken", "[plugin]\nname = \"broken\"\nversion = 7\n[service]\nnamespace = \"x\"\nprocess_name = \"(\"\n");
+    let (code, _, stderr) = end(&mut once(&plugins));
+    assert_eq!(code, Some(78), "{stderr}");
+    assert!(stderr.contains("plugin.toml"), "{stderr}");
+    let mut run = sensor(["run", "--duration", "5s", "--plugins", &plugins.flag()]);
+    assert_eq!(end(&mut run).0, Some(78));
+
+    let config = plugins.root().join("sensor.toml");
+    fs::write(&config, "interval = \"soon\"\n\n[kernell]\npin = true\n").unwrap();
+    let config = config.to_str().unwrap();
+    for args in [
+        vec!["--run-once", "--config", config],
+        vec!["run", "--duration", "5s", "--config", config],
+        vec!["events", "--duration", "5s", "--config", config],
+    ] {
+        let (code, stdout, stderr) = end(&mut sensor(&args));
+        assert_eq!(
+            (code, stdout.as_str()),
+            (Some(78), ""),
+            "{args:?}: {stderr}"
+        );
+        // All problems at once, with file and line.
+        assert!(
+            stderr.contains(config) && stderr.contains("kernell"),
+            "{stderr}"
+        );
+        assert!(stderr.contains("interval"), "{stderr}");
+    }
+
+    // A plugin that is broken does not stop one that is not.
+    let good = plugins.watch(false);
+    let _members = members(&good, 1, "0");
+    let (code, stdout, stderr) = end(&mut once(&plugins));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains(&good.name), "{stdout}");
+    assert!(stderr.contains("broken"), "{stderr}");
+}
+
+#[test]
+fn an_endpoint_that_is_away_is_69_and_the_figures_are_printed() {
+    let plugins = Plugins::new();
+    let watched = plugins.watch(false);
+    let _members = members(&watched, 1, "0");
+    let port = Ports::free().grpc.to_string();
+    for protocol in ["grpc", "http"] {
+        let (code, stdout, stderr) = end(once(&plugins)
+            .args(["--agent-host", "127.0.0.1", "--agent-port", &port])
+            .args(["--protocol", protocol]));
+        assert_eq!(code, Some(69), "{stderr}");
+        let report: Value = serde_json::from_str(&stdout).unwrap();
+        assert!(service(&report, &watched.name).is_some(), "{report}");
+        let start = format!("Failed to export metrics: 127.0.0.1:{port}: ");
+        let told = stderr.lines().filter(|line| line.contains(&start)).count();
+        assert_eq!(told, 1, "{stderr}");
+    }
+}
