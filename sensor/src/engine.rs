@@ -6,27 +6,33 @@
 mod exits;
 pub mod scans;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use sensor_common::event::{Exec, Exit, Fork, Header, UNKNOWN_PAGES, UNKNOWN_UID};
+use sensor_common::event::{Exec, Exit, Fork, Header, Late, UNKNOWN_PAGES, UNKNOWN_UID};
 use uuid::Uuid;
 
-use self::exits::{Exits, Finished};
+use self::{
+    exits::{Arrival, Exits, Finished, Reported},
+    scans::Disputed,
+};
 use crate::{
     aggregate::{
         registry::{Registry, Spec},
-        service::{COUNTERS, Counters, Look, Member, counters_of_usage},
+        service::{COUNTERS, Counters, Look, Member, counter, counters_of_usage},
     },
     decode::Event,
     plugin::{Args, Candidate, Matcher},
     process::{
         event::{Arguments, End, ExitDetail, ProcessEvent, Subject, What},
-        table::{Process, Program, RawArguments, ServiceId, Table},
-        usage::Usage,
+        table::{Process, Program, RawArguments, ServiceId, Table, ticks_of_start},
+        usage::{self, Usage},
     },
     scrub::Scrubber,
-    units::{BootNanos, ProcessKey, WallOffset},
+    units::{BootNanos, ProcessKey, WallNanos, WallOffset},
 };
+
+/// Paths of cgroups that are kept; they are asked for again after that.
+const CGROUPS: usize = 8_192;
 
 /// Which process events come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +65,8 @@ pub struct Config {
     pub page_size: u64,
     /// Figures that the running kernel has.
     pub known: Known,
+    /// A random number: it tells the events of this run from those of others.
+    pub seed: u64,
 }
 
 /// Figures that a kernel may lack.
@@ -68,6 +76,21 @@ pub struct Known {
     pub io: bool,
     /// `task_struct.sched_info`.
     pub runqueue: bool,
+}
+
+impl Known {
+    /// Counters that the kernel does not keep are unknown, not zero.
+    fn counters(self, usage: &Usage) -> Counters {
+        let mut counters = counters_of_usage(usage);
+        if !self.io {
+            counters[counter::READ] = None;
+            counters[counter::WRITE] = None;
+        }
+        if !self.runqueue {
+            counters[counter::RUNQUEUE] = None;
+        }
+        counters
+    }
 }
 
 /// What an exec record leaves to be found out by its reader.
@@ -90,7 +113,8 @@ pub struct Stats {
     pub execs: u64,
     /// Exit records.
     pub exits: u64,
-    /// Late figures that came after their exit was reported.
+    /// Threads whose figures came after their exit was reported, or whose
+    /// exit did not come.
     pub late: u64,
     /// Ends concluded after a loss.
     pub inferred: u64,
@@ -101,8 +125,21 @@ pub struct Engine {
     config: Config,
     table: Table,
     exits: Exits,
-    cgroups: std::collections::HashMap<u64, Arc<str>>,
+    cgroups: HashMap<u64, Arc<str>>,
+    disputed: Vec<Disputed>,
+    uids: u64,
     stats: Stats,
+}
+
+/// How a process comes to its services.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Born by a member: it has used nothing.
+    Fork,
+    /// By its program; so much it had used before.
+    Exec(Counters),
+    /// A scan found it: its whole life counts, and it is no start.
+    Scan,
 }
 
 impl Engine {
@@ -112,7 +149,9 @@ impl Engine {
         Self {
             table: Table::new(config.processes),
             exits: Exits::default(),
-            cgroups: std::collections::HashMap::new(),
+            cgroups: HashMap::new(),
+            disputed: Vec::new(),
+            uids: 0,
             stats: Stats::default(),
             config,
         }
@@ -153,11 +192,14 @@ impl Engine {
         self.config.registry.unmatched()
     }
 
-    /// Takes in what a look at a member showed.
+    /// Takes in what a look at a member showed. An event may have made the
+    /// start of the process exact since the member joined.
     pub fn look(&mut self, key: ProcessKey, look: &Look) {
-        if let Some(process) = self.table.find(key) {
-            let services = process.services.clone();
-            self.config.registry.look(&services, key, look);
+        let ticks = ticks_of_start(key.start);
+        if self.table.holds_scanned(key.pid, ticks)
+            && let Some(process) = self.table.by_pid(key.pid)
+        {
+            self.config.registry.look(&process.services, key, look);
         }
     }
 
@@ -170,6 +212,7 @@ impl Engine {
         if event.header().time < attached.0 {
             return;
         }
+        self.tick(BootNanos(event.header().time), out);
         match event {
             Event::Fork(fork) => self.fork(fork, context.cgroup, out),
             Event::Exec(exec, tail) => {
@@ -185,21 +228,20 @@ impl Engine {
                     self.finish(&finished, out);
                 }
             }
-            Event::Late(late) => {
-                let known = self.table.find(key_of(&late.header)).is_some();
-                if let Some(finished) = self.exits.late(late, known) {
-                    self.finish(&finished, out);
-                }
-                self.settle_late();
-            }
+            Event::Late(late) => match self.exits.late(late) {
+                Arrival::Waits => {}
+                Arrival::Completes(finished) => self.finish(&finished, out),
+                Arrival::TooLate => self.settle(late),
+            },
         }
     }
 
     /// Lets time pass: what waited long enough for late figures goes out.
     pub fn tick(&mut self, now: BootNanos, out: &mut Vec<ProcessEvent>) {
-        for finished in self.exits.overdue(now) {
+        while let Some(finished) = self.exits.overdue(now) {
             self.finish(&finished, out);
         }
+        self.stats.late += self.exits.forget_early(now);
     }
 
     /// Reports every exit that still waits for late figures.
@@ -211,34 +253,44 @@ impl Engine {
         self.stats.forks += 1;
         let key = key_of(&fork.header);
         self.learn_cgroup(fork.cgroup, cgroup);
+        let parent = ProcessKey {
+            pid: fork.parent_pid,
+            start: BootNanos(fork.parent_start),
+        };
+        let (program, user, services) = match self.table.find(parent) {
+            Some(parent) => (parent.program.clone(), parent.user, parent.services.clone()),
+            None => Default::default(),
+        };
         if let Some(known) = self.table.find(key) {
-            // The scan at the start was faster than the ring.
+            // The scan was faster than the ring; where the parent's services
+            // are the child's too, it is a start all the same.
             known.parent = Some(fork.parent_pid);
+            let inherited = known.services.iter().filter(|id| services.contains(id));
+            let mut started = false;
+            for &id in inherited.filter(|_| known.scanned.is_some()) {
+                self.config.registry.get_mut(id).starts += 1;
+                started = true;
+            }
+            if started {
+                known.scanned = None;
+            }
             return;
         }
-        let parent = self.table.by_pid(fork.parent_pid);
+        if !self.succeed(key, out) {
+            return;
+        }
         let process = Process {
             key,
             exact: true,
             parent: Some(fork.parent_pid),
-            program: parent
-                .map(|parent| parent.program.clone())
-                .unwrap_or_default(),
-            user: parent.and_then(|parent| parent.user),
-            cgroup: fork.cgroup,
+            program,
+            user,
+            cgroup: self.cgroups.get(&fork.cgroup).cloned(),
             earlier_peak_pages: None,
-            services: parent
-                .map(|parent| parent.services.clone())
-                .unwrap_or_default(),
+            services,
+            scanned: None,
         };
-        for &service in process.services.iter() {
-            let service = self.config.registry.get_mut(service);
-            service
-                .members
-                .insert(key.pid, Member::new(key, [Some(0); COUNTERS]));
-            service.starts += 1;
-        }
-        self.insert(process, out);
+        self.place(process, Way::Fork);
     }
 
     fn exec(
@@ -252,7 +304,6 @@ impl Engine {
         self.stats.execs += 1;
         let key = key_of(&exec.header);
         self.learn_cgroup(exec.cgroup, cgroup);
-        let comm = until_nul(&exec.comm);
         let mut process = Process {
             key,
             exact: true,
@@ -260,74 +311,89 @@ impl Engine {
             program: Program {
                 path: path.map(Arc::from),
                 args,
-                comm: comm.into(),
+                comm: until_nul(&exec.comm).into(),
             },
             user: (exec.uid != UNKNOWN_UID).then_some(exec.uid),
-            cgroup: exec.cgroup,
+            cgroup: self.cgroups.get(&exec.cgroup).cloned(),
             earlier_peak_pages: Some(exec.peak_pages),
             services: Arc::default(),
+            scanned: None,
         };
-        let services = self.match_services(&process, exec.header.time);
-        let totals = self.counters(&Usage::from(&exec.figures));
-        let before = self.table.find(key).map(|known| known.services.clone());
-        self.move_member(key, &before.unwrap_or_default(), &services, &totals, true);
-        process.services = services;
-
-        let published = self.published(&process.services);
-        let event = published.then(|| self.process_event(&process, exec.header.time, What::Exec));
-        if !self.keeps_args(&process.services) {
+        process.services = self.match_services(&process, exec.header.time);
+        if self.published(&process.services) {
+            let event = self.process_event(&process, exec.header.time, What::Exec);
+            out.push(event);
+        } else {
+            // Arguments are kept only for those whose exit will be told.
             process.program.args = None;
         }
-        self.insert(process, out);
-        out.extend(event);
+        if !self.succeed(key, out) {
+            return;
+        }
+        self.rewind(key, exec.header.time);
+        let totals = self.config.known.counters(&Usage::from(&exec.figures));
+        self.place(process, Way::Exec(totals));
     }
 
-    /// Takes a process out of the services that it left and puts it into those
-    /// that it joined; `totals` are its figures at this moment.
-    fn move_member(
-        &mut self,
-        key: ProcessKey,
-        before: &[ServiceId],
-        after: &[ServiceId],
-        totals: &Counters,
-        started: bool,
-    ) {
-        for &id in before.iter().filter(|id| !after.contains(id)) {
-            self.config
-                .registry
-                .get_mut(id)
-                .leave(key.pid, Some(totals));
-        }
-        for &id in after.iter().filter(|id| !before.contains(id)) {
-            let service = self.config.registry.get_mut(id);
-            service.members.insert(key.pid, Member::new(key, *totals));
-            service.starts += u64::from(started);
+    /// A scan that was faster than the ring saw what this exec led to. The
+    /// exec is how the process joined.
+    fn rewind(&mut self, key: ProcessKey, time: u64) {
+        let Some(known) = self.table.find(key) else {
+            return;
+        };
+        if known.scanned.is_some_and(|scanned| time <= scanned.0) {
+            for &id in std::mem::take(&mut known.services).iter() {
+                self.config.registry.get_mut(id).leave(key.pid, None);
+            }
         }
     }
 
-    fn insert(&mut self, process: Process, out: &mut Vec<ProcessEvent>) {
+    /// Makes way for a process: whoever had its pid before has ended. False
+    /// where it is the other way round: the event is older than what a scan
+    /// found.
+    fn succeed(&mut self, key: ProcessKey, out: &mut Vec<ProcessEvent>) -> bool {
+        if self.table.find(key).is_some() {
+            return true;
+        }
+        let Some(earlier) = self.table.by_pid(key.pid).map(|process| process.key) else {
+            return true;
+        };
+        if earlier.start > key.start {
+            return false;
+        }
+        if let Some(process) = self.table.remove(earlier) {
+            match self.exits.take(earlier) {
+                Some(finished) => self.finish_process(process, &finished, out),
+                None => self.vanish(process, key.start, out),
+            }
+        }
+        true
+    }
+
+    /// Puts a process, new or changed, into the table, out of the services
+    /// that it left and into those that it joined. One for which there is no
+    /// room is a member of nothing.
+    fn place(&mut self, process: Process, way: Way) {
         let key = process.key;
-        let services = process.services.clone();
-        if let Some(earlier) = self.table.by_pid(key.pid)
-            && earlier.key.start != key.start
-            && let Some(earlier) = self.table.remove(earlier.key)
-        {
-            // Its pid is in use again, so its end is past.
-            let time = key.start;
-            match self.exits.take(earlier.key) {
-                Some(finished) => {
-                    self.finish_process(earlier, &finished, out);
-                }
-                None => self.vanish(earlier, time, out),
-            }
-            // A member is found by pid: put the new one back in.
-            for &id in services.iter() {
-                let service = self.config.registry.get_mut(id);
-                service
-                    .members
-                    .entry(key.pid)
-                    .or_insert_with(|| Member::new(key, [Some(0); COUNTERS]));
-            }
+        if !self.table.make_room(key.pid) {
+            return;
+        }
+        let before = self.table.by_pid(key.pid);
+        let before = before
+            .map(|known| known.services.clone())
+            .unwrap_or_default();
+        let (member, totals) = match &way {
+            Way::Fork => (Member::new(key, [Some(0); COUNTERS]), None),
+            Way::Exec(totals) => (Member::new(key, *totals), Some(totals)),
+            Way::Scan => (Member::scanned(key), None),
+        };
+        for &id in before.iter().filter(|id| !process.services.contains(id)) {
+            self.config.registry.get_mut(id).leave(key.pid, totals);
+        }
+        for &id in process.services.iter().filter(|id| !before.contains(id)) {
+            let service = self.config.registry.get_mut(id);
+            service.members.insert(key.pid, member.clone());
+            service.starts += u64::from(!matches!(way, Way::Scan));
         }
         self.table.insert(process);
     }
@@ -341,9 +407,10 @@ impl Engine {
             parent: Some(exit.parent_pid),
             program: Program::default(),
             user: None,
-            cgroup: 0,
+            cgroup: None,
             earlier_peak_pages: None,
             services: Arc::default(),
+            scanned: None,
         });
         self.finish_process(process, finished, out);
     }
@@ -357,19 +424,25 @@ impl Engine {
         let exit = &finished.exit;
         let usage = Usage::from(&finished.figures);
         let end = end_of(exit.status);
-        let totals = self.counters(&usage);
+        let totals = self.config.known.counters(&usage);
         let lifetime = exit.header.time.saturating_sub(exit.header.start);
         let peak = self.program_peak(&process, exit);
+        let mut members = Vec::new();
         for &id in process.services.iter() {
             let service = self.config.registry.get_mut(id);
-            service.leave(process.key.pid, Some(&totals));
+            let member = service.leave(process.key.pid, Some(&totals));
+            members.extend(member.map(|member| (id, member)));
             *service.exits.entry(Some(end.into())).or_default() += 1;
             service.lifetime.record(lifetime as f64 / 1e9);
             if let Some(peak) = peak {
                 service.peak.record(peak as f64);
             }
         }
-        self.exits.remember(process.key, process.services.clone());
+        let reported = Reported {
+            figures: finished.figures,
+            members,
+        };
+        self.exits.ended(process.key, finished.missing, reported);
         if !self.published(&process.services) {
             return;
         }
@@ -397,14 +470,16 @@ impl Engine {
         }
     }
 
-    /// Late figures of processes that have been reported go to their services.
-    fn settle_late(&mut self) {
-        for (services, figures, threads) in self.exits.settled() {
-            self.stats.late += u64::from(threads);
-            let late = self.counters(&Usage::from(&figures));
-            for &id in services.iter() {
-                self.config.registry.get_mut(id).add_late(&late);
-            }
+    /// Late figures of a process that has been reported go to its services.
+    fn settle(&mut self, late: &Late) {
+        self.stats.late += u64::from(late.threads);
+        let Some(reported) = self.exits.reported(key_of(&late.header)) else {
+            return;
+        };
+        usage::add(&mut reported.figures, &late.figures);
+        let totals = self.config.known.counters(&Usage::from(&reported.figures));
+        for (id, member) in &mut reported.members {
+            self.config.registry.get_mut(*id).settle(member, &totals);
         }
     }
 
@@ -425,31 +500,12 @@ impl Engine {
             return Arc::default();
         }
         let now = self.config.offset.wall(BootNanos(time));
-        let cgroup = self.cgroups.get(&process.cgroup).cloned();
         let mut ids: Vec<_> = specs
             .into_iter()
-            .map(|spec| {
-                self.config
-                    .registry
-                    .service_of(spec, process, cgroup.as_deref(), now)
-            })
+            .map(|spec| self.config.registry.service_of(spec, process, now))
             .collect();
         ids.sort_unstable();
         ids.into()
-    }
-
-    /// Counters that the kernel does not keep are unknown, not zero.
-    fn counters(&self, usage: &Usage) -> Counters {
-        use crate::aggregate::service::counter;
-        let mut counters = counters_of_usage(usage);
-        if !self.config.known.io {
-            counters[counter::READ] = None;
-            counters[counter::WRITE] = None;
-        }
-        if !self.config.known.runqueue {
-            counters[counter::RUNQUEUE] = None;
-        }
-        counters
     }
 
     /// Peak memory of the last program, bytes: from its address space, else
@@ -490,15 +546,16 @@ impl Engine {
         }
     }
 
-    fn process_event(&self, process: &Process, time: u64, what: What) -> ProcessEvent {
+    fn process_event(&mut self, process: &Process, time: u64, what: What) -> ProcessEvent {
         let capture = process
             .services
             .iter()
             .all(|&id| self.config.registry.spec_of(id).capture_args);
         let args = process.program.args.as_ref().filter(|_| capture);
+        let time = self.config.offset.wall(BootNanos(time));
         ProcessEvent {
-            uid: Uuid::now_v7(),
-            time: self.config.offset.wall(BootNanos(time)),
+            uid: self.uid(time),
+            time,
             process: Subject {
                 pid: process.key.pid,
                 parent_pid: process.parent,
@@ -507,7 +564,7 @@ impl Engine {
                 executable_path: process.program.path.clone(),
                 args: args.map(|args| self.scrubbed(args)),
                 user_id: process.user,
-                cgroup: self.cgroups.get(&process.cgroup).cloned(),
+                cgroup: process.cgroup.clone(),
             },
             services: process
                 .services
@@ -517,6 +574,15 @@ impl Engine {
             what,
             inferred: false,
         }
+    }
+
+    /// A version 7 UUID (RFC 9562) without a clock or a source of chance: the
+    /// time is the event's, the rest counts on from the seed.
+    fn uid(&mut self, time: WallNanos) -> Uuid {
+        let number = self.config.seed.wrapping_add(self.uids);
+        self.uids += 1;
+        let millis = time.0 / 1_000_000;
+        Uuid::from_u64_pair(millis << 16 | 0x7000, number & (u64::MAX >> 2) | 0b10 << 62)
     }
 
     fn scrubbed(&self, args: &RawArguments) -> Arguments {
@@ -537,13 +603,11 @@ impl Engine {
         }
     }
 
-    /// Arguments are kept only for those whose exit will be told.
-    fn keeps_args(&self, services: &[ServiceId]) -> bool {
-        self.published(services)
-    }
-
     fn learn_cgroup(&mut self, id: u64, path: Option<Arc<str>>) {
         if let Some(path) = path {
+            if self.cgroups.len() >= CGROUPS {
+                self.cgroups.clear();
+            }
             self.cgroups.insert(id, path);
         }
     }
@@ -606,3 +670,6 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().position(|&byte| byte == 0);
     &bytes[..end.unwrap_or(bytes.len())]
 }
+
+#[cfg(test)]
+mod tests;

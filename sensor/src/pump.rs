@@ -29,6 +29,9 @@ const LONG_ARGS: usize = 256 * 1024;
 const RECORD_HEAD: u64 = 8;
 /// How often the scheduler's clock is observed.
 const OBSERVE: Duration = Duration::from_secs(1);
+/// How often, at most, losses make it walk /proc: under a load that loses
+/// events all the time the walk must not cost more of them.
+const RECONCILE: Duration = Duration::from_secs(1);
 
 /// The source and the core, connected.
 pub struct Pump {
@@ -43,6 +46,10 @@ pub struct Pump {
     rejected: u64,
     most_waiting: u64,
     seen_loss: Loss,
+    /// When the table was last compared with /proc.
+    reconciled: Option<Instant>,
+    /// Something was lost since.
+    behind: bool,
     last_event: Instant,
     observed: Instant,
 }
@@ -61,6 +68,8 @@ impl Pump {
             rejected: 0,
             most_waiting: 0,
             seen_loss: Loss::default(),
+            reconciled: None,
+            behind: false,
             last_event: now,
             observed: now,
         }
@@ -97,11 +106,13 @@ impl Pump {
             return Instant::now() + Duration::from_secs(3600);
         }
         let now = Instant::now();
-        if now.duration_since(self.last_event) <= ebpf::LINGER {
+        let next = if now.duration_since(self.last_event) <= ebpf::LINGER {
             now + ebpf::LINGER / 2
         } else {
             self.observed + OBSERVE
-        }
+        };
+        let reconcile = self.reconciled.filter(|_| self.behind);
+        reconcile.map_or(next, |last| next.min(last + RECONCILE))
     }
 
     /// Takes in everything that the ring has now.
@@ -132,21 +143,32 @@ impl Pump {
     }
 
     /// Brings the table up to date with /proc where events were lost since the
-    /// last time.
+    /// last time; soon, where that was just now.
     pub fn reconcile_after_loss(&mut self, out: &mut Vec<ProcessEvent>) -> bool {
         let loss = self.loss();
-        let lost = |loss: &Loss| loss.fork + loss.exec + loss.exit;
-        if lost(&loss) == lost(&self.seen_loss) {
+        let lost = |loss: &Loss| [loss.fork, loss.exec, loss.exit];
+        self.behind |= lost(&loss) != lost(&self.seen_loss);
+        let just_now = |last: Instant| last.elapsed() < RECONCILE;
+        if !self.behind || self.reconciled.is_some_and(just_now) {
             return false;
         }
+        let execs_lost = loss.exec != self.seen_loss.exec;
         self.seen_loss = loss;
-        self.scan(out);
+        self.behind = false;
+        self.look_at_all(execs_lost, out);
+        self.reconciled = Some(Instant::now());
         true
     }
 
     /// Looks at every process: takes in the new ones, and takes those that are
     /// missing as ended.
     pub fn scan(&mut self, out: &mut Vec<ProcessEvent>) {
+        self.look_at_all(false, out);
+    }
+
+    /// `closely`: also at those that the table has by this name; a lost exec
+    /// may have left the name as it was.
+    fn look_at_all(&mut self, closely: bool, out: &mut Vec<ProcessEvent>) {
         let before = clock::boot();
         let mut pids = HashSet::new();
         let Self {
@@ -160,23 +182,20 @@ impl Pump {
                 return;
             }
             pids.insert(found.stat.pid);
-            let known = engine.holds(found.stat.pid, found.stat.start_ticks, &found.stat.comm);
-            if known {
+            let stat = &found.stat;
+            if !closely && engine.holds(stat.pid, stat.start_ticks, &stat.comm) {
                 return;
             }
             if found.complete(proc, *wanted) != Err(ReadError::Gone) {
-                engine.found(found_of(found), before, out);
+                engine.found(found_of(found), clock::boot());
             }
         });
-        if done.is_err() {
-            // Half a list would make the other half look dead.
-            return;
-        }
-        let missing: Vec<ProcessKey> = engine
-            .missing(&pids)
-            .into_iter()
-            .filter(|key| key.start < before)
-            .collect();
+        // Half a list would make the other half look dead.
+        let mut missing: Vec<ProcessKey> = match done {
+            Ok(()) => engine.missing(&pids),
+            Err(_) => Vec::new(),
+        };
+        missing.retain(|key| key.start < before);
         // Who ended while the scan ran has its exit in the ring.
         self.drain(out);
         self.engine.gone(&missing, before, out);

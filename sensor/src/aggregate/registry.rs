@@ -116,14 +116,13 @@ impl Registry {
         &mut self,
         spec: ServiceIndex,
         process: &Process,
-        cgroup: Option<&str>,
         now: WallNanos,
     ) -> ServiceId {
         let spec = spec.0 as usize;
         let mut group = match self.specs[spec].group_by {
             GroupBy::None => None,
             GroupBy::Executable => Some(executable_name(process)),
-            GroupBy::Cgroup => Some(cgroup.unwrap_or("unknown").to_owned()),
+            GroupBy::Cgroup => Some(process.cgroup.as_deref().unwrap_or("unknown").to_owned()),
             GroupBy::User => Some(
                 process
                     .user

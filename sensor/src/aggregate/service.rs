@@ -80,41 +80,54 @@ pub struct Member {
     /// What it had used when it joined.
     base: Counters,
     /// What it has used since, at the last look; never goes down.
-    since: Counters,
+    since: [u64; COUNTERS],
     /// The last look; `None` before the first and where /proc is closed.
     pub reading: Option<Reading>,
+    /// The last look found its files closed.
+    closed: bool,
+    /// A scan found it: it may have used all this long ago.
+    scanned: bool,
     /// It has ended, though its end has not been reported yet.
     gone: bool,
 }
 
 impl Member {
-    /// A member that counts from `base`.
+    /// A member that counts from `base`: it joined by fork or exec.
     #[must_use]
     pub fn new(key: ProcessKey, base: Counters) -> Self {
         Self {
             key,
             base,
-            since: [Some(0); COUNTERS],
+            since: [0; COUNTERS],
             reading: None,
+            closed: false,
+            scanned: false,
             gone: false,
         }
     }
 
-    /// Whether the last look could read a counter.
+    /// A member that a scan found: it counts from its birth (contract S1).
+    #[must_use]
+    pub fn scanned(key: ProcessKey) -> Self {
+        Self {
+            scanned: true,
+            ..Self::new(key, [Some(0); COUNTERS])
+        }
+    }
+
+    /// Whether a counter is known as of the last look.
     fn shows(&self, index: usize) -> bool {
-        self.reading
-            .as_ref()
-            .is_none_or(|reading| counters_of_reading(reading)[index].is_some())
+        let read = |reading: &Reading| counters_of_reading(reading)[index].is_some();
+        self.base[index].is_some() && !self.closed && self.reading.as_ref().is_none_or(read)
     }
 
     /// Takes in newer totals. A figure that is unknown now keeps its last
     /// value: it is [`Service::counters`] that leaves it out.
-    fn look(&mut self, totals: &Counters) {
-        let old = self.since;
+    fn advance(&mut self, totals: &Counters) {
+        let [old_user, old_system, ..] = self.since;
         for ((since, total), base) in self.since.iter_mut().zip(totals).zip(self.base) {
             if let (Some(total), Some(base)) = (total, base) {
-                let value = total.saturating_sub(base);
-                *since = Some(since.map_or(value, |known| known.max(value)));
+                *since = total.saturating_sub(base).max(*since);
             }
         }
         let [Some(user), Some(system), ..] = *totals else {
@@ -123,21 +136,19 @@ impl Member {
         let [Some(base_user), Some(base_system), ..] = self.base else {
             return;
         };
-        let [Some(old_user), Some(old_system), ..] = old else {
-            return;
-        };
         // The split into modes is an estimate that may shift between looks.
         // Neither part may fall, and their sum must stay the CPU time: what
-        // one part keeps is not counted in the other as well.
+        // one part keeps is not counted in the other as well. The old sum is
+        // a CPU time of before, so it does not overflow.
         let cpu = user
             .saturating_add(system)
             .saturating_sub(base_user.saturating_add(base_system))
-            .max(old_user + old_system);
+            .max(old_user.saturating_add(old_system));
         let user = user
             .saturating_sub(base_user)
-            .clamp(old_user, cpu - old_system);
-        self.since[counter::USER] = Some(user);
-        self.since[counter::SYSTEM] = Some(cpu - user);
+            .clamp(old_user, cpu.saturating_sub(old_system).max(old_user));
+        self.since[counter::USER] = user;
+        self.since[counter::SYSTEM] = cpu.saturating_sub(user);
     }
 }
 
@@ -163,8 +174,9 @@ pub struct Service {
     pub members: BTreeMap<u32, Member>,
     /// What members used that have left.
     left: [u64; COUNTERS],
-    /// A figure of a member that left is unknown for ever.
-    left_unknown: [bool; COUNTERS],
+    /// The figure was known of a member at least once: else it is not 0 but
+    /// unknown.
+    known: [bool; COUNTERS],
     /// Members that began as such.
     pub starts: u64,
     /// Members that ended, by how; `None` where a loss hid it.
@@ -204,7 +216,7 @@ impl Service {
             start,
             members: BTreeMap::new(),
             left: [0; COUNTERS],
-            left_unknown: [false; COUNTERS],
+            known: [false; COUNTERS],
             starts: 0,
             exits: BTreeMap::new(),
             lifetime: Histogram::default(),
@@ -215,16 +227,37 @@ impl Service {
 
     /// Takes in a look at a member.
     pub fn look(&mut self, key: ProcessKey, look: &Look) {
-        let Some(member) = self.members.get_mut(&key.pid) else {
+        let Some(mut member) = self.members.remove(&key.pid) else {
             return;
         };
         match look {
             Look::Seen(reading) => {
-                member.look(&counters_of_reading(reading));
+                self.advance(&mut member, &counters_of_reading(reading));
                 member.reading = Some(Reading::clone(reading));
+                member.closed = false;
             }
-            Look::Closed => member.reading = None,
+            Look::Closed => {
+                member.reading = None;
+                member.closed = true;
+            }
             Look::Gone => member.gone = true,
+        }
+        self.members.insert(key.pid, member);
+    }
+
+    fn advance(&mut self, member: &mut Member, totals: &Counters) {
+        for ((known, total), base) in self.known.iter_mut().zip(totals).zip(member.base) {
+            *known |= total.is_some() && base.is_some();
+        }
+        member.advance(totals);
+        if std::mem::take(&mut member.scanned)
+            && let Some((then, cpu)) = &mut self.last_report
+            && member.key.start < *then
+        {
+            // What it used before anybody looked is no rate of this interval.
+            for (earlier, since) in cpu.iter_mut().zip(member.since) {
+                *earlier = earlier.map(|earlier| earlier.saturating_add(since));
+            }
         }
     }
 
@@ -235,37 +268,40 @@ impl Service {
 
     /// Takes a member out; its figures stay. `finally` are its totals at that
     /// moment, where they are known exactly; else the last look counts.
-    pub fn leave(&mut self, pid: u32, finally: Option<&Counters>) {
-        let Some(mut member) = self.members.remove(&pid) else {
-            return;
-        };
+    pub fn leave(&mut self, pid: u32, finally: Option<&Counters>) -> Option<Member> {
+        let mut member = self.members.remove(&pid)?;
         if let Some(totals) = finally {
-            member.look(totals);
+            self.advance(&mut member, totals);
         }
-        for (index, since) in member.since.iter().enumerate() {
-            match since {
-                Some(since) => self.left[index] = self.left[index].saturating_add(*since),
-                None => self.left_unknown[index] = true,
-            }
+        self.credit([0; COUNTERS], &member);
+        Some(member)
+    }
+
+    /// Takes in totals of a member that has left, from threads that missed its
+    /// end.
+    pub fn settle(&mut self, member: &mut Member, totals: &Counters) {
+        let before = member.since;
+        self.advance(member, totals);
+        self.credit(before, member);
+    }
+
+    fn credit(&mut self, before: [u64; COUNTERS], member: &Member) {
+        for ((left, before), since) in self.left.iter_mut().zip(before).zip(member.since) {
+            *left = left.saturating_add(since.saturating_sub(before));
         }
     }
 
-    /// Adds figures of threads that missed the end of their process.
-    pub fn add_late(&mut self, late: &Counters) {
-        for (left, late) in self.left.iter_mut().zip(late) {
-            *left = left.saturating_add(late.unwrap_or(0));
-        }
-    }
-
-    /// The counters now. A figure that could not be read of one member is
-    /// absent: a sum over a part would be a lie (contract S6).
+    /// The counters now. A figure that cannot be read of one member is absent:
+    /// a sum over a part would be a lie (contract S6). Of a member that left
+    /// the last look counts, so the figure is back when that member is gone;
+    /// but where it was never known of anybody it stays absent.
     #[must_use]
     pub fn counters(&self) -> Counters {
         std::array::from_fn(|index| {
-            let left = (!self.left_unknown[index]).then_some(self.left[index])?;
+            let left = self.known[index].then_some(self.left[index])?;
             self.members.values().try_fold(left, |sum, member| {
-                let since = member.since[index].filter(|_| member.shows(index))?;
-                Some(sum.saturating_add(since))
+                let shown = member.shows(index).then_some(member.since[index])?;
+                Some(sum.saturating_add(shown))
             })
         })
     }

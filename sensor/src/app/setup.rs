@@ -7,6 +7,7 @@ use std::{
 };
 
 use sensor_common::field;
+use uuid::Uuid;
 
 use crate::{
     aggregate::registry::{Registry, Spec},
@@ -177,6 +178,7 @@ pub fn pump(
         attached,
         page_size: Scale::of_kernel().pages_to_bytes(1),
         known,
+        seed: Uuid::now_v7().as_u64_pair().1,
     });
     let proc = Proc::open()
         .map_err(|error| Stop::new(Exit::Software, format!("cannot read /proc: {error}")))?;

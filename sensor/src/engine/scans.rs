@@ -3,9 +3,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::Engine;
+use super::{Engine, Way};
 use crate::{
-    aggregate::service::{COUNTERS, Member},
     process::{
         event::ProcessEvent,
         table::{Process, Program, RawArguments, start_of_ticks, ticks_of_start},
@@ -34,6 +33,15 @@ pub struct Found {
     pub cgroup: Option<Arc<str>>,
 }
 
+/// A process whose pid the table has for another one: that one's end is in the
+/// ring still, or was lost.
+#[derive(Debug)]
+pub(super) struct Disputed {
+    earlier: ProcessKey,
+    found: Found,
+    now: BootNanos,
+}
+
 impl Engine {
     /// Whether the table has this process as the scan sees it, so that there
     /// is nothing to look up.
@@ -46,35 +54,35 @@ impl Engine {
                 .is_some_and(|process| *process.program.comm == *comm)
     }
 
-    /// Takes in a process that a scan found. A member joins with what it has
-    /// used in its life so far, and that is no start (contract S1, S2).
-    pub fn found(&mut self, found: Found, now: BootNanos, out: &mut Vec<ProcessEvent>) {
-        let known = self
-            .table
-            .by_pid(found.pid)
-            .filter(|known| ticks_of_start(known.key.start) == found.start_ticks);
-        let key = known.map_or(
-            ProcessKey {
+    /// Takes in a process that a scan found, `now` being a moment after it was
+    /// looked at. A member joins with what it has used in its life so far, and
+    /// that is no start (contract S1, S2).
+    ///
+    /// The scan may be faster than the ring: where the table has another
+    /// process with this pid, [`Self::gone`] decides. It may be slower, too:
+    /// a process that has just ended may still look alive.
+    pub fn found(&mut self, found: Found, now: BootNanos) {
+        let earlier = self.table.by_pid(found.pid).map(|process| process.key);
+        match earlier {
+            Some(earlier) if ticks_of_start(earlier.start) != found.start_ticks => {
+                self.disputed.push(Disputed {
+                    earlier,
+                    found,
+                    now,
+                });
+            }
+            None if self.exits.has_ended(found.pid, found.start_ticks) => {}
+            _ => self.take_in(found, now),
+        }
+    }
+
+    fn take_in(&mut self, found: Found, now: BootNanos) {
+        let mut process = Process {
+            key: ProcessKey {
                 pid: found.pid,
                 start: start_of_ticks(found.start_ticks),
             },
-            |known| known.key,
-        );
-        let before = known
-            .map(|known| known.services.clone())
-            .unwrap_or_default();
-        let exact = known.is_some_and(|known| known.exact);
-        let cgroup = known.map_or(0, |known| known.cgroup);
-        let earlier_peak_pages = known.and_then(|known| known.earlier_peak_pages);
-        let cgroup = match found.cgroup {
-            // A scan knows the path, not the id: keep it under a number that
-            // no cgroup has.
-            Some(path) if cgroup == 0 => self.name_cgroup(path),
-            _ => cgroup,
-        };
-        let mut process = Process {
-            key,
-            exact,
+            exact: false,
             parent: Some(found.parent),
             program: Program {
                 path: found.path.map(Arc::from),
@@ -82,56 +90,71 @@ impl Engine {
                 comm: found.comm.into(),
             },
             user: found.user,
-            cgroup,
-            earlier_peak_pages,
+            cgroup: found.cgroup,
+            earlier_peak_pages: None,
             services: Arc::default(),
+            scanned: Some(now),
         };
-        let services = self.match_services(&process, now.0);
-        for &id in before.iter().filter(|id| !services.contains(id)) {
-            self.config.registry.get_mut(id).leave(key.pid, None);
+        if let Some(known) = self.table.by_pid(found.pid) {
+            process.key = known.key;
+            process.exact = known.exact;
+            process.cgroup = process.cgroup.or_else(|| known.cgroup.clone());
+            if process.program.comm == known.program.comm {
+                // The same program, or one that hides behind the same name:
+                // what the scan could not read is as it was.
+                let program = &mut process.program;
+                program.path = program.path.take().or_else(|| known.program.path.clone());
+                program.args = program.args.take().or_else(|| known.program.args.clone());
+                process.user = process.user.or(known.user);
+            }
+            if process.program.path == known.program.path {
+                process.earlier_peak_pages = known.earlier_peak_pages;
+            }
         }
-        for &id in services.iter().filter(|id| !before.contains(id)) {
-            let member = Member::new(key, [Some(0); COUNTERS]);
-            let service = self.config.registry.get_mut(id);
-            service.members.insert(key.pid, member);
-        }
-        process.services = services;
-        if !self.keeps_args(&process.services) {
+        process.services = self.match_services(&process, now.0);
+        if !self.published(&process.services) {
             process.program.args = None;
         }
-        self.insert(process, out);
+        self.place(process, Way::Scan);
     }
 
     /// Pids in the table that a scan did not find. They may have ended while
     /// it ran: their exits may still be in the ring.
     #[must_use]
     pub fn missing(&self, scanned: &HashSet<u32>) -> Vec<ProcessKey> {
-        self.table
-            .iter()
-            .map(|process| process.key)
-            .filter(|key| !scanned.contains(&key.pid))
-            .collect()
+        let keys = self.table.iter().map(|process| process.key);
+        let mut missing: Vec<_> = keys.filter(|key| !scanned.contains(&key.pid)).collect();
+        // The table has no order; what is told has one.
+        missing.sort_unstable();
+        missing
     }
 
-    /// Takes those that are still in the table as ended.
+    /// Ends a scan, after everything was taken in that the ring had by then:
+    /// those that are still in the table have ended, unseen.
     pub fn gone(&mut self, missing: &[ProcessKey], now: BootNanos, out: &mut Vec<ProcessEvent>) {
         for &key in missing {
-            if self.exits.waits(key) {
-                continue;
-            }
-            if let Some(process) = self.table.remove(key) {
+            if let Some(key) = self.as_now(key).filter(|&key| !self.exits.waits(key))
+                && let Some(process) = self.table.remove(key)
+            {
                 self.vanish(process, now, out);
             }
         }
+        for disputed in std::mem::take(&mut self.disputed) {
+            let found = &disputed.found;
+            let key = ProcessKey {
+                pid: found.pid,
+                start: start_of_ticks(found.start_ticks),
+            };
+            if self.as_now(disputed.earlier).is_some() && self.succeed(key, out) {
+                self.take_in(disputed.found, disputed.now);
+            }
+        }
     }
 
-    fn name_cgroup(&mut self, path: Arc<str>) -> u64 {
-        let known = self.cgroups.iter().find(|(_, known)| **known == path);
-        if let Some((&id, _)) = known {
-            return id;
-        }
-        let id = u64::MAX - self.cgroups.len() as u64;
-        self.cgroups.insert(id, path);
-        id
+    /// The key of a process in the table: an event may have made it exact
+    /// since it was noted.
+    fn as_now(&self, noted: ProcessKey) -> Option<ProcessKey> {
+        let key = self.table.by_pid(noted.pid)?.key;
+        (ticks_of_start(key.start) == ticks_of_start(noted.start)).then_some(key)
     }
 }

@@ -1,7 +1,7 @@
 //! Every process on the host, by pid and start, bounded.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -46,19 +46,24 @@ pub struct Process {
     pub program: Program,
     /// Effective user id.
     pub user: Option<u32>,
-    /// cgroup v2 id; 0 where unknown.
-    pub cgroup: u64,
+    /// Path of its cgroup, where known.
+    pub cgroup: Option<Arc<str>>,
     /// `ru_maxrss` of what ran before the current program, pages.
     pub earlier_peak_pages: Option<u64>,
     /// The services that it is a member of, in ascending order.
     pub services: Arc<[ServiceId]>,
+    /// When a scan found what is known of it; `None` once an event told more.
+    pub scanned: Option<BootNanos>,
 }
 
-/// The table. Insertion order decides who goes when it is full.
+/// The table. Where it is full, whoever nobody watches has to go, in the order
+/// of the last insertion.
 #[derive(Debug)]
 pub struct Table {
-    by_pid: HashMap<u32, Process>,
-    order: VecDeque<ProcessKey>,
+    by_pid: HashMap<u32, (u64, Process)>,
+    /// Pids of those that nobody watches, by the number of their insertion.
+    unwatched: BTreeMap<u64, u32>,
+    insertions: u64,
     limit: usize,
     evicted: u64,
 }
@@ -69,7 +74,8 @@ impl Table {
     pub fn new(limit: usize) -> Self {
         Self {
             by_pid: HashMap::new(),
-            order: VecDeque::new(),
+            unwatched: BTreeMap::new(),
+            insertions: 0,
             limit: limit.max(1),
             evicted: 0,
         }
@@ -87,7 +93,8 @@ impl Table {
         self.by_pid.is_empty()
     }
 
-    /// Processes that had to go because the table was full.
+    /// Processes that had to go, or were not taken in, because the table was
+    /// full.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted
@@ -96,7 +103,7 @@ impl Table {
     /// The process with this key. A process that a scan found has a start
     /// rounded down to a tick; the first event makes it exact (contract E8).
     pub fn find(&mut self, key: ProcessKey) -> Option<&mut Process> {
-        let process = self.by_pid.get_mut(&key.pid)?;
+        let (_, process) = self.by_pid.get_mut(&key.pid)?;
         if process.key == key {
             return Some(process);
         }
@@ -112,81 +119,58 @@ impl Table {
     /// The living process with this pid, whatever its start.
     #[must_use]
     pub fn by_pid(&self, pid: u32) -> Option<&Process> {
-        self.by_pid.get(&pid)
+        self.by_pid.get(&pid).map(|(_, process)| process)
     }
 
     /// Whether a scan's process (start in ticks) is the one in the table.
     #[must_use]
     pub fn holds_scanned(&self, pid: u32, start_ticks: u64) -> bool {
-        self.by_pid
-            .get(&pid)
-            .is_some_and(|process| process.key.start.0 / TICK_NS == start_ticks)
+        self.by_pid(pid)
+            .is_some_and(|process| ticks_of_start(process.key.start) == start_ticks)
     }
 
-    /// Puts a process in. Returns what must be taken as ended: an earlier
-    /// process with the same pid, and, where the table was full, the oldest
-    /// that nobody watches.
-    pub fn insert(&mut self, process: Process) -> Displaced {
-        let mut displaced = Displaced::default();
-        let key = process.key;
-        if !self.by_pid.contains_key(&key.pid) && self.by_pid.len() >= self.limit {
-            displaced.evicted = self.evict();
-            self.evicted += 1;
-            if displaced.evicted.is_none() && process.services.is_empty() {
-                // Everything in the table is watched and this one is not.
-                return displaced;
-            }
+    /// Makes room for a process with this pid: the oldest that nobody watches
+    /// goes. False where everybody is watched; that process is not tracked.
+    #[must_use]
+    pub fn make_room(&mut self, pid: u32) -> bool {
+        if self.by_pid.contains_key(&pid) || self.by_pid.len() < self.limit {
+            return true;
         }
-        displaced.replaced = self.by_pid.insert(key.pid, process);
-        self.order.push_back(key);
-        if self.order.len() > 2 * self.limit + 64 {
-            let by_pid = &self.by_pid;
-            self.order.retain(|key| {
-                by_pid
-                    .get(&key.pid)
-                    .is_some_and(|p| p.key.start == key.start)
-            });
+        self.evicted += 1;
+        let oldest = self.unwatched.pop_first();
+        oldest.is_some_and(|(_, pid)| self.by_pid.remove(&pid).is_some())
+    }
+
+    /// Puts a process in, in the place of whoever had its pid.
+    pub fn insert(&mut self, process: Process) {
+        let pid = process.key.pid;
+        self.insertions += 1;
+        if process.services.is_empty() {
+            self.unwatched.insert(self.insertions, pid);
         }
-        displaced
+        if let Some((earlier, _)) = self.by_pid.insert(pid, (self.insertions, process)) {
+            self.unwatched.remove(&earlier);
+        }
     }
 
     /// Takes a process out.
     pub fn remove(&mut self, key: ProcessKey) -> Option<Process> {
         self.find(key)?;
-        self.by_pid.remove(&key.pid)
+        let (insertion, process) = self.by_pid.remove(&key.pid)?;
+        self.unwatched.remove(&insertion);
+        Some(process)
+    }
+
+    /// Those that may be evicted.
+    #[cfg(test)]
+    pub fn unwatched(&self) -> usize {
+        self.unwatched.len()
     }
 
     /// All processes, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Process> {
-        self.by_pid.values()
+        self.by_pid.values().map(|(_, process)| process)
     }
-
-    fn evict(&mut self) -> Option<Process> {
-        // Watched processes go to the back; one round finds whoever is not.
-        for _ in 0..self.order.len() {
-            let key = self.order.pop_front()?;
-            let Some(process) = self.by_pid.get(&key.pid) else {
-                continue;
-            };
-            if process.key.start.0 / TICK_NS != key.start.0 / TICK_NS {
-                continue;
-            }
-            if process.services.is_empty() {
-                return self.by_pid.remove(&key.pid);
-            }
-            self.order.push_back(key);
-        }
-        None
-    }
-}
-
-/// Who had to make room.
-#[derive(Debug, Default)]
-pub struct Displaced {
-    /// An earlier process with the same pid, whose end was not seen.
-    pub replaced: Option<Process>,
-    /// The oldest unwatched process of a full table.
-    pub evicted: Option<Process>,
 }
 
 /// A start of /proc, ticks since boot, on the clock of the table.

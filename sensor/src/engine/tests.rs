@@ -1,0 +1,7 @@
+//! The rules of accounting (contract E and S), on synthetic events.
+
+mod bench;
+mod figures;
+mod lifecycle;
+mod model;
+mod scans;
