@@ -191,7 +191,6 @@ impl Daemon {
     fn work(&mut self, waiter: &Waiter) -> io::Result<()> {
         let mut events = Vec::new();
         self.pump.scan(&mut events);
-        self.give_back_memory();
         loop {
             self.pump.drain(&mut events);
             if self.pump.reconcile_after_loss(&mut events) {
@@ -276,12 +275,6 @@ impl Daemon {
             delivery.shutdown(LAST_DELIVERY);
         }
         Ok(())
-    }
-
-    /// What the start took, BTF above all, goes back to the kernel.
-    fn give_back_memory(&self) {
-        // SAFETY: no arguments that could be wrong.
-        unsafe { libc::malloc_trim(0) };
     }
 }
 

@@ -145,6 +145,10 @@ impl Kernel {
         for hook in hook::CORE {
             attach(&mut programs, hook, &kernel_btf)?;
         }
+        drop(kernel_btf);
+        // SAFETY: no arguments that could be wrong. Parsing took tens of
+        // megabytes, which the allocator would keep for the rest of the life.
+        unsafe { libc::malloc_trim(0) };
         let mut kernel = Self {
             ring,
             loss,

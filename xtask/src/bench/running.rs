@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 const LOOK: Duration = Duration::from_millis(50);
 /// A tool that used less than this in [`CALM_LOOKS`] looks has settled.
 const CALM_NS: u64 = 4_000_000;
-const CALM_LOOKS: u32 = 4;
+const CALM_LOOKS: usize = 4;
 /// Longest wait for a tool to be ready.
 const READY: Duration = Duration::from_secs(20);
 /// Longest wait for a tool to take in what has happened.
@@ -90,39 +90,41 @@ impl Running {
     pub fn settle(&mut self, programs: usize) -> Result<()> {
         let end = Instant::now() + READY;
         while self.programs()?.count < programs {
-            self.check(end)?;
+            self.check_alive()?;
+            if Instant::now() > end {
+                bail!("{} does not load its kernel programs in time", self.name);
+            }
             thread::sleep(LOOK);
         }
-        self.calm(end)
+        self.rest(end)
     }
 
     /// Waits until it has taken in what has happened.
     pub fn drain(&mut self) -> Result<()> {
-        self.calm(Instant::now() + DRAINED)
+        self.rest(Instant::now() + DRAINED)
     }
 
-    fn calm(&mut self, end: Instant) -> Result<()> {
+    /// Waits until it uses next to no CPU time. On a busy host a tool never
+    /// rests, so there is an end to that.
+    fn rest(&mut self, end: Instant) -> Result<()> {
         let mut used = vec![self.cpu_ns()?];
-        loop {
-            self.check(end)?;
+        while Instant::now() < end {
+            self.check_alive()?;
             thread::sleep(LOOK);
             used.push(self.cpu_ns()?);
             let looks = used.len();
-            let window = CALM_LOOKS as usize;
-            if looks > window && used[looks - 1] - used[looks - 1 - window] < CALM_NS {
-                return Ok(());
+            if looks > CALM_LOOKS && used[looks - 1] - used[looks - 1 - CALM_LOOKS] < CALM_NS {
+                break;
             }
         }
+        Ok(())
     }
 
-    fn check(&mut self, end: Instant) -> Result<()> {
+    fn check_alive(&mut self) -> Result<()> {
         for child in &mut self.children {
             if let Some(status) = child.try_wait()? {
                 bail!("{} has ended by itself: {status}", self.name);
             }
-        }
-        if Instant::now() > end {
-            bail!("{} does not settle in time", self.name);
         }
         Ok(())
     }
@@ -145,8 +147,8 @@ impl Running {
         let mut memory = Memory::default();
         for child in &self.children {
             let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-            memory.resident += kilobytes(&status, "VmRSS:") * 1024;
-            memory.peak += kilobytes(&status, "VmHWM:") * 1024;
+            memory.resident += number(&status, "VmRSS:") * 1024;
+            memory.peak += number(&status, "VmHWM:") * 1024;
         }
         Ok(memory)
     }
@@ -212,10 +214,6 @@ fn interrupt(child: &Child) {
         // waited for, so the pid is its own.
         unsafe { libc::kill(pid, libc::SIGINT) };
     }
-}
-
-fn kilobytes(status: &str, key: &str) -> u64 {
-    number(status, key)
 }
 
 /// The number that follows `key` at the start of a line; 0 where it is not
