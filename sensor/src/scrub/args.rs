@@ -1,9 +1,11 @@
 //! Finds the secrets in an argument vector.
 
+use std::ops::Range;
+
+use super::pair::{Separator, negated, separator, starts_option};
 use super::programs::Options;
 use super::rules::Rules;
-use super::spans::{MASK, Span, mask, merge};
-use super::text::{Separator, negated, scan, separator, starts_option};
+use super::spans::{MASK, Span, mask};
 use super::value::{is_blank, item_end, skip_blanks};
 use super::words::{Hit, Kind};
 use super::{Lines, Scrubber};
@@ -91,18 +93,37 @@ fn argument(
         return (arg.to_vec(), Next::Pem);
     }
     if says != Next::Script
-        && let Some(spans) = head(rules, arg)
+        && let Some(head) = head(rules, arg)
     {
-        return (apply(scrubber, arg, spans), Next::Plain);
+        return (head.mask(scrubber, arg), Next::Plain);
     }
     let scrubbed = Lines::new(scrubber).all(arg);
     (scrubbed, announces(rules, arg))
 }
 
-/// The secrets of an argument that starts as a pair: `--word=value`,
+/// The pair that an argument starts with.
+struct Head {
+    /// Behind the name and its sign.
+    sign_end: usize,
+    secret: Range<usize>,
+}
+
+impl Head {
+    /// Masks the pair's value; what is around it is text.
+    fn mask(&self, scrubber: &Scrubber, arg: &[u8]) -> Vec<u8> {
+        let mut out = Lines::new(scrubber).all(&arg[..self.sign_end]);
+        let value = &arg[self.sign_end..self.secret.end];
+        let secret = Span::new(0, self.secret.start - self.sign_end..value.len());
+        scrubber.count(mask(value, &[secret], &mut out));
+        out.extend(Lines::new(scrubber).all(&arg[self.secret.end..]));
+        out
+    }
+}
+
+/// The value of an argument that starts as a pair: `--word=value`,
 /// `KEY=value`, `Header: value`, `--option=KEY=value`. There the value may
 /// hold blanks and quotes: the argument's end is its end.
-fn head(rules: &Rules, arg: &[u8]) -> Option<Vec<Span>> {
+fn head(rules: &Rules, arg: &[u8]) -> Option<Head> {
     let (mut start, mut found) = (0, named(rules, arg, 0));
     if let Some((None, sign)) = found
         && arg.starts_with(b"-")
@@ -115,36 +136,28 @@ fn head(rules: &Rules, arg: &[u8]) -> Option<Vec<Span>> {
     let hit = hit?;
     let at = skip_blanks(arg, sign.end);
     let value = &arg[at..];
-    if value.is_empty() || value.starts_with(MASK) || is_place(hit, sign, value) {
+    if value.is_empty() || is_place(hit, sign, value) {
         return None;
     }
     if hit.kind == Kind::Directory && value.starts_with(b"/") {
         return None;
     }
-    let end = match hit.kind {
-        Kind::Cookie => arg.len(),
-        _ if arg[start] == b'-' => arg.len(),
-        _ => item_end(&rules.words, arg, at),
+    let end = if value.starts_with(MASK) {
+        at + MASK.len()
+    } else if hit.kind == Kind::Cookie || arg[start] == b'-' {
+        arg.len()
+    } else {
+        item_end(&rules.words, arg, at)
     };
-    let mut spans = Vec::new();
-    if end < arg.len() {
-        scan(rules, arg, &mut spans);
-    }
     let scheme = rules.words.name_end(arg, at);
     let credential = skip_blanks(arg, scheme);
     let keeps_scheme = hit.kind == Kind::Authorization
-        && credential > scheme
-        && credential < end
+        && (scheme + 1..end).contains(&credential)
         && is_scheme(&arg[at..scheme]);
-    spans.push(Span::new(
-        start,
-        if keeps_scheme {
-            credential..end
-        } else {
-            at..end
-        },
-    ));
-    Some(spans)
+    Some(Head {
+        sign_end: sign.end,
+        secret: if keeps_scheme { credential } else { at }..end,
+    })
 }
 
 /// The name at `at` and the sign behind it.
@@ -187,16 +200,11 @@ fn announces(rules: &Rules, arg: &[u8]) -> Next {
 }
 
 fn masked_from(scrubber: &Scrubber, arg: &[u8], start: usize) -> Vec<u8> {
-    if start >= arg.len() {
-        return arg.to_vec();
-    }
-    apply(scrubber, arg, vec![Span::new(0, start..arg.len())])
-}
-
-fn apply(scrubber: &Scrubber, arg: &[u8], mut spans: Vec<Span>) -> Vec<u8> {
-    merge(&mut spans);
     let mut out = Vec::with_capacity(arg.len());
-    scrubber.count(mask(arg, &spans, &mut out));
+    if start < arg.len() {
+        let secret = Span::new(0, start..arg.len());
+        scrubber.count(mask(arg, &[secret], &mut out));
+    }
     out
 }
 

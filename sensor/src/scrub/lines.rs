@@ -65,11 +65,8 @@ impl<'a> Lines<'a> {
     fn spans(&mut self, line: &[u8]) -> Vec<Span> {
         let mut spans = Vec::new();
         let rules = &self.scrubber.rules;
-        let suspect = rules.suspects(line);
-        if suspect {
-            scan(rules, line, &mut spans);
-        }
-        if suspect || self.pem_left > 0 {
+        let begins = rules.suspects(line) && scan(rules, line, &mut spans);
+        if begins || self.pem_left > 0 {
             let mut found = Vec::new();
             self.pem_left = rules.shapes.pem.scan(line, self.pem_left, &mut found);
             spans.extend(
@@ -77,8 +74,8 @@ impl<'a> Lines<'a> {
                     .into_iter()
                     .map(|secret| Span::new(secret.start, secret)),
             );
-            merge(&mut spans);
         }
+        merge(&mut spans);
         spans
     }
 

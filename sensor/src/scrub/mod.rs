@@ -11,6 +11,8 @@
 
 mod args;
 mod lines;
+mod names;
+mod pair;
 mod programs;
 mod rules;
 mod shapes;

@@ -156,7 +156,7 @@ impl Pem {
         Ok(Self {
             begin: Regex::new(r"(?-u)-{4,5} ?BEGIN [0-9A-Z ]+ ?-{4,5}")?,
             end: Regex::new(r"(?-u)-{4,5} ?END [0-9A-Z ]+ ?-{4,5}")?,
-            token: Regex::new(r#"(?-u)^\s*([^\s{}:]+)\s*$"#)?,
+            token: Regex::new(r#"(?-u)^\s*([^\s{}:*]+|\*{8})\s*$"#)?,
             run: Regex::new(r"(?-u)[0-9A-Za-z+/]{32,}={0,2}")?,
             padded: Regex::new(r"(?-u)\s([0-9A-Za-z+/]+={1,2})\s*$")?,
             header: Regex::new(
@@ -181,20 +181,23 @@ impl Pem {
                 0
             };
         }
+        let mut torn = false;
         while let Some(begin) = self.begin.find(&line[at..]) {
             let start = at + begin.end();
-            let Some(end) = self.end.find(&line[start..]) else {
-                if let Some(body) = torn_body(line, start) {
-                    found.push(body);
+            at = start;
+            // Without an end for one, there is none for those behind it.
+            let end = (!torn).then(|| self.end.find(&line[start..])).flatten();
+            if let Some(end) = end {
+                if end.start() > 0 {
+                    found.push(start..start + end.start());
                 }
-                return PEM_LINES;
-            };
-            if end.start() > 0 {
-                found.push(start..start + end.start());
+                at += end.end();
+            } else {
+                torn = true;
+                found.extend(torn_body(line, start));
             }
-            at = start + end.end();
         }
-        left
+        if torn { PEM_LINES } else { left }
     }
 
     /// Whether a line can be a block's; its secret part is collected.
@@ -227,7 +230,7 @@ fn torn_body(line: &[u8], at: usize) -> Option<Range<usize>> {
         .count();
     let body = rest[lead..]
         .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || b"+/=*".contains(byte))
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
         .count();
     (body >= 8).then(|| at + lead..line.len())
 }

@@ -1,14 +1,13 @@
 //! Finds the secrets in one line of text.
 
+use std::ops::Range;
+
+use super::pair::{Separator, negated, separator, starts_option};
 use super::programs::Options;
 use super::rules::{Anchor, Rules};
 use super::spans::{MASK, Span};
-use super::value::{
-    bare_end, bracket_end, ends_in_colour, is_blank, is_boundary, is_quote, quoted, skip_blanks,
-    skip_colours,
-};
+use super::value::{bare_end, bracket_end, is_blank, is_quote, quoted, skip_blanks, skip_colours};
 use super::words::{Hit, Kind, NAME_MAX};
-use std::ops::Range;
 
 /// Schemes whose credential is one token behind them.
 const SCHEMES: &[&[u8]] = &[
@@ -31,21 +30,10 @@ const LIST_SCHEMES: &[&[u8]] = &[
     b"signature",
 ];
 
-/// A sign between a name and its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Separator {
-    pub(super) colon: bool,
-    blank_before: bool,
-    /// The name stands in quotes: a pair of JSON or of a map's print.
-    quoted_name: bool,
-    /// The first byte behind the sign.
-    pub(super) end: usize,
-}
-
 /// One pass over a line.
 pub(super) struct Scan<'a> {
-    rules: &'a Rules,
-    line: &'a [u8],
+    pub(super) rules: &'a Rules,
+    pub(super) line: &'a [u8],
     /// Names up to here have been looked at.
     names_until: usize,
     /// The words of known programs up to here have been looked at.
@@ -53,8 +41,9 @@ pub(super) struct Scan<'a> {
     spans: &'a mut Vec<Span>,
 }
 
-/// Collects the secrets of a line, but for PEM blocks.
-pub(super) fn scan(rules: &Rules, line: &[u8], spans: &mut Vec<Span>) {
+/// Collects the secrets of a line, but for PEM blocks; whether one may begin
+/// here is returned.
+pub(super) fn scan(rules: &Rules, line: &[u8], spans: &mut Vec<Span>) -> bool {
     Scan {
         rules,
         line,
@@ -62,15 +51,18 @@ pub(super) fn scan(rules: &Rules, line: &[u8], spans: &mut Vec<Span>) {
         programs_until: 0,
         spans,
     }
-    .run();
+    .run()
 }
 
 impl Scan<'_> {
-    fn run(&mut self) {
+    fn run(&mut self) -> bool {
+        let mut pem = false;
         let rules = self.rules;
         let shapes = &rules.shapes;
         let mut masked_until = 0;
         for (found, anchor) in rules.anchors_in(self.line) {
+            // A block goes on behind the value that it begins in.
+            pem |= anchor == Anchor::Pem;
             if found.start < masked_until {
                 continue;
             }
@@ -99,6 +91,7 @@ impl Scan<'_> {
                 }
             }
         }
+        pem
     }
 
     /// A word at `at`: masks its value; returns where the value ends.
@@ -126,83 +119,6 @@ impl Scan<'_> {
             self.spans.push(Span::new(start, secret));
         }
         resume
-    }
-
-    fn name_around(&self, at: usize) -> (usize, usize) {
-        let words = &self.rules.words;
-        let mut start = at;
-        while start > 0 && at - start < NAME_MAX && words.is_name(self.line[start - 1]) {
-            start -= 1;
-        }
-        // What belongs to an escape or to a colour, and not to the name.
-        if start > 0 && self.line[start - 1] == b'\\' && b"nrt".contains(&self.line[start]) {
-            start += usize::from(start < at);
-        }
-        if let Some(m) = self.line[start..at].iter().position(|byte| *byte == b'm')
-            && ends_in_colour(&self.line[..=start + m])
-        {
-            start += m + 1;
-        }
-        (start, words.name_end(self.line, at))
-    }
-
-    /// Whether a name hits, alone, without the letter of an option (`-Dname`)
-    /// or with the word behind it (`api key: …`).
-    fn hit(&self, start: usize, end: usize) -> Option<(Hit, usize)> {
-        let words = &self.rules.words;
-        let name = &self.line[start..end];
-        if let Some(hit) = words.hit(name) {
-            return Some((hit, end));
-        }
-        if let [b'-', letter, rest @ ..] = name
-            && letter.is_ascii_alphabetic()
-            && let Some(hit) = words.hit(rest)
-        {
-            return Some((hit, end));
-        }
-        let before = self.line[..start].strip_suffix(b" ");
-        if let Some(before) = before {
-            let from = before
-                .iter()
-                .rposition(|byte| !byte.is_ascii_alphanumeric())
-                .map_or(0, |at| at + 1);
-            let both = &self.line[from.max(start.saturating_sub(NAME_MAX))..end];
-            // The word ends where the second name does: it needs both.
-            let hit = words.hit(both).filter(|hit| hit.at_end);
-            return hit.map(|hit| (hit, end));
-        }
-        None
-    }
-
-    /// Whether a name and a sign are a pair, and no place in a file, path,
-    /// host with a port or heading.
-    fn pairs(&self, start: usize, hit: Hit, separator: Separator) -> bool {
-        let rest = &self.line[separator.end..];
-        if !separator.colon || separator.quoted_name {
-            return true;
-        }
-        if hit.kind == Kind::WholeName {
-            return false;
-        }
-        let spaced = rest.first().is_none_or(|byte| is_blank(*byte));
-        if start > 0 && self.line[start - 1] == b'/' && (!spaced || self.in_path(start)) {
-            return false;
-        }
-        let place = !spaced && !hit.at_end && rest[0].is_ascii_digit();
-        !place
-    }
-
-    /// Whether the name behind a slash ends a path rather than a list such
-    /// as `user/password`.
-    fn in_path(&self, start: usize) -> bool {
-        let before = &self.line[start.saturating_sub(NAME_MAX)..start];
-        let from = before
-            .iter()
-            .rposition(|byte| is_blank(*byte) || is_quote(*byte) || b"=:,;([<>".contains(byte))
-            .map_or(0, |at| at + 1);
-        let path = &before[from..];
-        matches!(path.first(), Some(b'/' | b'.' | b'~'))
-            || path.iter().filter(|byte| **byte == b'/').count() > 1
     }
 
     fn pair_value(
@@ -246,9 +162,10 @@ impl Scan<'_> {
         if let Some((secret, after)) = quoted(words, line, at) {
             return Some((secret, after));
         }
-        if let b'[' | b'{' | b'(' = rest[0] {
-            if let Some(end) = bracket_end(line, at) {
-                let empty = line[at + 1..end - 1].iter().all(|byte| is_blank(*byte));
+        let open = at + usize::from(matches!(rest, [b'$', b'(' | b'{', ..]));
+        if let b'[' | b'{' | b'(' = line[open] {
+            if let Some(end) = bracket_end(line, open) {
+                let empty = line[open + 1..end - 1].iter().all(|byte| is_blank(*byte));
                 return (!empty).then(|| (at..end.max(bare_end(words, line, at)), end));
             }
             if rest
@@ -266,7 +183,7 @@ impl Scan<'_> {
         };
         let nothing = matches!(
             &line[at..end],
-            b"null" | b"true" | b"false" | b"None" | b"nil"
+            b"null" | b"true" | b"false" | b"None" | b"nil" | b"|" | b"|-"
         );
         (!nothing).then_some((at..end, end))
     }
@@ -339,8 +256,11 @@ impl Scan<'_> {
         }
         let at = skip_blanks(line, end);
         let blank = at > end;
-        let is_option = line[start] == b'-' && is_boundary(line, start);
-        if blank && is_option && !negated(&line[start..end]) && !starts_option(&line[at..]) {
+        if blank
+            && self.starts_as_option(start)
+            && !negated(&line[start..end])
+            && !starts_option(&line[at..])
+        {
             return self.value(hit.kind, at, false);
         }
         let hash = self.rules.shapes.hex(line, end)?;
@@ -369,83 +289,23 @@ impl Scan<'_> {
             if start == at || start >= line.len() || b"|;&)".contains(&line[start]) {
                 break;
             }
-            let (word, after) = match quoted(words, line, start) {
-                Some(found) => found,
-                None => {
-                    let end = bare_end(words, line, start);
-                    (start..end, end)
+            // `-p'a b'` opens its quote behind the letter.
+            let attached = matches!(line[start..], [b'-', letter, quote, ..]
+                if letter.is_ascii_alphabetic() && is_quote(quote));
+            let open = if attached { start + 2 } else { start };
+            let (text, after) = quoted(words, line, open).unwrap_or_else(|| {
+                let end = bare_end(words, line, start);
+                (start..end, end)
+            });
+            let word = if attached { start } else { text.start }..text.end;
+            if let Some(offset) = options.secret_in(&line[word.clone()]) {
+                let secret = (word.start + offset).max(text.start)..text.end;
+                if !secret.is_empty() {
+                    self.spans.push(Span::new(name.start, secret));
                 }
-            };
-            if let Some(offset) = options.secret_in(&line[word.clone()])
-                && word.start + offset < word.end
-            {
-                self.spans
-                    .push(Span::new(name.start, word.start + offset..word.end));
             }
             at = after.max(start + 1);
         }
         self.programs_until = at;
-    }
-}
-
-/// Whether a flag's name says that it takes no value.
-pub(super) fn negated(option: &[u8]) -> bool {
-    option.starts_with(b"--no-")
-}
-
-/// Whether bytes look like an option rather than like a value.
-pub(super) fn starts_option(bytes: &[u8]) -> bool {
-    let end = bytes.iter().position(|byte| is_blank(*byte));
-    let word = &bytes[..end.unwrap_or(bytes.len())];
-    match word {
-        b"--" | [b'-', _] => true,
-        [b'-', b'-', letter, ..] => letter.is_ascii_alphabetic(),
-        _ => false,
-    }
-}
-
-/// The sign behind a name that ends at `end`: `=`, `:`, `=>`, `:=`, also
-/// behind the name's closing quote or bracket.
-pub(super) fn separator(line: &[u8], end: usize) -> Option<Separator> {
-    let mut at = end;
-    while line.get(at) == Some(&b'\\') {
-        at += 1;
-    }
-    let quoted_name = line.get(at).is_some_and(|byte| is_quote(*byte));
-    if quoted_name {
-        at += 1;
-    } else if at > end {
-        return None;
-    }
-    if line.get(at) == Some(&b']') {
-        at += 1;
-    }
-    let name_end = skip_colours(line, at);
-    let at = skip_blanks(line, name_end);
-    let sign = |end, colon| {
-        Some(Separator {
-            colon,
-            blank_before: at > name_end,
-            quoted_name,
-            end: skip_colours(line, end),
-        })
-    };
-    match &line[at..] {
-        [b':', b':' | b'/', ..] => None,
-        [b'=', b'=', b'=', ..] => sign(at + 3, false),
-        [b'=', b'>' | b'=', ..] | [b':' | b'?' | b'+', b'=', ..] => sign(at + 2, false),
-        [b'=', ..] => sign(at + 1, false),
-        [b':', ..] => sign(at + 1, true),
-        [b',', ..] if quoted_name => {
-            // A list of `{"name":"PASSWORD","value":"…"}`.
-            let value = skip_blanks(line, at + 1);
-            let name = br#""value""#;
-            line[value..]
-                .starts_with(name)
-                .then(|| skip_blanks(line, value + name.len()))
-                .filter(|colon| line.get(*colon) == Some(&b':'))
-                .and_then(|colon| sign(colon + 1, true))
-        }
-        _ => None,
     }
 }

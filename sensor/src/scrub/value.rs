@@ -219,7 +219,11 @@ fn next_pair(words: &Words, line: &[u8], at: usize) -> bool {
     let line = &line[..line.len().min(at + super::words::NAME_MAX)];
     let mut at = skip_blanks(line, at);
     for _ in 0..2 {
-        let end = words.name_end(line, at);
+        // A key that was masked counts as the name that it was.
+        let mut end = words.name_end(line, at);
+        while line.get(end) == Some(&b'*') {
+            end = words.name_end(line, end + 1);
+        }
         if end == at {
             return false;
         }

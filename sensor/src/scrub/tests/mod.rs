@@ -1,11 +1,16 @@
 //! The corpus, both ways, and properties.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 mod args;
+mod config;
+mod properties;
+mod stream;
 mod text;
 
 use std::sync::LazyLock;
 
-use super::{ScrubConfig, Scrubber};
+use super::{ScrubConfig, ScrubError, Scrubber};
 
 /// Compiling the rules takes a while without optimisation.
 fn scrubber() -> &'static Scrubber {

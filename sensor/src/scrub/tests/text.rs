@@ -176,6 +176,13 @@ const MASKED: &[(&str, &str)] = &[
         "curl -u 'bob:p w' https://h",
         "curl -u 'bob:********' https://h",
     ),
+    (
+        "mysql -u root -p's3 cret' db",
+        "mysql -u root -p'********' db",
+    ),
+    ("Session ID: abc", "Session ID: ********"),
+    ("password=${DB_PASSWORD} x", "password=******** x"),
+    ("PASSWORD=$(cat /run/x) y", "PASSWORD=******** y"),
     // PEM.
     (
         "a\n-----BEGIN RSA PRIVATE KEY-----\r\nMIIEpAIBAAKCAQEA\r\nQw==\r\n-----END RSA PRIVATE KEY-----\nb\n",
@@ -202,6 +209,7 @@ const KEPT: &[&str] = &[
     "author=bob keyboard: us tokenizer=bpe --sort-key name monkey=1",
     "tokens=5 max_tokens=7 authorized=yes cookies: 3 sessions=4 passwords: 2",
     "password was wrong",
+    "private_key: |",
     "unexpected token in JSON at position 4",
     "Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON",
     "the session has ended, the secret is out",
