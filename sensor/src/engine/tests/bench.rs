@@ -214,6 +214,11 @@ impl Bench {
         self.mode(plugin, "user")
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole nanoseconds that were divided"
+    )]
     pub fn mode(&mut self, plugin: &str, mode: &str) -> Option<u64> {
         match self.value(plugin, "process.cpu.time", mode)? {
             PointValue::Double(seconds) => Some((seconds * 1e9).round() as u64),

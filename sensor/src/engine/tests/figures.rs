@@ -153,7 +153,12 @@ fn a_recorded_stream_gives_the_same_bytes() {
         for turn in 0..200_u64 {
             let id = (u32::try_from(turn % 60).unwrap(), SECOND + turn * 20 * MS);
             bench.fork((1, 0), id);
-            bench.exec(id, id.1 + MS, ["web", "db", "x"][turn as usize % 3], turn);
+            bench.exec(
+                id,
+                id.1 + MS,
+                ["web", "db", "x"][usize::try_from(turn % 3).unwrap()],
+                turn,
+            );
             if turn % 4 == 0 {
                 let pending = u32::try_from(turn % 8 / 4).unwrap();
                 bench.event(&exit(id, id.1 + 2 * MS, 0, cpu(turn * 2), pending));
