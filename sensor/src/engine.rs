@@ -3,122 +3,41 @@
 //! It does no I/O and reads no clock, so a recorded stream gives the same
 //! output every time.
 
+mod config;
+mod describe;
 mod exits;
 pub mod scans;
 
 use std::{collections::HashMap, sync::Arc};
 
-use sensor_common::event::{Exec, Exit, Fork, Header, Late, UNKNOWN_PAGES, UNKNOWN_UID};
-use uuid::Uuid;
+use sensor_common::event::{Exec, Fork, Header, Late, UNKNOWN_UID};
 
+pub use self::{
+    config::{Config, ExecContext, Known, Publish, Stats},
+    describe::split_arguments,
+};
 use self::{
+    describe::{end_of, until_nul, whole_arguments},
     exits::{Arrival, Exits, Finished, Reported},
     scans::Disputed,
 };
 use crate::{
     aggregate::{
         registry::{Registry, Spec},
-        service::{COUNTERS, Counters, Look, Member, counter, counters_of_usage},
+        service::{COUNTERS, Counters, Look, Member},
     },
     decode::Event,
-    plugin::{Args, Candidate, Matcher},
+    plugin::{Args, Candidate},
     process::{
-        event::{Arguments, End, ExitDetail, ProcessEvent, Subject, What},
+        event::{ProcessEvent, What},
         table::{Process, Program, RawArguments, ServiceId, Table, ticks_of_start},
         usage::{self, Usage},
     },
-    scrub::Scrubber,
-    units::{BootNanos, ProcessKey, WallNanos, WallOffset},
+    units::{BootNanos, ProcessKey},
 };
 
 /// Paths of cgroups that are kept; they are asked for again after that.
 const CGROUPS: usize = 8_192;
-
-/// Which process events come out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Publish {
-    /// Those of every user process.
-    All,
-    /// Those of processes that a plugin watches.
-    Watched,
-    /// Those of plugins with `[events] enabled = true`.
-    Enabled,
-}
-
-/// What the engine is made of.
-pub struct Config {
-    /// Decides who is watched.
-    pub matcher: Matcher,
-    /// Collects what they used.
-    pub registry: Registry,
-    /// Cleans arguments.
-    pub scrubber: Scrubber,
-    /// Which process events come out.
-    pub publish: Publish,
-    /// Most processes tracked at once.
-    pub processes: usize,
-    /// From the boot clock to the wall clock.
-    pub offset: WallOffset,
-    /// When the hooks were attached; `None` without hooks.
-    pub attached: Option<BootNanos>,
-    /// Bytes of a page.
-    pub page_size: u64,
-    /// Figures that the running kernel has.
-    pub known: Known,
-    /// A random number: it tells the events of this run from those of others.
-    pub seed: u64,
-}
-
-/// Figures that a kernel may lack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
-    /// `task_struct.ioac`.
-    pub io: bool,
-    /// `task_struct.sched_info`.
-    pub runqueue: bool,
-}
-
-impl Known {
-    /// Counters that the kernel does not keep are unknown, not zero.
-    fn counters(self, usage: &Usage) -> Counters {
-        let mut counters = counters_of_usage(usage);
-        if !self.io {
-            counters[counter::READ] = None;
-            counters[counter::WRITE] = None;
-        }
-        if !self.runqueue {
-            counters[counter::RUNQUEUE] = None;
-        }
-        counters
-    }
-}
-
-/// What an exec record leaves to be found out by its reader.
-#[derive(Debug, Default)]
-pub struct ExecContext {
-    /// Arguments that were too long for the record, read from /proc.
-    pub args: Option<RawArguments>,
-    /// Path, where the hook could not walk up to the root.
-    pub path: Option<Vec<u8>>,
-    /// Path of the cgroup.
-    pub cgroup: Option<Arc<str>>,
-}
-
-/// Counts of what went through.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Fork records.
-    pub forks: u64,
-    /// Exec records.
-    pub execs: u64,
-    /// Exit records.
-    pub exits: u64,
-    /// Threads whose figures came after their exit was reported, or whose
-    /// exit did not come.
-    pub late: u64,
-    /// Ends concluded after a loss.
-    pub inferred: u64,
-}
 
 /// The core.
 pub struct Engine {
@@ -508,91 +427,6 @@ impl Engine {
         ids.into()
     }
 
-    /// Peak memory of the last program, bytes: from its address space, else
-    /// from the whole life where that has grown since the exec (contract A3).
-    fn program_peak(&self, process: &Process, exit: &Exit) -> Option<u64> {
-        let pages = if exit.exec_peak_pages == UNKNOWN_PAGES {
-            let earlier = process.earlier_peak_pages?;
-            (exit.peak_pages > earlier).then_some(exit.peak_pages)?
-        } else {
-            exit.exec_peak_pages
-        };
-        Some(pages.saturating_mul(self.config.page_size))
-    }
-
-    fn exit_detail(&self, exit: &Exit, usage: &Usage, end: End) -> ExitDetail {
-        let known = self.config.known;
-        let io = |value: u64| known.io.then_some(value);
-        let born_in_sight = self
-            .config
-            .attached
-            .is_some_and(|attached| exit.header.start >= attached.0);
-        ExitDetail {
-            end: Some(end),
-            cpu_ns: Some(usage.cpu_ns()),
-            cpu_user_ns: Some(usage.user_ns),
-            cpu_system_ns: Some(usage.system_ns),
-            peak_rss_bytes: Some(exit.peak_pages.saturating_mul(self.config.page_size)),
-            disk_read_bytes: io(usage.read_bytes),
-            disk_write_bytes: io(usage.write_bytes),
-            io_rchar: io(usage.rchar),
-            io_wchar: io(usage.wchar),
-            voluntary: Some(usage.voluntary),
-            involuntary: Some(usage.involuntary),
-            minor_faults: Some(usage.minor),
-            major_faults: Some(usage.major),
-            runqueue_ns: known.runqueue.then_some(usage.runqueue_ns),
-            threads: (born_in_sight && exit.threads > 0).then_some(u64::from(exit.threads)),
-        }
-    }
-
-    fn process_event(&mut self, process: &Process, time: u64, what: What) -> ProcessEvent {
-        let capture = process
-            .services
-            .iter()
-            .all(|&id| self.config.registry.spec_of(id).capture_args);
-        let args = process.program.args.as_ref().filter(|_| capture);
-        let time = self.config.offset.wall(BootNanos(time));
-        ProcessEvent {
-            uid: self.uid(time),
-            time,
-            process: Subject {
-                pid: process.key.pid,
-                parent_pid: process.parent,
-                creation_time: self.config.offset.wall(process.key.start),
-                start: process.key.start,
-                executable_path: process.program.path.clone(),
-                args: args.map(|args| self.scrubbed(args)),
-                user_id: process.user,
-                cgroup: process.cgroup.clone(),
-            },
-            services: process
-                .services
-                .iter()
-                .map(|&id| self.config.registry.name_of(id))
-                .collect(),
-            what,
-            inferred: false,
-        }
-    }
-
-    /// A version 7 UUID (RFC 9562) without a clock or a source of chance: the
-    /// time is the event's, the rest counts on from the seed.
-    fn uid(&mut self, time: WallNanos) -> Uuid {
-        let number = self.config.seed.wrapping_add(self.uids);
-        self.uids += 1;
-        let millis = time.0 / 1_000_000;
-        Uuid::from_u64_pair(millis << 16 | 0x7000, number & (u64::MAX >> 2) | 0b10 << 62)
-    }
-
-    fn scrubbed(&self, args: &RawArguments) -> Arguments {
-        let split: Vec<&[u8]> = split_arguments(&args.bytes).collect();
-        Arguments {
-            args: self.config.scrubber.scrub_args(&split),
-            truncated: args.truncated,
-        }
-    }
-
     fn published(&self, services: &[ServiceId]) -> bool {
         match self.config.publish {
             Publish::All => true,
@@ -624,51 +458,6 @@ fn key_of(header: &Header) -> ProcessKey {
         pid: header.pid,
         start: BootNanos(header.start),
     }
-}
-
-/// How a wait status says that a process ended (wait(2)).
-fn end_of(status: u32) -> End {
-    match (status & 0x7f) as u8 {
-        0 => End::Code((status >> 8 & 0xff) as u8),
-        signal => End::Signal {
-            signal,
-            core_dumped: status & 0x80 != 0,
-        },
-    }
-}
-
-/// The arguments of a record, cut at the last whole one where the record has
-/// not all of them.
-fn whole_arguments(bytes: &[u8], total: u64) -> RawArguments {
-    let truncated = total > bytes.len() as u64;
-    let bytes = if truncated {
-        let end = bytes
-            .iter()
-            .rposition(|&byte| byte == 0)
-            .map_or(0, |nul| nul + 1);
-        &bytes[..end]
-    } else {
-        bytes
-    };
-    RawArguments {
-        bytes: bytes.into(),
-        truncated,
-    }
-}
-
-/// One slice an argument; each ends with a NUL, the last one perhaps not.
-pub fn split_arguments(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let whole = bytes.strip_suffix(b"\0");
-    let empty = bytes.is_empty();
-    whole
-        .unwrap_or(bytes)
-        .split(|&byte| byte == 0)
-        .filter(move |_| !empty)
-}
-
-fn until_nul(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().position(|&byte| byte == 0);
-    &bytes[..end.unwrap_or(bytes.len())]
 }
 
 #[cfg(test)]

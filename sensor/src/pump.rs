@@ -170,19 +170,26 @@ impl Pump {
     /// may have left the name as it was.
     fn look_at_all(&mut self, closely: bool, out: &mut Vec<ProcessEvent>) {
         let before = clock::boot();
-        let mut pids = HashSet::new();
         let Self {
             engine,
             proc,
             wanted,
             ..
         } = self;
+        // Who is listed lives, even where nothing of it can be read.
+        let mut listed = Vec::new();
+        let _ = proc.pids(&mut listed);
+        let mut pids: HashSet<u32> = listed.into_iter().collect();
         let done = scan(proc, |proc, mut found| {
-            if found.stat.is_kernel_thread() || found.stat.process_ended() {
+            let stat = &found.stat;
+            if stat.process_ended() {
+                pids.remove(&stat.pid);
                 return;
             }
-            pids.insert(found.stat.pid);
-            let stat = &found.stat;
+            pids.insert(stat.pid);
+            if stat.is_kernel_thread() {
+                return;
+            }
             if !closely && engine.holds(stat.pid, stat.start_ticks, &stat.comm) {
                 return;
             }

@@ -264,8 +264,8 @@ impl Daemon {
 
     fn end(&mut self) -> io::Result<()> {
         let mut events = Vec::new();
-        let report = self.collecting.collect_all(&mut self.pump, &mut events);
         self.pump.finish(&mut events);
+        let report = self.collecting.collect_all(&mut self.pump, &mut events);
         self.publish(&mut events);
         self.report(&report)?;
         if let Some(telemetry) = self.telemetry.take() {

@@ -166,6 +166,7 @@ pub fn pump(
     let known = Known {
         io: has(field::TASK_READ_BYTES) && has(field::SIGNAL_READ_BYTES),
         runqueue: has(field::TASK_RUNQUEUE),
+        peak: has(field::SIGNAL_MAXRSS),
     };
     let wanted = wanted(&matcher, plugins, wish.publish);
     let engine = Engine::new(engine::Config {
@@ -173,6 +174,7 @@ pub fn pump(
         registry: Registry::new(specs(plugins, config, wish.interval), host_id),
         scrubber,
         publish: wish.publish,
+        capture_args: config.args.capture,
         processes: config.limits.processes,
         offset,
         attached,

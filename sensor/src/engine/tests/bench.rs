@@ -118,6 +118,7 @@ impl Bench {
             registry: Registry::new(specs.collect(), "host".to_owned()),
             scrubber: Scrubber::new(&ScrubConfig::default()).unwrap(),
             publish: Publish::All,
+            capture_args: true,
             processes,
             offset: WallOffset(0),
             attached: Some(BootNanos(ATTACHED)),
@@ -125,6 +126,7 @@ impl Bench {
             known: Known {
                 io: true,
                 runqueue: true,
+                peak: true,
             },
             seed: 7,
         });
