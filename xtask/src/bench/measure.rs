@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{
     captured::{self, Seen},
@@ -160,6 +160,11 @@ impl Bench<'_> {
         let (mut running, files) = tool.start_telling(self.directory)?;
         running.settle(tool.programs)?;
         let passed = self.storm.run(STORMS, CAPTURED / STORMS)?;
+        ensure!(
+            passed.distinct,
+            "a pid came twice in one storm; is kernel.pid_max small, or does somebody write \
+             ns_last_pid? Run it again"
+        );
         running.drain()?;
         figures.memory = running.memory()?;
         running.stop()?;
@@ -221,7 +226,7 @@ impl Bench<'_> {
                 if fs::metadata(&files[0].0)?.len() > 0 {
                     break now;
                 }
-                anyhow::ensure!(now - start < FIRST, "the sensor prints no event");
+                ensure!(now - start < FIRST, "the sensor prints no event");
                 thread::sleep(Duration::from_millis(1));
             };
             running.stop()?;
