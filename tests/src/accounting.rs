@@ -165,10 +165,12 @@ fn differences(exit: &Value, ended: &Ended, expected: Expected<'_>) -> Vec<Strin
         usage.voluntary,
         switches,
     );
+    // A host that starts many processes meanwhile preempts an ending thread
+    // more than once.
     near(
         "sensor.context_switches.involuntary",
         usage.involuntary,
-        switches,
+        switches + usage.involuntary / 2,
     );
     near("sensor.disk.read_bytes", usage.read_blocks * 512, 511);
     // Files are closed after the hook, and a file system writes down then what

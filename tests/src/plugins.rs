@@ -133,7 +133,8 @@ pub fn sum(service: &Value, metric: &str, attribute: Option<(&str, &str)>) -> Op
     let points = points.filter(|point| {
         attribute.is_none_or(|(key, value)| match &point["attributes"][key] {
             Value::String(text) => text == value,
-            other => other.to_string() == value,
+            Value::Number(number) => format!("{number}") == value,
+            _ => false,
         })
     });
     points.map(|point| point["value"].as_f64()).sum()

@@ -107,7 +107,7 @@ impl Running {
     #[must_use]
     pub fn start(command: &mut Command) -> Self {
         // SAFETY: prctl is safe between fork and exec.
-        unsafe { command.pre_exec(|| dies_with_parent()) };
+        unsafe { command.pre_exec(dies_with_parent) };
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));

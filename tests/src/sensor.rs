@@ -91,7 +91,6 @@ impl Lines {
     }
 
     /// What it wrote so far.
-    #[must_use]
     pub fn said(&self) -> MutexGuard<'_, Said> {
         self.shared.lock()
     }

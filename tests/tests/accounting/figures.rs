@@ -118,3 +118,23 @@ fn a_process_older_than_the_sensor_ends_with_its_whole_life() {
     }
     checker.finish();
 }
+
+#[test]
+fn threads_that_race_to_the_end_are_counted_in_every_order() {
+    let mut checker = Checker::start();
+    let spinners = Spinners::start();
+    for _ in 0..150 {
+        for (kind, count) in [
+            ("race-exit", 1),
+            ("race-exit", 3),
+            ("all-exit", 1),
+            ("all-exit", 3),
+        ] {
+            let ended = run(&mut workload([kind, &count.to_string()]));
+            let name = format!("{kind} of {count} threads and the leader");
+            checker.check(&ended, Expected::new(&name).threads(count + 1));
+        }
+    }
+    drop(spinners);
+    checker.finish();
+}

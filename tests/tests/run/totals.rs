@@ -154,10 +154,8 @@ fn starts_exits_and_figures_of_short_processes_are_counted() {
     assert_eq!(code("0"), number - 6.0);
     // They joined by exec: what they did before is not the service's.
     assert_totals(&service, &ended, 4.0 * 5.0 + 4.0, (0.001, 60.0));
-    for (metric, count) in [("sensor.process.lifetime", number)] {
-        let points = points(&service, metric).unwrap();
-        assert_eq!(points[0]["count"].as_f64(), Some(count), "{service}");
-    }
+    let lifetimes = points(&service, "sensor.process.lifetime").unwrap();
+    assert_eq!(lifetimes[0]["count"].as_f64(), Some(number), "{service}");
     let (ended, said) = lines.interrupt();
     assert_eq!(ended.status, 0, "{}", said.errors);
     assert_monotonic(&said.lines, &watched.name);
@@ -177,7 +175,7 @@ fn a_process_that_runs_another_program_leaves_and_does_not_end() {
     let (one, two) = (plugins.watch(false), plugins.watch(false));
     let lines = start(&plugins);
     let program = two.program.to_str().unwrap();
-    let ended = run(&mut one.command(&["exec", program, "spin", "5000"]));
+    let ended = run(&mut one.command(&["exec", program, "iterate", "1000000"]));
     assert_eq!(ended.status, 0);
     let what = "the end in the second service";
     let second = wait_service(&lines, &two.name, what, |service| {
@@ -191,8 +189,8 @@ fn a_process_that_runs_another_program_leaves_and_does_not_end() {
     );
     assert_eq!(sum(&second, "sensor.process.starts", None), Some(1.0));
     let cpu = |service| sum(service, "process.cpu.time", None).unwrap();
-    assert!(cpu(&first) >= 0.0005, "{first}");
-    assert!(cpu(&second) >= 0.003, "{second}");
+    assert!(cpu(&first) >= 0.0002, "{first}");
+    assert!(cpu(&second) >= 0.0005, "{second}");
     let both = cpu(&first) + cpu(&second);
     assert!(both <= ended.usage.cpu_ns() as f64 / 1e9 + 0.001, "{both}");
     let (ended, said) = lines.interrupt();
