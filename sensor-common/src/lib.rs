@@ -12,6 +12,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod awake;
 pub mod clock;
 pub mod event;
 pub mod field;

@@ -13,9 +13,9 @@ pub const COMM_LEN: usize = 16;
 /// Multi-threaded processes whose threads are counted at once; above that,
 /// thread counts are unknown and dead threads' run-queue wait is missed.
 pub const GROUPS: u32 = 16_384;
-/// Claims of "this process has ended" kept on kernels without `group_dead`.
+/// Claims of "the end of this process is being reported" that are kept.
 pub const CLAIMS: u32 = 4_096;
 /// Default size of the ring, bytes.
 pub const RING_BYTES: u32 = 8 << 20;
-/// An event waits at most this long for a wake-up of the consumer, ns.
-pub const WAKE_AFTER_NS: u64 = 20_000_000;
+/// How often an awake consumer looks at the ring, ns.
+pub const LOOK_EVERY_NS: u64 = 20_000_000;

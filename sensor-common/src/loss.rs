@@ -14,6 +14,4 @@ pub struct Loss {
     pub late: u64,
     /// Processes whose threads could not be counted: the group map was full.
     pub group: u64,
-    /// CLOCK_BOOTTIME of this CPU's last wake-up of the consumer, ns.
-    pub last_wake: u64,
 }

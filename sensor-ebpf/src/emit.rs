@@ -5,9 +5,13 @@ use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, BPF_RB_RING_SIZE},
     helpers::generated::{bpf_ktime_get_boot_ns, bpf_ringbuf_output},
 };
-use sensor_common::{limits::WAKE_AFTER_NS, loss::Loss};
+use sensor_common::loss::Loss;
 
-use crate::maps::{LOSS, RING};
+use crate::maps::{AWAKE, LOSS, RING};
+
+/// How long a consumer may take to wake up before it is woken again, and how
+/// often a hook looks how full the ring is, ns.
+const PATIENCE_NS: u64 = 1_000_000;
 
 /// Now on CLOCK_BOOTTIME, ns.
 #[inline(always)]
@@ -16,19 +20,18 @@ pub fn now() -> u64 {
     unsafe { bpf_ktime_get_boot_ns() }
 }
 
-/// Puts a record of fixed size into the ring.
+/// Puts a record of fixed size into the ring; `fill` writes every byte of it,
+/// in place.
 #[inline(always)]
-pub fn record<T: Copy + 'static>(record: &T, time: u64, lost: fn(&mut Loss) -> &mut u64) -> bool {
+pub fn record<T: 'static>(time: u64, lost: fn(&mut Loss) -> &mut u64, fill: impl FnOnce(&mut T)) {
     match RING.reserve::<T>(0) {
         Some(mut entry) => {
-            entry.write(*record);
+            // SAFETY: `T` is integers only, of which every bit pattern is a
+            // value, and `fill` writes them all.
+            fill(unsafe { entry.assume_init_mut() });
             entry.submit(wake_up(time));
-            true
         }
-        None => {
-            count(lost);
-            false
-        }
+        None => count(lost),
     }
 }
 
@@ -57,23 +60,30 @@ pub fn count(lost: fn(&mut Loss) -> &mut u64) {
     }
 }
 
-/// Whether to wake the consumer: when this CPU has not done so for a while, or
-/// the ring is filling up. A consumer that was woken keeps polling for longer
-/// than [`WAKE_AFTER_NS`], so nothing waits unseen.
+/// Whether to wake the consumer: where it sleeps, or the ring is filling up.
 #[inline(always)]
 fn wake_up(time: u64) -> u64 {
-    let Some(loss) = LOSS.get_ptr_mut(0) else {
+    let Some(awake) = AWAKE.get_ptr_mut(0) else {
         return u64::from(BPF_RB_FORCE_WAKEUP);
     };
-    // SAFETY: as in `count`.
-    let last = unsafe { &mut (*loss).last_wake };
-    let since = time.saturating_sub(*last);
-    let filling = since > WAKE_AFTER_NS / 16
-        && RING.query(u64::from(BPF_RB_AVAIL_DATA)) > RING.query(u64::from(BPF_RB_RING_SIZE)) / 4;
-    if since > WAKE_AFTER_NS || filling {
-        *last = time;
-        u64::from(BPF_RB_FORCE_WAKEUP)
-    } else {
-        u64::from(BPF_RB_NO_WAKEUP)
+    // SAFETY: the pointer is that of a map element. Others write it at the same
+    // time; every field is read and written at once, and all it costs is a
+    // wake-up too many.
+    unsafe {
+        let until = &raw mut (*awake).until;
+        let looked = &raw mut (*awake).looked;
+        if time < until.read_volatile() {
+            if time < looked.read_volatile() + PATIENCE_NS {
+                return u64::from(BPF_RB_NO_WAKEUP);
+            }
+            looked.write_volatile(time);
+            let size = RING.query(u64::from(BPF_RB_RING_SIZE));
+            if RING.query(u64::from(BPF_RB_AVAIL_DATA)) < size / 4 {
+                return u64::from(BPF_RB_NO_WAKEUP);
+            }
+        } else {
+            until.write_volatile(time + PATIENCE_NS);
+        }
     }
+    u64::from(BPF_RB_FORCE_WAKEUP)
 }

@@ -10,12 +10,15 @@
 //! The last thread may overtake others that are dying: `signal->live` falls
 //! before the hook runs. Nobody waits for anybody in a hook, so:
 //!
-//! - a thread that sees `live` at 0 sends its figures by itself, as a late
-//!   record;
-//! - a thread that sees `live` above 0 adds to the entry between two counters,
-//!   `entered` and `done`. Where the last thread finds them unequal, it leaves
-//!   the entry alone, and who makes them equal sends it, as a late record;
-//! - whoever deletes the entry has it: that happens once.
+//! - a dying thread first says that it has `entered` the entry, then looks at
+//!   `live`: above 0 it adds its figures, at 0 it sends them by itself, as a
+//!   late record. Then it is `done`;
+//! - the last thread takes the entry where all who entered are done: whoever
+//!   enters later sees `live` at 0. Otherwise it leaves the entry, and says so:
+//!   who makes the two numbers equal takes it, and sends it as a late record;
+//! - whoever deletes the entry has it: that happens once;
+//! - the last thread claims the process, so that a thread which comes when the
+//!   entry is gone does not make another one.
 
 use core::{arch::asm, cell::UnsafeCell};
 
@@ -27,7 +30,7 @@ use sensor_common::{
 
 use crate::{
     emit,
-    maps::{CLAIM, GROUP},
+    maps::{CLAIM, GROUP, SCRATCH},
     task::{Signal, Task},
 };
 
@@ -36,16 +39,49 @@ use crate::{
 pub struct Group {
     /// `start_boottime` of the leader: tells a reused thread group id.
     start: u64,
-    /// Threads born since the entry was made, and those there were.
-    threads: Counter,
-    /// Threads whose exit hook has not run.
-    alive: Counter,
-    /// Dying threads that began to add their figures.
+    /// 1 where the leader had ended when the entry was made.
+    ended_leader: u64,
+    /// Threads that pass the exit hook after the entry was made.
+    born: Counter,
+    /// Dying threads that began.
     entered: Counter,
-    /// Dying threads that have added their figures.
+    /// Those of them that are through.
     done: Counter,
+    /// Those of them whose figures are in the sum.
+    added: Counter,
+    /// 1 where the last thread has left the entry to others.
+    left: Counter,
     figures: Figures,
 }
+
+/// Room that the stack does not have.
+#[repr(C)]
+pub struct Scratch {
+    /// Figures of the dying thread; at the end, of the whole process.
+    pub own: Figures,
+    /// Figures of threads that are gone.
+    gone: Figures,
+    /// The same from another source.
+    other: Figures,
+    /// A new entry.
+    group: Group,
+}
+
+/// Nothing used.
+pub const ZERO: Figures = Figures {
+    cpu: 0,
+    user: 0,
+    system: 0,
+    runqueue: 0,
+    voluntary: 0,
+    involuntary: 0,
+    minor: 0,
+    major: 0,
+    read_bytes: 0,
+    write_bytes: 0,
+    rchar: 0,
+    wchar: 0,
+};
 
 /// A number that several CPUs change at once. The target has no atomic types
 /// in `core`, the kernel has the instruction; on x86 it is a full barrier.
@@ -56,8 +92,9 @@ struct Counter(UnsafeCell<u64>);
 unsafe impl Sync for Counter {}
 
 impl Counter {
-    const fn new(value: u64) -> Self {
-        Self(UnsafeCell::new(value))
+    #[inline(always)]
+    fn set(&mut self, value: u64) {
+        *self.0.get_mut() = value;
     }
 
     #[inline(always)]
@@ -96,11 +133,16 @@ pub fn thread_born(thread: Task) {
     let pid = leader.pid();
     let start = leader.start();
     if let Some(group) = find(pid, start) {
-        group.threads.add(1);
-        group.alive.add(1);
+        group.born.add(1);
         return;
     }
-    if make(pid, start, thread.signal(), leader).is_none() {
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: an element of a per-CPU map belongs to this CPU, and hooks do
+    // not interrupt each other.
+    let scratch = unsafe { &mut *scratch };
+    if make(pid, start, thread.signal(), leader, scratch).is_none() {
         emit::count(|lost| &mut lost.group);
     }
 }
@@ -108,34 +150,37 @@ pub fn thread_born(thread: Task) {
 /// Sums up a dying thread. `group_dead` is the kernel's word on whether it is
 /// the last one, where the kernel gives it.
 #[inline(always)]
-pub fn thread_died(task: Task, group_dead: Option<bool>, figures: &mut Figures) -> Ending {
+pub fn thread_died(task: Task, group_dead: Option<bool>, scratch: &mut Scratch) -> Ending {
     let leader = task.leader();
     let signal = task.signal();
     let pid = task.pid();
     let start = leader.start();
-    let threads = signal.threads();
+    // Before the look for an entry: without one, no thread has died in sight,
+    // so nobody is in these sums who reports by himself.
+    scratch.gone = ZERO;
+    signal.add_to(&mut scratch.gone);
     let entry = find(pid, start);
+    let alone = entry.is_none() && signal.threads() == 1 && scratch.gone.cpu == 0;
     let last = match group_dead {
-        Some(dead) => dead,
-        None => {
-            signal.live() == 0 && {
-                let released = signal.figures();
-                let alone = threads == 1 && entry.is_none() && released.cpu == 0;
-                // Two last threads may both see 0: one of them wins.
-                alone || CLAIM.insert(&pid, &start, u64::from(BPF_NOEXIST)).is_ok()
+        Some(dead) => {
+            if dead && !alone {
+                let _ = CLAIM.insert(&pid, &start, 0);
             }
+            dead
         }
+        // Two last threads may both see 0: one of them wins the claim.
+        None => signal.live() == 0 && (alone || claim(pid, start)),
     };
     if last {
-        return last_died(task, entry, figures);
-    }
-    if signal.live() == 0 {
-        send_late(pid, start, 1, figures);
-        return Ending::Thread;
+        return last_died(task, entry, alone, scratch);
     }
     let entry = match entry {
         Some(entry) => entry,
-        None => match make(pid, start, signal, leader) {
+        None if is_claimed(pid, start) => {
+            send_late(pid, start, 1, &scratch.own);
+            return Ending::Thread;
+        }
+        None => match make(pid, start, signal, leader, scratch) {
             Some(entry) => entry,
             None => {
                 // `signal_struct` will have this thread but for its run-queue
@@ -146,62 +191,109 @@ pub fn thread_died(task: Task, group_dead: Option<bool>, figures: &mut Figures) 
         },
     };
     entry.entered.add(1);
-    add_shared(&entry.figures, figures);
-    entry.alive.add(u64::MAX);
+    if signal.live() == 0 {
+        send_late(pid, start, 1, &scratch.own);
+    } else {
+        add_shared(&entry.figures, &scratch.own);
+        entry.added.add(1);
+    }
     entry.done.add(1);
-    if signal.live() == 0 && entry.entered.get() == entry.done.get() {
-        // The last thread may have left the entry to us.
-        let (done, sum) = (entry.done.get(), entry.figures);
-        if GROUP.remove(&pid).is_ok() {
-            send_late(pid, start, done as u32, &sum);
-        }
+    if entry.left.get() != 0
+        && let Some(added) = take(pid, entry, &mut scratch.gone)
+    {
+        // One more than the threads in it: see `last_died`.
+        send_late(pid, start, added + 1, &scratch.gone);
     }
     Ending::Thread
 }
 
 #[inline(always)]
-fn last_died(task: Task, entry: Option<&Group>, figures: &mut Figures) -> Ending {
+fn last_died(task: Task, entry: Option<&Group>, alone: bool, scratch: &mut Scratch) -> Ending {
     let pid = task.pid();
-    let signal = task.signal();
     let Some(entry) = entry else {
-        let released = signal.figures();
-        let threads = signal.threads();
-        let alone = threads == 1 && released.cpu == 0;
-        add(figures, &released);
+        add(&mut scratch.own, &scratch.gone);
+        let others = task.signal().threads().saturating_sub(1);
         return Ending::Process {
             threads: u32::from(alone),
-            pending: threads.saturating_sub(1 + ended_leader(task)),
+            pending: others.saturating_sub(ended_leader(task)),
         };
     };
-    let threads = entry.threads.get() as u32;
-    let (entered, done) = (entry.entered.get(), entry.done.get());
-    let alive = entry.alive.get().saturating_sub(1) as u32;
-    let sum = entry.figures;
-    if entered == done && GROUP.remove(&pid).is_ok() {
-        add(figures, &sum);
-        Ending::Process {
-            threads,
-            pending: alive,
-        }
-    } else {
-        Ending::Process {
-            threads,
-            pending: alive + done as u32,
-        }
+    let born = entry.born.get() as u32;
+    let threads = born + entry.ended_leader as u32;
+    let mut taken = take(pid, entry, &mut scratch.gone);
+    if taken.is_none() {
+        entry.left.add(1);
+        // They may have become equal before anybody saw that.
+        taken = take(pid, entry, &mut scratch.gone);
     }
+    let Some(added) = taken else {
+        // All others, and one for the sum of those who were there before.
+        return Ending::Process {
+            threads,
+            pending: born,
+        };
+    };
+    let pending = born.saturating_sub(1 + added);
+    if pending == 0 {
+        // What dead threads used after their hook is in `signal_struct`, once
+        // they are released: both sums are too low if anything, so the larger
+        // one is nearer.
+        scratch.other = ZERO;
+        task.signal().add_to(&mut scratch.other);
+        if task.tid() != pid {
+            task.leader().add_to(&mut scratch.other, false);
+        }
+        raise(&mut scratch.gone, &scratch.other);
+    }
+    add(&mut scratch.own, &scratch.gone);
+    Ending::Process { threads, pending }
 }
 
-/// What the dead threads of a process used, run-queue wait included where it
-/// was summed here.
+/// Takes the sum away, unless somebody is still adding to it or was faster.
+/// Returns how many threads are in it.
 #[inline(always)]
-pub fn dead_threads(pid: u32, start: u64, signal: Signal) -> Figures {
-    let released = signal.figures();
-    if released.cpu == 0 {
-        return released;
+fn take(pid: u32, entry: &Group, sum: &mut Figures) -> Option<u32> {
+    if entry.entered.get() != entry.done.get() {
+        return None;
+    }
+    *sum = ZERO;
+    add(sum, &entry.figures);
+    let added = entry.added.get() as u32;
+    GROUP.remove(&pid).is_ok().then_some(added)
+}
+
+/// Claims the end of a process; fails where another thread has.
+#[inline(always)]
+fn claim(pid: u32, start: u64) -> bool {
+    if is_claimed(pid, start) {
+        return false;
+    }
+    // A leftover of an earlier process with this id may be overwritten.
+    let flags = match CLAIM.get_ptr(&pid) {
+        Some(_) => 0,
+        None => u64::from(BPF_NOEXIST),
+    };
+    CLAIM.insert(&pid, &start, flags).is_ok()
+}
+
+#[inline(always)]
+fn is_claimed(pid: u32, start: u64) -> bool {
+    // SAFETY: 8 aligned bytes of a map that is never freed while it lives.
+    CLAIM
+        .get_ptr(&pid)
+        .is_some_and(|claimed| unsafe { claimed.read_volatile() } == start)
+}
+
+/// Adds what the dead threads of a process used, run-queue wait included where
+/// it was summed here.
+#[inline(always)]
+pub fn add_dead_threads(pid: u32, start: u64, signal: Signal, sum: &mut Figures) {
+    if signal.released_cpu() == 0 {
+        return;
     }
     match find(pid, start) {
-        Some(group) => group.figures,
-        None => released,
+        Some(group) => add(sum, &group.figures),
+        None => signal.add_to(sum),
     }
 }
 
@@ -224,66 +316,89 @@ fn find(pid: u32, start: u64) -> Option<&'static Group> {
 /// Makes the entry of a process at the first birth or death of a thread, with
 /// the figures of the threads that are gone already.
 #[inline(always)]
-fn make(pid: u32, start: u64, signal: Signal, leader: Task) -> Option<&'static Group> {
-    let mut figures = signal.figures();
-    let threads = signal.threads();
-    let mut alive = threads;
+fn make(
+    pid: u32,
+    start: u64,
+    signal: Signal,
+    leader: Task,
+    scratch: &mut Scratch,
+) -> Option<&'static Group> {
+    let group = &mut scratch.group;
+    group.figures = ZERO;
+    signal.add_to(&mut group.figures);
+    let mut born = u64::from(signal.threads());
+    group.ended_leader = 0;
     if leader.has_exited() {
         // A leader that ended before anybody looked is not in `signal_struct`
         // until the whole process is released.
-        add(&mut figures, &leader.figures(false));
-        alive = alive.saturating_sub(1);
+        leader.add_to(&mut group.figures, false);
+        born = born.saturating_sub(1);
+        group.ended_leader = 1;
     }
-    let group = Group {
-        start,
-        threads: Counter::new(u64::from(threads)),
-        alive: Counter::new(u64::from(alive)),
-        entered: Counter::new(0),
-        done: Counter::new(0),
-        figures,
-    };
+    group.start = start;
+    group.born.set(born);
+    group.entered.set(0);
+    group.done.set(0);
+    group.added.set(0);
+    group.left.set(0);
     let flags = match GROUP.get_ptr(&pid) {
         // A leftover of a process whose end was not seen.
         Some(_) => 0,
         None => u64::from(BPF_NOEXIST),
     };
     // Fails where another thread was faster: then its entry serves.
-    let _ = GROUP.insert(&pid, &group, flags);
+    let _ = GROUP.insert(&pid, group, flags);
     find(pid, start)
 }
 
 #[inline(always)]
 fn send_late(pid: u32, start: u64, threads: u32, figures: &Figures) {
     let time = emit::now();
-    let record = Late {
-        header: Header {
-            kind: kind::LATE,
-            pid,
-            time,
-            start,
+    emit::record(
+        time,
+        |lost| &mut lost.late,
+        |record: &mut Late| {
+            record.header = Header {
+                kind: kind::LATE,
+                pid,
+                time,
+                start,
+            };
+            record.threads = threads;
+            record.padding = 0;
+            record.figures = *figures;
         },
-        threads,
-        padding: 0,
-        figures: *figures,
-    };
-    emit::record(&record, time, |lost| &mut lost.late);
+    );
+}
+
+/// Figure by figure, in memory.
+#[inline(always)]
+fn each(sum: &mut Figures, more: &Figures, join: impl Fn(u64, u64) -> u64) {
+    let sum = (&raw mut *sum).cast::<u64>();
+    let more = (&raw const *more).cast::<u64>();
+    for index in 0..size_of::<Figures>() / 8 {
+        // SAFETY: `Figures` is 12 aligned integers of 8 bytes.
+        unsafe {
+            let (sum, more) = (sum.add(index), more.add(index).read_volatile());
+            sum.write_volatile(join(sum.read_volatile(), more));
+        }
+    }
 }
 
 /// Adds `more` to `sum`.
 #[inline(always)]
-pub fn add(sum: &mut Figures, more: &Figures) {
-    sum.cpu += more.cpu;
-    sum.user += more.user;
-    sum.system += more.system;
-    sum.runqueue += more.runqueue;
-    sum.voluntary += more.voluntary;
-    sum.involuntary += more.involuntary;
-    sum.minor += more.minor;
-    sum.major += more.major;
-    sum.read_bytes += more.read_bytes;
-    sum.write_bytes += more.write_bytes;
-    sum.rchar += more.rchar;
-    sum.wchar += more.wchar;
+fn add(sum: &mut Figures, more: &Figures) {
+    each(sum, more, |sum, more| sum + more);
+}
+
+/// Makes `sum` at least `other`.
+#[inline(always)]
+fn raise(sum: &mut Figures, other: &Figures) {
+    each(
+        sum,
+        other,
+        |sum, other| if sum < other { other } else { sum },
+    );
 }
 
 /// Adds `more` to a sum that other CPUs add to as well.

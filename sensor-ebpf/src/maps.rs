@@ -1,17 +1,22 @@
 //! Everything that the programs share with each other and with the daemon.
 
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use sensor_common::{
+    awake::Awake,
     clock::SchedulerClock,
     field::{ABSENT, COUNT},
     limits::{CLAIMS, GROUPS, RING_BYTES},
     loss::Loss,
 };
 
-use crate::{group::Group, probes::exec::Buffer};
+use crate::{
+    group::{Group, Scratch},
+    probes::exec::Buffer,
+};
 
 /// Offsets of the running kernel, written by the daemon before the load.
 #[unsafe(no_mangle)]
@@ -21,6 +26,11 @@ pub static OFFSETS: [u32; COUNT] = [ABSENT; COUNT];
 #[map]
 pub static RING: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 
+/// Whether the consumer has to be woken. Mapped by it, so that it needs no
+/// system call to say so.
+#[map]
+pub static AWAKE: Array<Awake> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
 /// What did not fit into the ring.
 #[map]
 pub static LOSS: PerCpuArray<Loss> = PerCpuArray::with_max_entries(1, 0);
@@ -29,10 +39,14 @@ pub static LOSS: PerCpuArray<Loss> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static GROUP: HashMap<u32, Group> = HashMap::with_max_entries(GROUPS, 0);
 
-/// Kernels without `group_dead`: thread group id to start of the processes
-/// whose exit somebody has reported.
+/// Thread group id to start of the processes with several threads whose end
+/// somebody has reported.
 #[map]
 pub static CLAIM: LruHashMap<u32, u64> = LruHashMap::with_max_entries(CLAIMS, 0);
+
+/// Where the figures of an ending process are put together.
+#[map]
+pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
 /// Where the exec record is put together; too large for the stack.
 #[map]

@@ -187,29 +187,26 @@ impl Task {
         self.u32(field::TASK_EXIT_CODE)
     }
 
-    /// What this thread used until now. `running` says that it is on the CPU
-    /// right now, so that its CPU time is behind and has to be brought up to
-    /// date.
+    /// Adds what this thread used until now. `running` says that it is on the
+    /// CPU right now, so that its CPU time is behind and has to be brought up
+    /// to date. Into memory, not as a value: the stack is 512 bytes.
     #[inline(always)]
-    pub fn figures(self, running: bool) -> Figures {
-        let mut cpu = self.u64(field::TASK_CPU);
+    pub fn add_to(self, sum: &mut Figures, running: bool) {
+        sum.cpu += self.u64(field::TASK_CPU);
         if running {
-            cpu += self.since_last_update();
+            sum.cpu += self.since_last_update();
         }
-        Figures {
-            cpu,
-            user: self.u64(field::TASK_USER),
-            system: self.u64(field::TASK_SYSTEM),
-            runqueue: self.u64(field::TASK_RUNQUEUE),
-            voluntary: self.u64(field::TASK_VOLUNTARY),
-            involuntary: self.u64(field::TASK_INVOLUNTARY),
-            minor: self.u64(field::TASK_MINOR),
-            major: self.u64(field::TASK_MAJOR),
-            read_bytes: self.u64(field::TASK_READ_BYTES),
-            write_bytes: self.u64(field::TASK_WRITE_BYTES),
-            rchar: self.u64(field::TASK_RCHAR),
-            wchar: self.u64(field::TASK_WCHAR),
-        }
+        sum.user += self.u64(field::TASK_USER);
+        sum.system += self.u64(field::TASK_SYSTEM);
+        sum.runqueue += self.u64(field::TASK_RUNQUEUE);
+        sum.voluntary += self.u64(field::TASK_VOLUNTARY);
+        sum.involuntary += self.u64(field::TASK_INVOLUNTARY);
+        sum.minor += self.u64(field::TASK_MINOR);
+        sum.major += self.u64(field::TASK_MAJOR);
+        sum.read_bytes += self.u64(field::TASK_READ_BYTES);
+        sum.write_bytes += self.u64(field::TASK_WRITE_BYTES);
+        sum.rchar += self.u64(field::TASK_RCHAR);
+        sum.wchar += self.u64(field::TASK_WCHAR);
     }
 
     /// CPU time that `se.sum_exec_runtime` does not have yet: the kernel adds
@@ -303,24 +300,28 @@ impl Signal {
         }
     }
 
-    /// What the threads that have been released used. Their run-queue wait is
-    /// not kept by the kernel.
+    /// CPU time of the threads that have been released; 0 means that there
+    /// were none.
     #[inline(always)]
-    pub fn figures(self) -> Figures {
-        Figures {
-            cpu: self.u64(field::SIGNAL_CPU),
-            user: self.u64(field::SIGNAL_USER),
-            system: self.u64(field::SIGNAL_SYSTEM),
-            runqueue: 0,
-            voluntary: self.u64(field::SIGNAL_VOLUNTARY),
-            involuntary: self.u64(field::SIGNAL_INVOLUNTARY),
-            minor: self.u64(field::SIGNAL_MINOR),
-            major: self.u64(field::SIGNAL_MAJOR),
-            read_bytes: self.u64(field::SIGNAL_READ_BYTES),
-            write_bytes: self.u64(field::SIGNAL_WRITE_BYTES),
-            rchar: self.u64(field::SIGNAL_RCHAR),
-            wchar: self.u64(field::SIGNAL_WCHAR),
-        }
+    pub fn released_cpu(self) -> u64 {
+        self.u64(field::SIGNAL_CPU)
+    }
+
+    /// Adds what the threads that have been released used. Their run-queue
+    /// wait is not kept by the kernel.
+    #[inline(always)]
+    pub fn add_to(self, sum: &mut Figures) {
+        sum.cpu += self.u64(field::SIGNAL_CPU);
+        sum.user += self.u64(field::SIGNAL_USER);
+        sum.system += self.u64(field::SIGNAL_SYSTEM);
+        sum.voluntary += self.u64(field::SIGNAL_VOLUNTARY);
+        sum.involuntary += self.u64(field::SIGNAL_INVOLUNTARY);
+        sum.minor += self.u64(field::SIGNAL_MINOR);
+        sum.major += self.u64(field::SIGNAL_MAJOR);
+        sum.read_bytes += self.u64(field::SIGNAL_READ_BYTES);
+        sum.write_bytes += self.u64(field::SIGNAL_WRITE_BYTES);
+        sum.rchar += self.u64(field::SIGNAL_RCHAR);
+        sum.wchar += self.u64(field::SIGNAL_WCHAR);
     }
 }
 

@@ -27,6 +27,8 @@ use crate::{
 const LONG_ARGS: usize = 256 * 1024;
 /// What the ring adds to each record, bytes (`BPF_RINGBUF_HDR_SZ`).
 const RECORD_HEAD: u64 = 8;
+/// How long the consumer stays awake after the last record.
+const LINGER: Duration = Duration::from_millis(40);
 /// How often the scheduler's clock is observed.
 const OBSERVE: Duration = Duration::from_secs(1);
 /// How often, at most, losses make it walk /proc: under a load that loses
@@ -51,6 +53,8 @@ pub struct Pump {
     /// Something was lost since.
     behind: bool,
     last_event: Instant,
+    /// Hooks have been told that they must wake the consumer.
+    sleepy: bool,
     observed: Instant,
 }
 
@@ -71,6 +75,7 @@ impl Pump {
             reconciled: None,
             behind: false,
             last_event: now,
+            sleepy: false,
             observed: now,
         }
     }
@@ -101,18 +106,22 @@ impl Pump {
     /// something: soon after the last record, else with the next observation
     /// of the clock.
     #[must_use]
-    pub fn next_look(&self) -> Instant {
-        if self.kernel.is_none() {
-            return Instant::now() + Duration::from_secs(3600);
-        }
+    pub fn next_look(&mut self) -> Instant {
         let now = Instant::now();
-        let next = if now.duration_since(self.last_event) <= ebpf::LINGER {
-            now + ebpf::LINGER / 2
+        let Some(kernel) = &self.kernel else {
+            return now + Duration::from_secs(3600);
+        };
+        if now.duration_since(self.last_event) <= LINGER {
+            self.sleepy = false;
+            kernel.stay_awake();
+            now + ebpf::LOOK_EVERY
+        } else if !self.sleepy {
+            self.sleepy = true;
+            kernel.go_to_sleep();
+            now + ebpf::LOOK_EVERY
         } else {
             self.observed + OBSERVE
-        };
-        let reconcile = self.reconciled.filter(|_| self.behind);
-        reconcile.map_or(next, |last| next.min(last + RECONCILE))
+        }
     }
 
     /// Takes in everything that the ring has now.

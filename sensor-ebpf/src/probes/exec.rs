@@ -15,7 +15,13 @@ use sensor_common::{
     limits::{ARGS_MAX, COMM_LEN, NAME_MAX, PATH_MAX},
 };
 
-use crate::{emit, group, maps::BUFFER, path, task::Task};
+use crate::{
+    emit,
+    group::{self, ZERO},
+    maps::BUFFER,
+    path,
+    task::Task,
+};
 
 /// Where the record is put together. The last two bounds are the verifier's:
 /// it wants room for the longest name after the longest path, and for the
@@ -35,8 +41,6 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     };
     let parent = task.parent();
     let signal = task.signal();
-    let mut figures = group::dead_threads(task.pid(), task.start(), signal);
-    group::add(&mut figures, &task.figures(true));
     let time = emit::now();
 
     // SAFETY: an element of a per-CPU map belongs to this CPU, and no other
@@ -53,7 +57,9 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     record.parent_start = parent.start();
     // SAFETY: no arguments.
     record.cgroup = unsafe { bpf_get_current_cgroup_id() };
-    record.figures = figures;
+    record.figures = ZERO;
+    group::add_dead_threads(task.pid(), task.start(), signal, &mut record.figures);
+    task.add_to(&mut record.figures, true);
     // SAFETY: the destination has `COMM_LEN` bytes.
     unsafe { bpf_get_current_comm(record.comm.as_mut_ptr().cast(), COMM_LEN as u32) };
     record.peak_pages = signal.peak_pages();

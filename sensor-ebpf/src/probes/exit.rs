@@ -9,7 +9,8 @@ use sensor_common::{
 
 use crate::{
     emit,
-    group::{self, Ending},
+    group::{self, Ending, ZERO},
+    maps::SCRATCH,
     task::{Task, offset},
 };
 
@@ -27,10 +28,17 @@ pub fn exit(ctx: BtfTracePointContext) -> i32 {
     } else {
         None
     };
-    let mut figures = task.figures(true);
-    match group::thread_died(task, group_dead, &mut figures) {
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
+        return 0;
+    };
+    // SAFETY: an element of a per-CPU map belongs to this CPU, and hooks do
+    // not interrupt each other.
+    let scratch = unsafe { &mut *scratch };
+    scratch.own = ZERO;
+    task.add_to(&mut scratch.own, true);
+    match group::thread_died(task, group_dead, scratch) {
         Ending::Thread => {}
-        Ending::Process { threads, pending } => report(task, &figures, threads, pending),
+        Ending::Process { threads, pending } => report(task, &scratch.own, threads, pending),
     }
     0
 }
@@ -40,25 +48,28 @@ fn report(task: Task, figures: &Figures, threads: u32, pending: u32) {
     let leader = task.leader();
     let signal = task.signal();
     let time = emit::now();
-    let record = Exit {
-        header: Header {
-            kind: kind::EXIT,
-            pid: task.pid(),
-            time,
-            start: leader.start(),
+    emit::record(
+        time,
+        |lost| &mut lost.exit,
+        |record: &mut Exit| {
+            record.header = Header {
+                kind: kind::EXIT,
+                pid: task.pid(),
+                time,
+                start: leader.start(),
+            };
+            record.parent_pid = leader.parent().pid();
+            record.uid = task.user();
+            record.status = signal.status(leader);
+            record.threads = threads;
+            record.pending = pending;
+            record.padding = 0;
+            record.figures = *figures;
+            record.peak_pages = signal.peak_pages();
+            record.exec_peak_pages = match task.memory() {
+                Some(memory) => memory.peak_pages(),
+                None => UNKNOWN_PAGES,
+            };
         },
-        parent_pid: leader.parent().pid(),
-        uid: task.user(),
-        status: signal.status(leader),
-        threads,
-        pending,
-        padding: 0,
-        figures: *figures,
-        peak_pages: signal.peak_pages(),
-        exec_peak_pages: match task.memory() {
-            Some(memory) => memory.peak_pages(),
-            None => UNKNOWN_PAGES,
-        },
-    };
-    emit::record(&record, time, |lost| &mut lost.exit);
+    );
 }

@@ -24,21 +24,24 @@ pub fn fork(ctx: BtfTracePointContext) -> i32 {
     }
     let parent = Task::new(ctx.arg(0)).leader();
     let time = emit::now();
-    let record = Fork {
-        header: Header {
-            kind: kind::FORK,
-            pid: child.pid(),
-            time,
-            start: child.start(),
+    emit::record(
+        time,
+        |lost| &mut lost.fork,
+        |record: &mut Fork| {
+            record.header = Header {
+                kind: kind::FORK,
+                pid: child.pid(),
+                time,
+                start: child.start(),
+            };
+            record.parent_pid = parent.pid();
+            record.padding = 0;
+            record.parent_start = parent.start();
+            // The child's too, but where clone3 put it into another one: the
+            // exec that follows tells.
+            // SAFETY: no arguments.
+            record.cgroup = unsafe { bpf_get_current_cgroup_id() };
         },
-        parent_pid: parent.pid(),
-        padding: 0,
-        parent_start: parent.start(),
-        // The child's too, but where clone3 put it into another one: the exec
-        // that follows tells.
-        // SAFETY: no arguments.
-        cgroup: unsafe { bpf_get_current_cgroup_id() },
-    };
-    emit::record(&record, time, |lost| &mut lost.fork);
+    );
     0
 }

@@ -215,7 +215,7 @@ impl Daemon {
         self.end()
     }
 
-    fn next_deadline(&self) -> Instant {
+    fn next_deadline(&mut self) -> Instant {
         let next = self.pump.next_look();
         let next = self.collecting.next().map_or(next, |due| due.min(next));
         self.end.map_or(next, |end| end.min(next))

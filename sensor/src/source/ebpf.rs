@@ -2,6 +2,7 @@
 
 use std::{
     os::fd::{AsFd, BorrowedFd},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -10,17 +11,19 @@ use aya::{
     maps::{Map, MapData, PerCpuArray},
     programs::BtfTracePoint,
 };
+use rustix::mm::ProtFlags;
 use sensor_common::{
     field::{self, ABSENT, Field},
-    limits::{RING_BYTES, WAKE_AFTER_NS},
+    limits::{LOOK_EVERY_NS, RING_BYTES},
     loss::Loss,
 };
 
 use super::{
     btf::{self, Btf, BtfError},
     hook::{self, Hook},
-    ring::Ring,
+    ring::{Mapping, Ring},
 };
+use crate::clock;
 
 /// The compiled kernel programs; `cargo xtask ebpf` makes them.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
@@ -28,9 +31,10 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
     "/../sensor-ebpf/prebuilt/sensor.bpf.o"
 ));
 
-/// A consumer that was woken keeps looking for this long after the last
-/// record: longer than a hook may go without waking it.
-pub const LINGER: Duration = Duration::from_nanos(2 * WAKE_AFTER_NS);
+/// An awake consumer looks at the ring this often.
+pub const LOOK_EVERY: Duration = Duration::from_nanos(LOOK_EVERY_NS);
+/// What a consumer may be late before a hook wakes it.
+const LATE: Duration = Duration::from_millis(10);
 
 /// Fields without which the hooks cannot tell processes apart.
 const REQUIRED: [Field; 7] = [
@@ -99,6 +103,8 @@ impl EbpfError {
 /// The attached programs and the ring. Dropping it detaches them.
 pub struct Kernel {
     ring: Ring,
+    /// Page of [`sensor_common::awake::Awake`].
+    awake: Mapping,
     loss: PerCpuArray<MapData, PodLoss>,
     /// What was lost while attaching.
     before: Loss,
@@ -141,6 +147,7 @@ impl Kernel {
             .load(OBJECT)
             .map_err(Box::new)?;
         let ring = open_ring(&programs, ring_bytes)?;
+        let awake = map_awake(&programs)?;
         let loss = take(&mut programs, "LOSS", PerCpuArray::try_from)?;
         for hook in hook::CORE {
             attach(&mut programs, hook, &kernel_btf)?;
@@ -151,6 +158,7 @@ impl Kernel {
         unsafe { libc::malloc_trim(0) };
         let mut kernel = Self {
             ring,
+            awake,
             loss,
             before: Loss::default(),
             offsets,
@@ -161,6 +169,21 @@ impl Kernel {
         kernel.before = kernel.loss();
         observe_clock();
         Ok(kernel)
+    }
+
+    /// Promises to look at the ring again within [`LOOK_EVERY`], so that no
+    /// hook needs to wake the consumer.
+    pub fn stay_awake(&self) {
+        let ahead = LOOK_EVERY + LATE;
+        let ahead = u64::try_from(ahead.as_nanos()).unwrap_or_default();
+        let until = clock::boot().0.saturating_add(ahead);
+        self.awake.position().store(until, Ordering::SeqCst);
+    }
+
+    /// Takes the promise back: the next record wakes the consumer. One that a
+    /// hook is just putting in may not, so look once more after [`LOOK_EVERY`].
+    pub fn go_to_sleep(&self) {
+        self.awake.position().store(0, Ordering::SeqCst);
     }
 
     /// Takes the programs away; the ring keeps what it has.
@@ -272,6 +295,14 @@ fn open_ring(programs: &Ebpf, size: u32) -> Result<Ring, EbpfError> {
         Some(Map::RingBuf(map)) => Ring::new(map.fd().as_fd(), size).map_err(EbpfError::Ring),
         _ => Err(EbpfError::Ring(std::io::ErrorKind::NotFound.into())),
     }
+}
+
+fn map_awake(programs: &Ebpf) -> Result<Mapping, EbpfError> {
+    let Some(Map::Array(map)) = programs.map("AWAKE") else {
+        return Err(EbpfError::Ring(std::io::ErrorKind::NotFound.into()));
+    };
+    let both = ProtFlags::READ | ProtFlags::WRITE;
+    Mapping::new(map.fd(), 0, rustix::param::page_size(), both).map_err(EbpfError::Ring)
 }
 
 fn take<T>(

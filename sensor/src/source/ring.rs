@@ -170,9 +170,9 @@ impl Window {
     }
 }
 
-/// Mapped pages of the ring.
+/// Mapped pages of a ring or an array.
 #[derive(Debug)]
-struct Mapping {
+pub(super) struct Mapping {
     start: NonNull<u8>,
     len: usize,
 }
@@ -181,15 +181,20 @@ struct Mapping {
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    fn new(fd: &OwnedFd, offset: u64, len: usize, access: ProtFlags) -> io::Result<Self> {
+    pub(super) fn new(
+        fd: impl AsFd,
+        offset: u64,
+        len: usize,
+        access: ProtFlags,
+    ) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice.
         let start = unsafe { mmap(ptr::null_mut(), len, access, MapFlags::SHARED, fd, offset)? };
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { start, len })
     }
 
-    /// The position that the page begins with.
-    fn position(&self) -> &AtomicU64 {
+    /// The number that the page begins with.
+    pub(super) fn position(&self) -> &AtomicU64 {
         // SAFETY: mapped for as long as `self` lives, and page-aligned.
         unsafe { self.start.cast::<AtomicU64>().as_ref() }
     }
