@@ -68,7 +68,8 @@ impl Checker {
     #[must_use]
     pub fn start() -> Self {
         Self {
-            events: Events::start(&[]),
+            // Others may start very many processes meanwhile.
+            events: Events::start(&["--ring-bytes", "67108864"]),
             problems: Vec::new(),
             started: Instant::now(),
         }
