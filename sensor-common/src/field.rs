@@ -14,7 +14,8 @@ pub type Field = usize;
 /// What the programs need to know of one kernel field.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
-    /// `type.member.member`, or `sizeof type`, or `args tracepoint`.
+    /// `type.member.member`, or `sizeof type`, `args tracepoint`, or
+    /// `percpu variable`.
     pub path: &'static str,
     /// Its size in bytes; another size counts as absent. 0: any.
     pub size: u32,
@@ -84,6 +85,9 @@ fields! {
     CFS_RQ_RQ = "cfs_rq.rq", 8;
     RQ_CLOCK = "rq.clock", 8;
     RQ_CLOCK_TASK = "rq.clock_task", 8;
+    RQ_STEAL = "rq.prev_steal_time_rq", 8;
+    CPU_RQ = "percpu runqueues", 0;
+    CPU_STEAL = "percpu steal_time", 0;
     CRED_EUID = "cred.euid", 4;
     MM_ARG_START = "mm_struct.arg_start", 8;
     MM_ARG_END = "mm_struct.arg_end", 8;

@@ -213,16 +213,26 @@ impl Task {
     /// to it at ticks and switches only (contract A1).
     #[inline(always)]
     fn since_last_update(self) -> u64 {
-        let Some((clock, clock_task)) = self.queue_clocks() else {
+        let Some(queue) = self.queue() else {
             return 0;
         };
+        let clock = queue.u64(field::RQ_CLOCK);
         let Some(now) = clock::scheduler_now(clock) else {
             return 0;
         };
         // Interrupt and stolen time is not the thread's.
-        let taken = clock.saturating_sub(clock_task);
+        let taken = clock.saturating_sub(queue.u64(field::RQ_CLOCK_TASK));
+        let since_update = now.saturating_sub(clock);
+        let stolen = queue.stolen_since_update();
+        // As `update_rq_clock_task`: what is more is taken off later.
+        let stolen = if stolen < since_update {
+            stolen
+        } else {
+            since_update
+        };
         let ran = now
             .saturating_sub(taken)
+            .saturating_sub(stolen)
             .saturating_sub(self.u64(field::TASK_EXEC_START));
         let on_cpu = now.saturating_sub(self.u64(field::TASK_LAST_ARRIVAL));
         if ran < on_cpu { ran } else { on_cpu }
@@ -231,14 +241,14 @@ impl Task {
     /// Compares the clock of this task's run queue with CLOCK_MONOTONIC.
     #[inline(always)]
     pub fn observe_clock(self) {
-        if let Some((clock, _)) = self.queue_clocks() {
-            let _ = clock::scheduler_now(clock);
+        if let Some(queue) = self.queue() {
+            let _ = clock::scheduler_now(queue.u64(field::RQ_CLOCK));
         }
     }
 
-    /// `rq->clock` and `rq->clock_task` of the run queue it is on.
+    /// The run queue it is on, where the kernel has all of its clocks.
     #[inline(always)]
-    fn queue_clocks(self) -> Option<(u64, u64)> {
+    fn queue(self) -> Option<Queue> {
         if !has(field::RQ_CLOCK) || !has(field::RQ_CLOCK_TASK) || !has(field::CFS_RQ_RQ) {
             return None;
         }
@@ -246,15 +256,43 @@ impl Task {
             return None;
         }
         let queue = self.pointer(field::TASK_CFS_RQ);
-        // SAFETY: `cfs_rq` and `rq` are typed pointers and have the fields;
-        // the pointer is read without `read` for the verifier's sake.
-        unsafe {
-            let queue: *const u8 =
-                ptr::read_volatile(queue.add(offset(field::CFS_RQ_RQ) as usize).cast());
-            Some((
-                read(queue, field::RQ_CLOCK),
-                read(queue, field::RQ_CLOCK_TASK),
-            ))
+        // SAFETY: `cfs_rq` is a typed pointer and has the field; the pointer is
+        // read without `read` for the verifier's sake.
+        let queue =
+            unsafe { ptr::read_volatile(queue.add(offset(field::CFS_RQ_RQ) as usize).cast()) };
+        Some(Queue(queue))
+    }
+}
+
+/// An `rq`: the run queue of a CPU.
+#[derive(Clone, Copy)]
+struct Queue(*const u8);
+
+impl Queue {
+    #[inline(always)]
+    fn u64(self, field: Field) -> u64 {
+        // SAFETY: `rq` is a typed pointer.
+        unsafe { read(self.0, field) }
+    }
+
+    /// Time that the hypervisor took since the queue's clocks were brought up
+    /// to date: what `update_rq_clock_task` would take off now. The variable
+    /// lies at a known distance from the queue, as each CPU has both.
+    #[inline(always)]
+    fn stolen_since_update(self) -> u64 {
+        if !has(field::RQ_STEAL) || !has(field::CPU_RQ) || !has(field::CPU_STEAL) {
+            return 0;
+        }
+        let counted = self.u64(field::RQ_STEAL);
+        if counted == 0 {
+            // No hypervisor that says so, or it is not taken off.
+            return 0;
+        }
+        let cpu = (self.0 as u64).wrapping_sub(u64::from(offset(field::CPU_RQ)));
+        // `kvm_steal_time` begins with the time, ns.
+        match probe(cpu, field::CPU_STEAL) {
+            Some(stolen) => stolen.saturating_sub(counted),
+            None => 0,
         }
     }
 }

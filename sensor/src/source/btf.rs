@@ -11,6 +11,9 @@ use sensor_common::field::{ABSENT, COUNT, FIELDS, Need};
 /// Where the kernel shows its BTF.
 pub const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
+/// The section of variables that each CPU has of its own.
+const PER_CPU: &[u8] = b".data..percpu";
+
 const MAGIC: u16 = 0xeb9f;
 const KIND_INT: u32 = 1;
 const KIND_PTR: u32 = 2;
@@ -56,6 +59,7 @@ pub struct Btf {
 }
 
 struct Type<'a> {
+    name: u32,
     kind: u32,
     /// Number of members, parameters or values.
     len: usize,
@@ -121,7 +125,7 @@ impl Btf {
             let start = u32::try_from(at).map_err(|_| BtfError::Malformed("more than 4 GiB"))?;
             self.starts.push(start);
             let id = u32::try_from(self.starts.len()).unwrap_or(u32::MAX);
-            if matches!(kind >> 24 & 0x1f, KIND_STRUCT | KIND_TYPEDEF) {
+            if matches!(kind >> 24 & 0x1f, KIND_STRUCT | KIND_TYPEDEF | KIND_DATASEC) {
                 let name = read_u32(&self.types, at).map_or(&b""[..], |name| self.string(name));
                 if wanted.iter().any(|want| want.as_bytes() == name) {
                     self.named.entry(name.to_vec()).or_insert(id);
@@ -153,6 +157,9 @@ impl Btf {
         if let Some(name) = need.path.strip_prefix("args ") {
             return self.tracepoint_args(name);
         }
+        if let Some(name) = need.path.strip_prefix("percpu ") {
+            return self.per_cpu(name.as_bytes());
+        }
         let mut path = need.path.split('.');
         let mut id = *self.named.get(path.next()?.as_bytes())?;
         let mut bits = 0;
@@ -173,6 +180,17 @@ impl Btf {
         let prototype = self.get(self.plain(pointer.size_or_type)?)?;
         (pointer.kind == KIND_PTR && prototype.kind == KIND_FUNC_PROTO)
             .then(|| u32::try_from(prototype.len.saturating_sub(1)).ok())?
+    }
+
+    /// Offset of a variable from the start of each CPU's own.
+    fn per_cpu(&self, name: &[u8]) -> Option<u32> {
+        let section = self.get(*self.named.get(&PER_CPU[..])?)?;
+        (0..section.len).find_map(|index| {
+            let at = index * 12;
+            let variable = self.get(read_u32(section.tail, at)?)?;
+            let found = variable.kind == KIND_VAR && self.string(variable.name) == name;
+            found.then(|| read_u32(section.tail, at + 4))?
+        })
     }
 
     /// Offset in bits and type of a member, also inside anonymous members.
@@ -239,6 +257,7 @@ impl Btf {
         let start = *self.starts.get((id as usize).checked_sub(1)?)? as usize;
         let kind = read_u32(&self.types, start + 4)?;
         Some(Type {
+            name: read_u32(&self.types, start)?,
             kind: kind >> 24 & 0x1f,
             len: (kind & 0xffff) as usize,
             kind_flag: kind >> 31 == 1,
@@ -260,6 +279,7 @@ fn wanted_names() -> Vec<String> {
         .iter()
         .map(|need| match need.path.split_once(' ') {
             Some(("args", tracepoint)) => format!("btf_trace_{tracepoint}"),
+            Some(("percpu", _)) => String::from_utf8_lossy(PER_CPU).into_owned(),
             Some((_, name)) => name.to_owned(),
             None => need.path.split('.').next().unwrap_or_default().to_owned(),
         })

@@ -54,7 +54,7 @@ fn wrong_usage_is_2() {
         vec!["--no-such-flag"],
         vec!["run", "--interval", "soon"],
         vec!["run", "--interval", "0"],
-        vec!["events", "--ring-bytes", "4095"],
+        vec!["events", "--ring-bytes", "0"],
         vec!["events", "--duration", "-1s"],
         vec!["run", "--output", "yaml"],
         vec!["no-such-command"],
