@@ -242,7 +242,7 @@ impl Task {
     #[inline(always)]
     pub fn observe_clock(self) {
         if let Some(queue) = self.queue() {
-            let _ = clock::scheduler_now(queue.u64(field::RQ_CLOCK));
+            clock::observe(queue.u64(field::RQ_CLOCK));
         }
     }
 
