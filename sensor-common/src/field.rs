@@ -15,7 +15,7 @@ pub type Field = usize;
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
     /// `type.member.member`, or `sizeof type`, `args tracepoint`, or
-    /// `percpu variable`.
+    /// `percpu variable`. A member of an array is that of its first element.
     pub path: &'static str,
     /// Its size in bytes; another size counts as absent. 0: any.
     pub size: u32,
@@ -93,8 +93,7 @@ fields! {
     MM_ARG_END = "mm_struct.arg_end", 8;
     MM_EXE_FILE = "mm_struct.exe_file", 8;
     MM_PEAK = "mm_struct.hiwater_rss", 8;
-    MM_RSS = "mm_struct.rss_stat", 0;
-    COUNTER_COUNT = "percpu_counter.count", 8;
+    MM_RSS_COUNT = "mm_struct.rss_stat.count", 8;
     COUNTER_SIZE = "sizeof percpu_counter", 0;
     FILE_PATH_MNT = "file.f_path.mnt", 8;
     FILE_PATH_DENTRY = "file.f_path.dentry", 8;

@@ -394,18 +394,17 @@ impl Memory {
     /// parts (`get_mm_rss`).
     #[inline(always)]
     pub fn peak_pages(self) -> u64 {
-        if !has(field::MM_PEAK) || !has(field::MM_RSS) || !has(field::COUNTER_COUNT) {
-            return UNKNOWN_PAGES;
-        }
-        if !has(field::COUNTER_SIZE) {
+        // Before 6.2 the counters are an array in a struct, not the other way
+        // round, and the first offset is absent; but then the address space is
+        // gone in the exit hook anyway.
+        if !has(field::MM_PEAK) || !has(field::MM_RSS_COUNT) || !has(field::COUNTER_SIZE) {
             return UNKNOWN_PAGES;
         }
         let peak = self.u64(field::MM_PEAK);
         let mut resident = 0_u64;
         for counter in RESIDENT {
-            let at = offset(field::MM_RSS) as usize
-                + counter * offset(field::COUNTER_SIZE) as usize
-                + offset(field::COUNTER_COUNT) as usize;
+            let at = offset(field::MM_RSS_COUNT) as usize
+                + counter * offset(field::COUNTER_SIZE) as usize;
             // SAFETY: the verifier knows the offset to be inside `rss_stat`.
             let count = unsafe { ptr::read_volatile(self.0.add(at).cast::<i64>()) };
             if count > 0 {

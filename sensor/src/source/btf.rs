@@ -193,10 +193,14 @@ impl Btf {
         })
     }
 
-    /// Offset in bits and type of a member, also inside anonymous members.
+    /// Offset in bits and type of a member, also inside anonymous members and
+    /// in the first element of an array.
     fn member(&self, id: u32, name: &[u8], depth: u32) -> Option<(u32, u32)> {
         let depth = depth.checked_sub(1)?;
         let of = self.get(self.plain(id)?)?;
+        if of.kind == KIND_ARRAY {
+            return self.member(read_u32(of.tail, 0)?, name, depth);
+        }
         if !matches!(of.kind, KIND_STRUCT | KIND_UNION) {
             return None;
         }
@@ -313,6 +317,19 @@ mod tests {
         // A member of a member.
         assert_ne!(offsets[field::TASK_CPU], ABSENT);
         assert_ne!(offsets[field::FILE_PATH_DENTRY], ABSENT);
+    }
+
+    #[test]
+    fn a_member_of_an_array_is_that_of_its_first_element() {
+        let btf = Btf::of_kernel().unwrap();
+        let resolve = |path| btf.resolve(&Need { path, size: 0 });
+        let counters = resolve("mm_struct.rss_stat").unwrap();
+        let count = resolve("percpu_counter.count").unwrap();
+        assert_eq!(
+            resolve("mm_struct.rss_stat.count"),
+            Some(counters + count),
+            "since 6.2 an array of percpu_counter"
+        );
     }
 
     #[test]
