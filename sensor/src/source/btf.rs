@@ -184,7 +184,7 @@ impl Btf {
 
     /// Offset of a variable from the start of each CPU's own.
     fn per_cpu(&self, name: &[u8]) -> Option<u32> {
-        let section = self.get(*self.named.get(&PER_CPU[..])?)?;
+        let section = self.get(*self.named.get(PER_CPU)?)?;
         (0..section.len).find_map(|index| {
             let at = index * 12;
             let variable = self.get(read_u32(section.tail, at)?)?;

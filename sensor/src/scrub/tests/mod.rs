@@ -1,7 +1,5 @@
 //! The corpus, both ways, and properties.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
 mod args;
 mod config;
 mod properties;
