@@ -34,6 +34,9 @@ use crate::{
     task::{Signal, Task},
 };
 
+/// `-EEXIST`.
+const EXISTS: i32 = -17;
+
 /// One process that has, or had, more than one thread.
 #[repr(C)]
 pub struct Group {
@@ -164,7 +167,7 @@ pub fn thread_died(task: Task, group_dead: Option<bool>, scratch: &mut Scratch) 
     let last = match group_dead {
         Some(dead) => {
             if dead && !alone {
-                let _ = CLAIM.insert(&pid, &start, 0);
+                claim(pid, start);
             }
             dead
         }
@@ -262,26 +265,17 @@ fn take(pid: u32, entry: &Group, sum: &mut Figures) -> Option<u32> {
     GROUP.remove(&pid).is_ok().then_some(added)
 }
 
-/// Claims the end of a process; fails where another thread has.
+/// Claims the end of a process; fails where another thread has. A map that is
+/// full of trouble is no reason to lose an exit.
 #[inline(always)]
 fn claim(pid: u32, start: u64) -> bool {
-    if is_claimed(pid, start) {
-        return false;
-    }
-    // A leftover of an earlier process with this id may be overwritten.
-    let flags = match CLAIM.get_ptr(&pid) {
-        Some(_) => 0,
-        None => u64::from(BPF_NOEXIST),
-    };
-    CLAIM.insert(&pid, &start, flags).is_ok()
+    let claimed = CLAIM.insert(&[u64::from(pid), start], &1, u64::from(BPF_NOEXIST));
+    claimed != Err(EXISTS)
 }
 
 #[inline(always)]
 fn is_claimed(pid: u32, start: u64) -> bool {
-    // SAFETY: 8 aligned bytes of a map that is never freed while it lives.
-    CLAIM
-        .get_ptr(&pid)
-        .is_some_and(|claimed| unsafe { claimed.read_volatile() } == start)
+    CLAIM.get_ptr(&[u64::from(pid), start]).is_some()
 }
 
 /// Adds what the dead threads of a process used, run-queue wait included where

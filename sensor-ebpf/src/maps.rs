@@ -39,10 +39,10 @@ pub static LOSS: PerCpuArray<Loss> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static GROUP: HashMap<u32, Group> = HashMap::with_max_entries(GROUPS, 0);
 
-/// Thread group id to start of the processes with several threads whose end
-/// somebody has reported.
+/// Thread group id and start of the processes with several threads whose end
+/// somebody reports.
 #[map]
-pub static CLAIM: LruHashMap<u32, u64> = LruHashMap::with_max_entries(CLAIMS, 0);
+pub static CLAIM: LruHashMap<[u64; 2], u8> = LruHashMap::with_max_entries(CLAIMS, 0);
 
 /// Where the figures of an ending process are put together.
 #[map]

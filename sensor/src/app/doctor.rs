@@ -22,7 +22,7 @@ use crate::{
     procfs::{Proc, ReadError},
     source::{
         btf::{self, Btf},
-        capability,
+        capability, clocksource,
         ebpf::Kernel,
         hook::{self, Hook},
     },
@@ -263,6 +263,12 @@ fn hook_check(
         return Check::ok(&name, format!("{} is there", hook.tracepoint));
     }
     match attached {
+        Ok(_) if hook == hook::EXIT && clocksource::unstable().is_some() => {
+            let source = clocksource::unstable().unwrap_or_default();
+            let detail = format!("clock source {source}: CPU time at exit is exact to a tick only");
+            Check::new(&name, Status::Degraded, detail)
+                .remedy("a machine whose clock source is tsc or kvm-clock")
+        }
         Ok(_) => Check::ok(&name, format!("{} attached", hook.tracepoint)),
         Err(error) => {
             let detail = format!("{}; no {}", no_events(error), hook.gives);

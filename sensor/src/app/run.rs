@@ -31,6 +31,13 @@ use crate::{
     wait::{Waiter, Woken},
 };
 
+/// Lines that end a verifier's log.
+const VERIFIER_STATISTICS: [&str; 4] = [
+    "processed ",
+    "verification time",
+    "stack depth",
+    "max_states",
+];
 /// How long the last delivery may take (contract Q6).
 const LAST_DELIVERY: Duration = Duration::from_secs(5);
 
@@ -147,8 +154,12 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();
-        // A verifier log is no line for people.
-        let line = more.lines().next().unwrap_or_default();
+        // The verifier writes a log; what is wrong is in its last line, before
+        // the statistics.
+        let line = more
+            .lines()
+            .rfind(|line| !line.is_empty() && !is_statistics(line))
+            .unwrap_or_default();
         if !line.is_empty() && !text.contains(line) {
             text.push_str(": ");
             text.push_str(line);
@@ -156,6 +167,12 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+fn is_statistics(line: &str) -> bool {
+    VERIFIER_STATISTICS
+        .iter()
+        .any(|start| line.starts_with(start))
 }
 
 fn drop_capabilities(attached: bool) {

@@ -20,6 +20,7 @@ use sensor_common::{
 
 use super::{
     btf::{self, Btf, BtfError},
+    clocksource,
     hook::{self, Hook},
     ring::{Mapping, Ring},
 };
@@ -131,11 +132,15 @@ impl Kernel {
     /// processes cannot be told apart.
     pub fn attach(ring_bytes: u32) -> Result<Self, EbpfError> {
         let bytes = std::fs::read(btf::KERNEL).map_err(BtfError::Read)?;
-        let offsets = Btf::parse(&bytes)?.offsets();
+        let mut offsets = Btf::parse(&bytes)?.offsets();
         for required in REQUIRED {
             if offsets[required] == ABSENT {
                 return Err(EbpfError::Field(field::FIELDS[required].path));
             }
+        }
+        if clocksource::unstable().is_some() {
+            // CPU time at exit as it is: right to a tick.
+            offsets[field::RQ_CLOCK] = ABSENT;
         }
         let kernel_btf = AyaBtf::parse(&bytes, Endianness::default())?;
         drop(bytes);

@@ -3,6 +3,7 @@
 pub mod btf;
 pub mod capability;
 pub mod cgroup;
+pub mod clocksource;
 pub mod ebpf;
 pub mod hook;
 pub mod ring;
