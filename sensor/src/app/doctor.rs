@@ -106,7 +106,11 @@ pub fn run(args: &DoctorArgs) -> Result<Exit, Stop> {
             .and_then(|line| writeln!(io::stdout(), "{line}")),
         false => print(&findings),
     };
-    printed.map_err(|error| Stop::new(Exit::Software, format!("cannot write: {error}")))?;
+    if let Err(error) = printed
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        return Err(Stop::new(Exit::Software, format!("cannot write: {error}")));
+    }
     Ok(match findings.ok {
         true => Exit::Done,
         false => Exit::Nothing,
