@@ -10,7 +10,7 @@ use sensor_common::{
     limits::{NAME_MAX, PATH_DEPTH, PATH_MAX},
 };
 
-use crate::task::{has, offset, probe};
+use crate::task::{File, has, offset, probe};
 
 /// Writes the names from the file up to the root into `buffer`, each with its
 /// NUL, and their length to `len`. Returns whether the root was reached; where
@@ -25,7 +25,7 @@ use crate::task::{has, offset, probe};
 /// `buffer` must have `PATH_MAX + NAME_MAX` bytes, and `len` must be in a map
 /// and this CPU's own; the verifier checks the bytes.
 #[inline(always)]
-pub unsafe fn write(buffer: *mut u8, len: *mut u32, executable: (u64, u64)) -> bool {
+pub unsafe fn write(buffer: *mut u8, len: *mut u32, executable: File) -> bool {
     // SAFETY: by the caller.
     unsafe {
         len.write_volatile(0);
@@ -43,16 +43,46 @@ pub unsafe fn write(buffer: *mut u8, len: *mut u32, executable: (u64, u64)) -> b
 ///
 /// As for `write`.
 #[inline(always)]
-unsafe fn walk(buffer: *mut u8, len: *mut u32, executable: (u64, u64)) -> Option<()> {
+unsafe fn walk(buffer: *mut u8, len: *mut u32, executable: File) -> Option<()> {
     if !has(field::MOUNT_MNT) || !has(field::DENTRY_NAME) || !has(field::DENTRY_PARENT) {
         return None;
     }
-    let (mut dentry, mut vfsmount) = executable;
-    let mut root = probe(vfsmount, field::VFSMOUNT_ROOT)?;
+    // Within the file's own mount the verifier knows all types, so that each
+    // step costs one call, for the name.
+    let mut entry = executable.entry();
+    let root = executable.mount_root();
+    let mut steps = 0;
+    while !entry.is(root) {
+        if steps == PATH_DEPTH {
+            return None;
+        }
+        steps += 1;
+        // SAFETY: by the caller.
+        unsafe { append(buffer, len, entry.name())? };
+        let parent = entry.parent();
+        if parent.is(entry) {
+            // A file without a place in the tree, such as a memfd.
+            return Some(());
+        }
+        entry = parent;
+    }
+    // SAFETY: by the caller.
+    unsafe { walk_mounts(buffer, len, executable.mount()) }
+}
+
+/// From the root of a mount up: at its mount point, until the root of all
+/// mounts, which is its own parent. `mount` lies around `vfsmount`, so the
+/// verifier knows no types here.
+///
+/// # Safety
+///
+/// As for `write`.
+#[inline(always)]
+unsafe fn walk_mounts(buffer: *mut u8, len: *mut u32, mut vfsmount: u64) -> Option<()> {
+    let mut dentry = 0;
+    let mut root = 0;
     for _ in 0..PATH_DEPTH {
         if dentry == root {
-            // The root of a mount: go on at its mount point, or be done at the
-            // root of all mounts, which is its own parent.
             let mount = vfsmount - u64::from(offset(field::MOUNT_MNT));
             let parent = probe(mount, field::MOUNT_PARENT)?;
             if parent == mount {
@@ -63,27 +93,34 @@ unsafe fn walk(buffer: *mut u8, len: *mut u32, executable: (u64, u64)) -> Option
             root = probe(vfsmount, field::VFSMOUNT_ROOT)?;
             continue;
         }
-        let parent = probe(dentry, field::DENTRY_PARENT)?;
         let name = probe(dentry, field::DENTRY_NAME)?;
         // SAFETY: by the caller.
-        let at = unsafe { len.read_volatile() } as usize;
-        if at > PATH_MAX {
-            return None;
-        }
-        // SAFETY: `at` is at most `PATH_MAX`, so `NAME_MAX` bytes are there.
-        let written = unsafe {
-            bpf_probe_read_kernel_str(buffer.add(at).cast(), NAME_MAX as u32, name as *const _)
-        };
-        if written <= 0 || written > NAME_MAX as i64 {
-            return None;
-        }
-        // SAFETY: by the caller.
-        unsafe { len.write_volatile(at as u32 + written as u32) };
-        if parent == dentry {
-            // A file without a place in the tree, such as a memfd.
-            return Some(());
-        }
-        dentry = parent;
+        unsafe { append(buffer, len, name)? };
+        dentry = probe(dentry, field::DENTRY_PARENT)?;
     }
     None
+}
+
+/// Appends a name and its NUL.
+///
+/// # Safety
+///
+/// As for `write`.
+#[inline(always)]
+unsafe fn append(buffer: *mut u8, len: *mut u32, name: u64) -> Option<()> {
+    // SAFETY: by the caller.
+    let at = unsafe { len.read_volatile() } as usize;
+    if at > PATH_MAX {
+        return None;
+    }
+    // SAFETY: `at` is at most `PATH_MAX`, so `NAME_MAX` bytes are there.
+    let written = unsafe {
+        bpf_probe_read_kernel_str(buffer.add(at).cast(), NAME_MAX as u32, name as *const _)
+    };
+    if written <= 0 || written > NAME_MAX as i64 {
+        return None;
+    }
+    // SAFETY: by the caller.
+    unsafe { len.write_volatile(at as u32 + written as u32) };
+    Some(())
 }

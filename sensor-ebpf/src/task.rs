@@ -55,6 +55,22 @@ unsafe fn read<T: Copy + Default>(base: *const u8, field: Field) -> T {
     unsafe { ptr::read_volatile(base.add(offset as usize).cast::<T>()) }
 }
 
+/// Reads a pointer; null where the kernel has no such field. Not through
+/// [`read`], because the verifier has to see that the value is a pointer.
+///
+/// # Safety
+///
+/// As for [`read`].
+#[inline(always)]
+unsafe fn pointer(base: *const u8, field: Field) -> *const u8 {
+    let offset = offset(field);
+    if offset == ABSENT {
+        return ptr::null();
+    }
+    // SAFETY: by the caller.
+    unsafe { ptr::read_volatile(base.add(offset as usize).cast()) }
+}
+
 /// Reads a pointer-sized field of an object whose type the verifier does not
 /// know; `None` where the memory is not there.
 #[inline(always)]
@@ -107,13 +123,8 @@ impl Task {
 
     #[inline(always)]
     fn pointer(self, field: Field) -> *const u8 {
-        let offset = offset(field);
-        if offset == ABSENT {
-            return ptr::null();
-        }
-        // SAFETY: as in `read`; not through `read`, because the verifier has
-        // to see that the loaded value is a pointer.
-        unsafe { ptr::read_volatile(self.0.add(offset as usize).cast()) }
+        // SAFETY: as in `u32`.
+        unsafe { pointer(self.0, field) }
     }
 
     /// Thread id.
@@ -376,17 +387,14 @@ impl Memory {
         (self.u64(field::MM_ARG_START), self.u64(field::MM_ARG_END))
     }
 
-    /// `dentry` and `vfsmount` of the executable file.
+    /// The executable file.
     #[inline(always)]
-    pub fn executable(self) -> Option<(u64, u64)> {
+    pub fn executable(self) -> Option<File> {
         if !has(field::MM_EXE_FILE) || !has(field::FILE_PATH_DENTRY) || !has(field::FILE_PATH_MNT) {
             return None;
         }
-        let file = self.u64(field::MM_EXE_FILE);
-        Some((
-            probe(file, field::FILE_PATH_DENTRY)?,
-            probe(file, field::FILE_PATH_MNT)?,
-        ))
+        // SAFETY: `mm` is a typed pointer and has the field.
+        Some(File(unsafe { pointer(self.0, field::MM_EXE_FILE) }))
     }
 
     /// Peak resident set since the address space was made, pages. As exact as
@@ -412,5 +420,61 @@ impl Memory {
             }
         }
         if resident > peak { resident } else { peak }
+    }
+}
+
+/// A `file`.
+#[derive(Clone, Copy)]
+pub struct File(*const u8);
+
+impl File {
+    /// Its place in the directory tree.
+    #[inline(always)]
+    pub fn entry(self) -> Entry {
+        // SAFETY: `file` is a typed pointer and has the field.
+        Entry(unsafe { pointer(self.0, field::FILE_PATH_DENTRY) })
+    }
+
+    /// The root of the mount that it is on.
+    #[inline(always)]
+    pub fn mount_root(self) -> Entry {
+        // SAFETY: as in `entry`; what it points to is a `vfsmount`.
+        unsafe {
+            let mount = pointer(self.0, field::FILE_PATH_MNT);
+            Entry(pointer(mount, field::VFSMOUNT_ROOT))
+        }
+    }
+
+    /// Address of the `vfsmount` that it is on.
+    #[inline(always)]
+    pub fn mount(self) -> u64 {
+        // SAFETY: as in `entry`.
+        unsafe { pointer(self.0, field::FILE_PATH_MNT) as u64 }
+    }
+}
+
+/// A `dentry`: a name in a directory.
+#[derive(Clone, Copy)]
+pub struct Entry(*const u8);
+
+impl Entry {
+    /// The directory that it is in.
+    #[inline(always)]
+    pub fn parent(self) -> Self {
+        // SAFETY: `dentry` is a typed pointer.
+        Self(unsafe { pointer(self.0, field::DENTRY_PARENT) })
+    }
+
+    /// Address of its name.
+    #[inline(always)]
+    pub fn name(self) -> u64 {
+        // SAFETY: as in `parent`.
+        unsafe { read(self.0, field::DENTRY_NAME) }
+    }
+
+    /// Whether both are the same.
+    #[inline(always)]
+    pub fn is(self, other: Self) -> bool {
+        self.0 == other.0
     }
 }
