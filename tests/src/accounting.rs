@@ -1,6 +1,6 @@
 //! An exit line against what wait4 says of the same process.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::Value;
 
@@ -60,6 +60,9 @@ pub struct Checker {
     /// The sensor.
     pub events: Events,
     problems: Vec<String>,
+    /// By scenario: how often it was checked, and what was said where its CPU
+    /// time was short.
+    runs: BTreeMap<String, (usize, Vec<String>)>,
     started: Instant,
 }
 
@@ -71,6 +74,7 @@ impl Checker {
             // Others may start very many processes meanwhile.
             events: Events::start(&["--ring-bytes", "67108864"]),
             problems: Vec::new(),
+            runs: BTreeMap::new(),
             started: Instant::now(),
         }
     }
@@ -106,11 +110,32 @@ impl Checker {
         for problem in differences(&exit, ended, expected) {
             self.note(name, false, || format!("{problem}\n  {ended:?}\n  {exit}"));
         }
+        let (count, shorts) = self.runs.entry(name.to_owned()).or_default();
+        *count += 1;
+        shorts.extend(cpu_off(&exit, ended, expected).filter(|_| is_short(&exit, ended)));
         exit
+    }
+
+    /// CPU time that is short now and then is what threads did after their
+    /// hook (contract A2). Where a hypervisor takes the CPU away from one
+    /// thread, others spin for its locks: bpftrace saw 4 ms between the hook
+    /// and the last switch. But a fault of the sensor comes every time, or
+    /// very often.
+    fn judge_short(&mut self) {
+        let checks: usize = self.runs.values().map(|(count, _)| count).sum();
+        let short: usize = self.runs.values().map(|(_, shorts)| shorts.len()).sum();
+        let often = short > 1 + checks / 4;
+        for (name, (count, shorts)) in std::mem::take(&mut self.runs) {
+            let always = count >= 3 && shorts.len() == count;
+            self.note(&name, !always && (!often || shorts.is_empty()), || {
+                shorts.join("\n")
+            });
+        }
     }
 
     /// Ends the sensor; panics with all that it said wrongly, or lost.
     pub fn finish(mut self) {
+        self.judge_short();
         let problems = std::mem::take(&mut self.problems);
         let took = self.started.elapsed();
         let summary = self.events.finish();
@@ -127,7 +152,25 @@ impl Checker {
     }
 }
 
-/// What differs by more than contract A2 allows.
+/// CPU time that differs by more than contract A2 allows.
+fn cpu_off(exit: &Value, ended: &Ended, expected: Expected<'_>) -> Option<String> {
+    let threads = i64::try_from(expected.threads.unwrap_or(1)).unwrap_or(i64::MAX);
+    let (ours, theirs) = (exit["sensor.cpu.time_ns"].as_i64()?, ended.usage.cpu_ns());
+    // What each thread does after the hook (33 µs, median, contract A1) is more
+    // than a millisecond for very many of them.
+    let allowed = (theirs / 100).max(1_000_000) + 50_000 * (threads - 20).max(0);
+    let off = ours - theirs;
+    (off.abs() > allowed).then(|| {
+        format!("CPU time is {ours}, wait4 says {theirs}, {off:+} (allowed: {allowed})\n  {exit}")
+    })
+}
+
+/// Whether the exit line has less CPU time than wait4.
+fn is_short(exit: &Value, ended: &Ended) -> bool {
+    exit["sensor.cpu.time_ns"].as_i64() < Some(ended.usage.cpu_ns())
+}
+
+/// What else differs by more than contract A2 allows.
 fn differences(exit: &Value, ended: &Ended, expected: Expected<'_>) -> Vec<String> {
     let mut problems = Vec::new();
     let usage = &ended.usage;
@@ -141,14 +184,6 @@ fn differences(exit: &Value, ended: &Ended, expected: Expected<'_>) -> Vec<Strin
         None => problems.push(format!("no {key}")),
     };
     let cpu = usage.cpu_ns();
-    // What each thread does after the hook (33 µs, median, contract A1) is more
-    // than a millisecond for very many of them.
-    let after = 50_000 * (threads - 20).max(0);
-    near(
-        "sensor.cpu.time_ns",
-        cpu,
-        (cpu / 100).max(1_000_000) + after,
-    );
     // A tick after the hook goes to one of the two, and moves the whole split.
     let split = cpu / 50 + TICK_NS;
     near("sensor.cpu.user_ns", usage.user_us * 1_000, split);
@@ -189,8 +224,11 @@ fn differences(exit: &Value, ended: &Ended, expected: Expected<'_>) -> Vec<Strin
     }
     let of = |key: &str| exit[key].as_i64();
     let (user, system) = (of("sensor.cpu.user_ns"), of("sensor.cpu.system_ns"));
+    if let Some(problem) = cpu_off(exit, ended, expected).filter(|_| !is_short(exit, ended)) {
+        problems.push(problem);
+    }
     let sum = user.zip(system).map(|(user, system)| user + system);
-    if sum != of("sensor.cpu.time_ns") {
+    if sum.is_none() || sum != of("sensor.cpu.time_ns") {
         problems.push("user and system are not the CPU time".to_owned());
     }
     let status = ended.status;

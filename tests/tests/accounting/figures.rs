@@ -56,7 +56,7 @@ fn cpu_time_equals_wait4_on_an_idle_machine() {
 fn cpu_time_equals_wait4_while_every_cpu_is_busy() {
     let mut checker = Checker::start();
     let spinners = Spinners::start();
-    busy_processes(&mut checker, 1);
+    busy_processes(&mut checker, 3);
     drop(spinners);
     checker.finish();
 }
