@@ -41,6 +41,12 @@ pub struct Plugin {
     pub match_on: MatchOn,
     /// Patterns on the same string that keep a process out.
     pub exclude: Vec<String>,
+    /// Only processes of this user: a name or a number.
+    pub user: Option<String>,
+    /// Only processes whose cgroup matches: a pattern on its path.
+    pub cgroup: Option<String>,
+    /// Descendants of a member are members, whatever they are called.
+    pub include_descendants: bool,
     /// Resource attributes, in the order of their keys.
     pub attributes: Vec<(String, String)>,
     /// What makes one group of members.
@@ -55,6 +61,94 @@ pub struct Plugin {
     pub scheduler: bool,
     /// Which metrics, by which names.
     pub metrics: MetricsOptions,
+    /// Figures from files of the plugin's own choice.
+    pub custom_metrics: Vec<CustomMetric>,
+    /// Processes that must, or must not, match.
+    pub examples: Vec<Example>,
+    /// What its installation is told.
+    pub unit: Unit,
+}
+
+/// `[[custom_metrics]]`: one number a member, made one number a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomMetric {
+    /// Name of the metric.
+    pub name: String,
+    /// Below `/proc/{pid}/`, or an absolute path that is allowed.
+    pub file: String,
+    /// Where in the file the number stands.
+    pub find: Find,
+    /// UCUM unit.
+    pub unit: String,
+    /// What a number is multiplied by.
+    pub scale: Scale,
+    /// What the metric is on the wire.
+    pub instrument: Instrument,
+    /// How the members' numbers become one.
+    pub aggregate: Aggregate,
+}
+
+/// Where a number stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Find {
+    /// Behind this name, as in /proc/PID/status: `VmSwap:  12 kB`.
+    Field(String),
+    /// The one capture of a pattern.
+    Regex(String),
+}
+
+/// A factor, written as a decimal; kept as bits, so that it can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scale(u64);
+
+/// `[[custom_metrics]] instrument`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Instrument {
+    /// A value of the moment.
+    #[default]
+    Gauge,
+    /// Only grows.
+    Counter,
+    /// A sum of the moment.
+    UpDownCounter,
+}
+
+/// `[[custom_metrics]] aggregate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Aggregate {
+    /// The sum over the members.
+    #[default]
+    Sum,
+    /// The mean.
+    Avg,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+}
+
+/// `[[examples]]`: one process, as a process line would show it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Example {
+    /// Name of the thread or program.
+    pub name: String,
+    /// Path of the executable.
+    pub exe: Option<String>,
+    /// Arguments, the first one included.
+    pub args: Option<Vec<String>>,
+    /// Whether it must match.
+    pub matches: bool,
+    /// Line in plugin.toml, from 1.
+    pub line: usize,
+}
+
+/// `[systemd]`, or the same in `[installation]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unit {
+    /// Name of the unit, without `.service`.
+    pub name: Option<String>,
+    /// Its description.
+    pub description: Option<String>,
 }
 
 /// One service of a plugin.
@@ -213,7 +307,27 @@ impl Default for Plugin {
             events_enabled: false,
             scheduler: false,
             metrics: MetricsOptions::default(),
+            user: None,
+            cgroup: None,
+            include_descendants: false,
+            custom_metrics: Vec::new(),
+            examples: Vec::new(),
+            unit: Unit::default(),
         }
+    }
+}
+
+impl Scale {
+    /// A factor.
+    #[must_use]
+    pub fn new(factor: f64) -> Self {
+        Self(factor.to_bits())
+    }
+
+    /// The factor.
+    #[must_use]
+    pub fn factor(self) -> f64 {
+        f64::from_bits(self.0)
     }
 }
 
