@@ -8,6 +8,7 @@ pub mod config;
 
 /// 1: kernel events, scans of /proc.
 pub mod source;
+pub mod store;
 
 /// 2: bytes become events, or are counted as rejected.
 pub mod decode;

@@ -1,0 +1,271 @@
+//! Opening: whatever lies there, there is a store afterwards, or a clear
+//! refusal that changed nothing.
+
+use std::{
+    fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use redb::{ConcurrencyMode, Database, StorageBackend, backends::FileBackend};
+
+use super::{
+    Owner, StoreError,
+    backend::Bolted,
+    migrate, place,
+    schema::{self, CURRENT, Identity, Version},
+};
+
+/// Memory for pages of the file, bytes. The queue is read and written once,
+/// in order, so a cache helps little.
+const CACHE_BYTES: usize = 1 << 20;
+/// What the name of a store from before versions gets behind it.
+const LEGACY: &str = ".legacy";
+
+/// Which store, and how careful.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// The file.
+    pub path: PathBuf,
+    /// Refuse what is not a usable store, rather than move it aside.
+    pub strict: bool,
+}
+
+/// The store, open for writing.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    pub(super) database: Database,
+    _owner: Owner,
+}
+
+/// A store, and what there is to say about how it was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// For people: what was moved, and why.
+    pub warnings: Vec<String>,
+}
+
+impl Store {
+    /// Opens the store of `config`; makes it where there is none, brings it to
+    /// the current schema where it is older, and moves aside what is no store.
+    ///
+    /// # Errors
+    ///
+    /// Where it is held, newer, in an unsafe place, or cannot be made; with
+    /// `strict` also where it is damaged.
+    pub fn open(config: &StoreConfig) -> Result<Opened, StoreError> {
+        let path = &config.path;
+        place::prepare(path)?;
+        let owner = Owner::take(path)?;
+        let mut warnings = Vec::new();
+        let database = match open_database(path) {
+            Err(Fault::NoStore { what, reason }) => {
+                if config.strict {
+                    return Err(StoreError::Refused {
+                        path: path.clone(),
+                        reason,
+                    });
+                }
+                let aside = set_aside(path, what).map_err(|source| StoreError::Open {
+                    path: path.clone(),
+                    source,
+                })?;
+                warnings.push(format!(
+                    "{}: {reason}; it was kept as {}, and a fresh store was begun",
+                    path.display(),
+                    aside.display()
+                ));
+                open_database(path).map_err(|fault| fault.into_error(path))?
+            }
+            other => other.map_err(|fault| fault.into_error(path))?,
+        };
+        let store = Self {
+            path: path.clone(),
+            database,
+            _owner: owner,
+        };
+        Ok(Opened { store, warnings })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Why a file was not opened.
+enum Fault {
+    /// It is no store that can be used.
+    NoStore {
+        /// Decides what it is called from now on.
+        what: What,
+        /// For people.
+        reason: String,
+    },
+    /// Any other reason.
+    Other(StoreError),
+}
+
+/// What a file is that is no store.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// From before stores had versions.
+    Legacy,
+    /// Damaged, or something else.
+    Corrupt,
+}
+
+impl Fault {
+    fn corrupt(reason: impl Into<String>) -> Self {
+        Self::NoStore {
+            what: What::Corrupt,
+            reason: reason.into(),
+        }
+    }
+
+    fn into_error(self, path: &Path) -> StoreError {
+        match self {
+            Self::NoStore { reason, .. } => StoreError::Refused {
+                path: path.to_owned(),
+                reason,
+            },
+            Self::Other(error) => error,
+        }
+    }
+}
+
+impl<E: Into<StoreError>> From<E> for Fault {
+    fn from(error: E) -> Self {
+        match error.into() {
+            StoreError::Database(redb::Error::Corrupted(reason)) => {
+                Self::corrupt(format!("is damaged: {reason}"))
+            }
+            other => Self::Other(other),
+        }
+    }
+}
+
+fn open_database(path: &Path) -> Result<Database, Fault> {
+    let io = |source: io::Error| {
+        Fault::Other(StoreError::Open {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let file = place::open(path).map_err(io)?;
+    let (backend, bolt) = Bolted::new(FileBackend::new(file).map_err(redb::Error::from)?);
+    let database = start(backend, path)?;
+    match guarded(|| schema::identify(&database))? {
+        Identity::Empty => bolt.open(),
+        Identity::Unversioned => {
+            return Err(Fault::NoStore {
+                what: What::Legacy,
+                reason: "has no schema version".to_owned(),
+            });
+        }
+        Identity::Version(found) if found > CURRENT => {
+            return Err(Fault::Other(StoreError::Newer {
+                path: path.to_owned(),
+                found,
+                known: CURRENT,
+            }));
+        }
+        Identity::Version(found) => {
+            bolt.open();
+            if found < CURRENT {
+                return migrated(database, path, found);
+            }
+            return Ok(database);
+        }
+    }
+    let write = database.begin_write()?;
+    schema::create(&write)?;
+    write.commit()?;
+    Ok(database)
+}
+
+/// Brings an older file to the current schema. A copy lies beside it until
+/// the new one has been opened.
+fn migrated(database: Database, path: &Path, from: Version) -> Result<Database, Fault> {
+    let copy = place::beside(path, &format!(".before-{CURRENT}"));
+    let io = |source: io::Error| {
+        Fault::Other(StoreError::Open {
+            path: copy.clone(),
+            source,
+        })
+    };
+    place::check(&copy)?;
+    place::copy(path, &copy).map_err(io)?;
+    let write = database.begin_write()?;
+    migrate::migrate(&write, from)?;
+    write.commit()?;
+    drop(database);
+    let database = start(
+        FileBackend::new(place::open(path).map_err(io)?).map_err(redb::Error::from)?,
+        path,
+    )?;
+    if schema::identify(&database)? == Identity::Version(CURRENT) {
+        fs::remove_file(&copy).map_err(io)?;
+    }
+    Ok(database)
+}
+
+/// Starts redb on a file.
+fn start(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault> {
+    let opened = guarded(|| {
+        Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .set_concurrency_mode(ConcurrencyMode::SingleWriter)
+            .create_with_backend(backend)
+            .map_err(StoreError::from)
+    });
+    opened.map_err(|fault| match fault {
+        Fault::Other(StoreError::Database(error)) => match error {
+            redb::Error::DatabaseAlreadyOpen => Fault::Other(StoreError::Held {
+                path: path.to_owned(),
+                pid: Owner::holder(path),
+            }),
+            redb::Error::UpgradeRequired(format) => {
+                Fault::corrupt(format!("is a redb file of format {format}"))
+            }
+            redb::Error::Io(error) if is_content(&error) => {
+                Fault::corrupt(format!("is no redb file: {error}"))
+            }
+            error => Fault::Other(StoreError::Database(error)),
+        },
+        other => other,
+    })
+}
+
+/// Whether an error is about what a file holds, not about the disk.
+fn is_content(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+    )
+}
+
+/// redb may panic on a file that somebody altered.
+fn guarded<T>(action: impl FnOnce() -> Result<T, StoreError>) -> Result<T, Fault> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = catch_unwind(AssertUnwindSafe(action));
+    std::panic::set_hook(hook);
+    match result {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Fault::corrupt("is damaged")),
+    }
+}
+
+/// Moves what is no store out of the way, its bytes unchanged.
+fn set_aside(path: &Path, what: What) -> io::Result<PathBuf> {
+    if let What::Legacy = what {
+        return place::move_aside(path, LEGACY);
+    }
+    let seconds = crate::clock::wall().0 / 1_000_000_000;
+    place::move_aside(path, &format!(".corrupt-{seconds}"))
+}

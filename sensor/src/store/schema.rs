@@ -1,0 +1,81 @@
+//! The tables of the current schema.
+
+use std::fmt;
+
+use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
+
+use super::{StoreError, records};
+
+/// The version of a schema; every change of tables, keys or meaning makes a
+/// new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.0", self.0)
+    }
+}
+
+/// What this release writes.
+pub const CURRENT: Version = Version(1);
+
+/// Every version the file ever had: number to [`records::Change`]. In every
+/// schema, so that any sensor can tell what it has before it.
+pub const HISTORY: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("schema_version");
+/// `host.name` to [`records::Host`].
+pub const HOSTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("hosts");
+/// `service.namespace` to [`records::Namespace`].
+pub const NAMESPACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("namespaces");
+/// Sanitized service name to [`records::Service`].
+pub const SERVICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("services");
+/// Metric name to [`records::Metric`].
+pub const METRICS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("metrics");
+
+/// What is in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Nothing yet.
+    Empty,
+    /// A store of this version.
+    Version(Version),
+    /// A redb file of somebody else, or of ours before it had versions.
+    Unversioned,
+}
+
+/// Finds out what a database is.
+pub fn identify(database: &impl ReadableDatabase) -> Result<Identity, StoreError> {
+    let read = database.begin_read()?;
+    let newest = match read.open_table(HISTORY) {
+        Ok(history) => history.last()?.map(|(version, _)| Version(version.value())),
+        Err(TableError::TableDoesNotExist(_)) => None,
+        // A table of that name with other types is not ours.
+        Err(TableError::Storage(error)) => return Err(error.into()),
+        Err(_) => return Ok(Identity::Unversioned),
+    };
+    match newest {
+        Some(version) => Ok(Identity::Version(version)),
+        None if read.list_tables()?.next().is_none() => Ok(Identity::Empty),
+        None => Ok(Identity::Unversioned),
+    }
+}
+
+/// Makes the tables of the current schema in an empty database.
+pub fn create(write: &redb::WriteTransaction) -> Result<(), StoreError> {
+    write.open_table(HOSTS)?;
+    write.open_table(NAMESPACES)?;
+    write.open_table(SERVICES)?;
+    write.open_table(METRICS)?;
+    note(write, CURRENT)
+}
+
+/// Adds a version to the history.
+pub fn note(write: &redb::WriteTransaction, version: Version) -> Result<(), StoreError> {
+    let change = records::Change {
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        time_ns: crate::clock::wall().0,
+    };
+    let mut history = write.open_table(HISTORY)?;
+    history.insert(version.0, records::encode(&change).as_slice())?;
+    Ok(())
+}
