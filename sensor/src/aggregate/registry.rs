@@ -35,6 +35,8 @@ pub struct Spec {
     pub pattern: String,
     /// `service.version`.
     pub version: Option<String>,
+    /// What the plugin says it is.
+    pub description: Option<String>,
     /// Further resource attributes.
     pub attributes: Vec<(String, String)>,
     /// What its members are divided by.
@@ -161,6 +163,7 @@ impl Registry {
             namespace: spec.namespace.clone(),
             instance_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, seed.as_bytes()),
             version: spec.version.clone(),
+            description: spec.description.clone(),
             plugin: spec.plugin.to_string(),
             group: group.clone(),
             attributes: spec.attributes.clone(),

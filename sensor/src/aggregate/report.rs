@@ -42,6 +42,8 @@ pub struct ServiceIdentity {
     pub instance_id: Uuid,
     /// `service.version`: the plugin's.
     pub version: Option<String>,
+    /// What the plugin says it is.
+    pub description: Option<String>,
     /// Name of the plugin that declares it.
     pub plugin: String,
     /// `sensor.group`, where the plugin groups.

@@ -214,6 +214,7 @@ fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) -> Vec
             namespace: service.namespace.clone(),
             pattern: service.pattern.clone(),
             version: plugin.version.clone(),
+            description: plugin.description.clone(),
             attributes: plugin.attributes.clone(),
             group_by: plugin.group_by,
             max_groups: plugin.max_groups.min(config.limits.groups),

@@ -4,7 +4,9 @@
 //! owner, the daemon; others may read it meanwhile.
 
 mod backend;
+mod changes;
 mod error;
+mod known;
 mod migrate;
 mod open;
 mod owner;
@@ -12,11 +14,13 @@ mod place;
 pub mod records;
 mod schema;
 
+pub use changes::{Changes, Indexed, Place, Request, Seen};
 pub use error::StoreError;
+pub use known::Known;
 pub use open::{Opened, Store, StoreConfig};
 pub use owner::Owner;
 pub use place::default_path;
-pub use schema::{Identity, Version};
+pub use schema::{Identity, Version, service_key};
 
 #[cfg(test)]
 mod tests;

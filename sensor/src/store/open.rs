@@ -36,7 +36,7 @@ pub struct StoreConfig {
 pub struct Store {
     path: PathBuf,
     pub(super) database: Database,
-    _owner: Owner,
+    _owner: Option<Owner>,
 }
 
 /// A store, and what there is to say about how it was opened.
@@ -85,9 +85,25 @@ impl Store {
         let store = Self {
             path: path.clone(),
             database,
-            _owner: owner,
+            _owner: Some(owner),
         };
         Ok(Opened { store, warnings })
+    }
+
+    /// A database in a file of the current schema, or in one that is empty.
+    #[cfg(test)]
+    pub(super) fn database_on(backend: impl StorageBackend) -> Result<Database, StoreError> {
+        open_on(backend, Path::new("memory")).map_err(|fault| fault.into_error(Path::new("memory")))
+    }
+
+    /// A store that nobody else can reach.
+    #[cfg(test)]
+    pub(super) fn without_owner(database: Database) -> Self {
+        Self {
+            path: PathBuf::from("memory"),
+            database,
+            _owner: None,
+        }
     }
 
     /// Where it is.
@@ -156,8 +172,24 @@ fn open_database(path: &Path) -> Result<Database, Fault> {
             source,
         })
     };
-    let file = place::open(path).map_err(io)?;
-    let (backend, bolt) = Bolted::new(FileBackend::new(file).map_err(redb::Error::from)?);
+    if fs::symlink_metadata(path).is_ok() {
+        let file = place::open(path).map_err(io)?;
+        return open_on(FileBackend::new(file).map_err(redb::Error::from)?, path);
+    }
+    // A store that is half made has not got its name yet.
+    let unborn = place::beside(path, ".new");
+    match fs::remove_file(&unborn) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    let file = place::open(&unborn).map_err(io)?;
+    let database = open_on(FileBackend::new(file).map_err(redb::Error::from)?, path)?;
+    place::give_name(&unborn, path).map_err(io)?;
+    Ok(database)
+}
+
+fn open_on(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault> {
+    let (backend, bolt) = Bolted::new(backend);
     let database = start(backend, path)?;
     match guarded(|| schema::identify(&database))? {
         Identity::Empty => bolt.open(),

@@ -148,6 +148,14 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     target.sync_all()
 }
 
+/// Gives a file its name, for good when this returns. What has the name is not
+/// replaced.
+pub fn give_name(from: &Path, to: &Path) -> io::Result<()> {
+    let flags = rustix::fs::RenameFlags::NOREPLACE;
+    rustix::fs::renameat_with(rustix::fs::CWD, from, rustix::fs::CWD, to, flags)?;
+    File::open(directory_of(to))?.sync_all()
+}
+
 /// Moves a file to a free name beside it that begins with `suffix`; what is
 /// there is not replaced.
 pub fn move_aside(path: &Path, suffix: &str) -> io::Result<PathBuf> {
@@ -156,11 +164,10 @@ pub fn move_aside(path: &Path, suffix: &str) -> io::Result<PathBuf> {
             0 => beside(path, suffix),
             more => beside(path, &format!("{suffix}.{more}")),
         };
-        let flags = rustix::fs::RenameFlags::NOREPLACE;
-        match rustix::fs::renameat_with(rustix::fs::CWD, path, rustix::fs::CWD, &target, flags) {
+        match give_name(path, &target) {
             Ok(()) => return Ok(target),
-            Err(rustix::io::Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())

@@ -66,6 +66,15 @@ pub struct Service {
     /// When it was last reported.
     #[prost(uint64, tag = "8")]
     pub last_seen_ns: u64,
+    /// The sanitized name.
+    #[prost(string, tag = "9")]
+    pub service_id: String,
+    /// The plugin.
+    #[prost(string, tag = "10")]
+    pub plugin: String,
+    /// The group, where the plugin makes groups.
+    #[prost(string, optional, tag = "11")]
+    pub group: Option<String>,
 }
 
 /// A metric.
@@ -92,6 +101,104 @@ pub struct Metric {
     /// It is a whole number.
     #[prost(bool, tag = "7")]
     pub is_counter: bool,
+}
+
+/// Where the series of a service, or of a group, go on after a restart.
+#[derive(Clone, PartialEq, Message)]
+pub struct Totals {
+    /// The moment from which its series count.
+    #[prost(uint64, tag = "1")]
+    pub start_ns: u64,
+    /// What members used that have left, counter by counter.
+    #[prost(uint64, repeated, tag = "2")]
+    pub left: Vec<u64>,
+    /// Whether each counter was ever known.
+    #[prost(bool, repeated, tag = "3")]
+    pub known: Vec<bool>,
+    /// Members that began as such.
+    #[prost(uint64, tag = "4")]
+    pub starts: u64,
+    /// Members that ended, by how.
+    #[prost(message, repeated, tag = "5")]
+    pub exits: Vec<Exits>,
+    /// Lifetimes, s.
+    #[prost(message, optional, tag = "6")]
+    pub lifetime: Option<Distribution>,
+    /// Peak resident memory at exit, bytes.
+    #[prost(message, optional, tag = "7")]
+    pub peak: Option<Distribution>,
+    /// Members that live.
+    #[prost(message, repeated, tag = "8")]
+    pub members: Vec<Member>,
+}
+
+/// How many members ended in one way.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Exits {
+    /// Exit code; at most one of code and signal is there, neither where a
+    /// loss hid it.
+    #[prost(uint32, optional, tag = "1")]
+    pub code: Option<u32>,
+    /// Signal number.
+    #[prost(uint32, optional, tag = "2")]
+    pub signal: Option<u32>,
+    /// How many.
+    #[prost(uint64, tag = "3")]
+    pub count: u64,
+}
+
+/// A base-2 exponential histogram.
+#[derive(Clone, PartialEq, Message)]
+pub struct Distribution {
+    /// How many values.
+    #[prost(uint64, tag = "1")]
+    pub count: u64,
+    /// Their sum.
+    #[prost(double, tag = "2")]
+    pub sum: f64,
+    /// The least.
+    #[prost(double, optional, tag = "3")]
+    pub min: Option<f64>,
+    /// The greatest.
+    #[prost(double, optional, tag = "4")]
+    pub max: Option<f64>,
+    /// Resolution.
+    #[prost(sint32, tag = "5")]
+    pub scale: i32,
+    /// Values that are zero.
+    #[prost(uint64, tag = "6")]
+    pub zero_count: u64,
+    /// Index of the first bucket.
+    #[prost(sint32, tag = "7")]
+    pub offset: i32,
+    /// Counts of the buckets.
+    #[prost(uint64, repeated, tag = "8")]
+    pub counts: Vec<u64>,
+}
+
+/// A member that lives.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Member {
+    /// Thread group id.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// Start on CLOCK_BOOTTIME, ns; from a scan whole clock ticks.
+    #[prost(uint64, tag = "2")]
+    pub start_ns: u64,
+    /// What it had used when it joined, counter by counter.
+    #[prost(message, repeated, tag = "3")]
+    pub base: Vec<Known>,
+    /// What it has used since.
+    #[prost(uint64, repeated, tag = "4")]
+    pub since: Vec<u64>,
+}
+
+/// A number that may be unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Known {
+    /// The number.
+    #[prost(uint64, optional, tag = "1")]
+    pub value: Option<u64>,
 }
 
 /// The bytes of a value.

@@ -18,7 +18,7 @@ impl fmt::Display for Version {
 }
 
 /// What this release writes.
-pub const CURRENT: Version = Version(1);
+pub const CURRENT: Version = Version(2);
 
 /// Every version the file ever had: number to [`records::Change`]. In every
 /// schema, so that any sensor can tell what it has before it.
@@ -27,10 +27,34 @@ pub const HISTORY: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("schem
 pub const HOSTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("hosts");
 /// `service.namespace` to [`records::Namespace`].
 pub const NAMESPACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("namespaces");
-/// Sanitized service name to [`records::Service`].
-pub const SERVICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("services");
+/// [`service_key`] to [`records::Service`]: each service, and each of its
+/// groups, that ever had a member.
+pub const SERVICES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("service_instances");
 /// Metric name to [`records::Metric`].
 pub const METRICS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("metrics");
+/// A word of a name to how people are shown it.
+pub const FORMAT_RULES: TableDefinition<'_, &str, &str> = TableDefinition::new("format_rules");
+/// [`service_key`] to [`records::Totals`]: where the series go on.
+pub const TOTALS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("totals");
+/// Name to value: what is true of the whole file.
+pub const FACTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("facts");
+/// Signal and number to a request that waits, as it will be sent.
+pub const QUEUE: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("queue");
+/// Signal and number to bytes, records and time of acceptance of that request.
+pub const QUEUE_INDEX: TableDefinition<'_, (u8, u64), (u64, u64, u64)> =
+    TableDefinition::new("queue_index");
+
+/// How words are shown to people, at the beginning.
+const RULES: [(&str, &str); 1] = [("cpu", "CPU")];
+
+/// The key of a service, or of a group of it: namespace, name and group, a
+/// NUL between each two; without a group the last part is empty.
+#[must_use]
+pub fn service_key(namespace: &str, name: &str, group: Option<&str>) -> Vec<u8> {
+    [namespace, name, group.unwrap_or_default()]
+        .join("\0")
+        .into_bytes()
+}
 
 /// What is in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +88,23 @@ pub fn identify(database: &impl ReadableDatabase) -> Result<Identity, StoreError
 pub fn create(write: &redb::WriteTransaction) -> Result<(), StoreError> {
     write.open_table(HOSTS)?;
     write.open_table(NAMESPACES)?;
-    write.open_table(SERVICES)?;
     write.open_table(METRICS)?;
+    create_since_2(write)?;
     note(write, CURRENT)
+}
+
+/// Makes the tables that version 2 brought.
+pub fn create_since_2(write: &redb::WriteTransaction) -> Result<(), StoreError> {
+    write.open_table(SERVICES)?;
+    write.open_table(TOTALS)?;
+    write.open_table(FACTS)?;
+    write.open_table(QUEUE)?;
+    write.open_table(QUEUE_INDEX)?;
+    let mut rules = write.open_table(FORMAT_RULES)?;
+    for (word, shown) in RULES {
+        rules.insert(word, shown)?;
+    }
+    Ok(())
 }
 
 /// Adds a version to the history.

@@ -106,6 +106,7 @@ impl Bench {
             namespace: "test".to_owned(),
             pattern: (*pattern).to_owned(),
             version: None,
+            description: None,
             attributes: Vec::new(),
             group_by,
             max_groups: 3,

@@ -33,6 +33,7 @@ fn service(name: &str, points: usize) -> ServiceReport {
             name: name.to_owned(),
             namespace: String::new(),
             instance_id: Uuid::from_u128(2),
+            description: None,
             version: Some("plugin".to_owned()),
             plugin: "p".to_owned(),
             group: None,

@@ -1,0 +1,235 @@
+//! One interval's changes, in one transaction: one write to the disk.
+
+use std::sync::Arc;
+
+use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
+
+use super::{
+    Store, StoreError,
+    records::{self, Host, Metric, Namespace, Service, Totals},
+    schema::{self, service_key},
+};
+use crate::{
+    aggregate::report::{Instrument, ServiceIdentity},
+    export::HostResource,
+    plugin::{display_name, sanitize},
+    units::WallNanos,
+};
+
+/// A request in the queue: its signal and its number, which grows.
+pub type Place = (u8, u64);
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// When.
+    pub time: WallNanos,
+    /// Requests that nobody needs any more.
+    pub gone: Vec<Place>,
+    /// Requests that were accepted.
+    pub accepted: Vec<Request>,
+    /// Where series go on, by [`schema::service_key`].
+    pub totals: Vec<(Vec<u8>, Totals)>,
+    /// Who was reported.
+    pub seen: Option<Seen>,
+}
+
+/// Who was reported, and on which host.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The host.
+    pub host: HostResource,
+    /// Services and groups.
+    pub services: Vec<Arc<ServiceIdentity>>,
+    /// Name, unit and instrument of each metric, once.
+    pub metrics: Vec<(String, String, Instrument)>,
+}
+
+/// A request that waits.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where.
+    pub place: Place,
+    /// Data points or log records in it.
+    pub records: u64,
+    /// When it was accepted.
+    pub since: WallNanos,
+    /// As it will be sent.
+    pub bytes: bytes::Bytes,
+}
+
+/// What the index says of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Indexed {
+    /// Where.
+    pub place: Place,
+    /// How large it is.
+    pub bytes: u64,
+    /// Data points or log records in it.
+    pub records: u64,
+    /// When it was accepted.
+    pub since: WallNanos,
+}
+
+impl Store {
+    /// Writes all of `changes` or nothing; on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// What failed; the store must be opened again after that.
+    pub fn commit(&self, changes: &Changes) -> Result<(), StoreError> {
+        let write = self.database.begin_write()?;
+        {
+            let mut bodies = write.open_table(schema::QUEUE)?;
+            let mut index = write.open_table(schema::QUEUE_INDEX)?;
+            for &place in &changes.gone {
+                bodies.remove(place)?;
+                index.remove(place)?;
+            }
+            for request in &changes.accepted {
+                bodies.insert(request.place, &*request.bytes)?;
+                let row = (request.bytes.len() as u64, request.records, request.since.0);
+                index.insert(request.place, row)?;
+            }
+            let mut totals = write.open_table(schema::TOTALS)?;
+            for (key, value) in &changes.totals {
+                totals.insert(key.as_slice(), records::encode(value).as_slice())?;
+            }
+            if let Some(seen) = &changes.seen {
+                note_seen(&write, changes.time, seen)?;
+            }
+        }
+        write.commit()?;
+        Ok(())
+    }
+
+    /// Every request that waits, oldest first, by signal.
+    ///
+    /// # Errors
+    ///
+    /// What failed.
+    pub fn index(&self) -> Result<Vec<Indexed>, StoreError> {
+        let read = self.database.begin_read()?;
+        let index = read.open_table(schema::QUEUE_INDEX)?;
+        let mut found = Vec::new();
+        for row in index.iter()? {
+            let (place, row) = row?;
+            let (bytes, records, since) = row.value();
+            found.push(Indexed {
+                place: place.value(),
+                bytes,
+                records,
+                since: WallNanos(since),
+            });
+        }
+        Ok(found)
+    }
+
+    /// The bytes of a request.
+    ///
+    /// # Errors
+    ///
+    /// What failed.
+    pub fn request(&self, place: Place) -> Result<Option<bytes::Bytes>, StoreError> {
+        let read = self.database.begin_read()?;
+        let bodies = read.open_table(schema::QUEUE)?;
+        let body = bodies.get(place)?;
+        Ok(body.map(|body| bytes::Bytes::copy_from_slice(body.value())))
+    }
+}
+
+/// Adds who is new, and says of the others that they were seen.
+fn note_seen(write: &WriteTransaction, time: WallNanos, seen: &Seen) -> Result<(), StoreError> {
+    let mut hosts = write.open_table(schema::HOSTS)?;
+    let host = seen.host.host_name.as_str();
+    let row = first_or(&hosts, host, || Host {
+        id: seen.host.host_id.clone().unwrap_or_default(),
+        first_seen_ns: time.0,
+        last_seen_ns: 0,
+    })?;
+    let row = Host {
+        last_seen_ns: time.0,
+        ..row
+    };
+    hosts.insert(host, records::encode(&row).as_slice())?;
+
+    let mut namespaces = write.open_table(schema::NAMESPACES)?;
+    let mut services = write.open_table(schema::SERVICES)?;
+    for identity in &seen.services {
+        let namespace = identity.namespace.as_str();
+        let row = first_or(&namespaces, namespace, || Namespace {
+            first_seen_ns: time.0,
+            last_seen_ns: 0,
+        })?;
+        let row = Namespace {
+            last_seen_ns: time.0,
+            ..row
+        };
+        namespaces.insert(namespace, records::encode(&row).as_slice())?;
+        let key = service_key(namespace, &identity.name, identity.group.as_deref());
+        let first = first_or(&services, key.as_slice(), || Service {
+            instance_id: identity.instance_id.to_string(),
+            first_seen_ns: time.0,
+            ..Service::default()
+        })?;
+        let row = described(identity, first, time);
+        services.insert(key.as_slice(), records::encode(&row).as_slice())?;
+    }
+
+    let mut metrics = write.open_table(schema::METRICS)?;
+    for (name, unit, instrument) in &seen.metrics {
+        if metrics.get(name.as_str())?.is_none() {
+            let row = metric(name, unit, *instrument);
+            metrics.insert(name.as_str(), records::encode(&row).as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+/// A service as it is now; id and first sight stay.
+fn described(identity: &ServiceIdentity, first: Service, time: WallNanos) -> Service {
+    let service_id = sanitize(&identity.name);
+    Service {
+        name: identity.name.clone(),
+        namespace: identity.namespace.clone(),
+        display_name: display_name(&service_id),
+        version: identity.version.clone().unwrap_or_default(),
+        description: identity.description.clone().unwrap_or_default(),
+        last_seen_ns: time.0,
+        service_id,
+        plugin: identity.plugin.clone(),
+        group: identity.group.clone(),
+        ..first
+    }
+}
+
+fn first_or<'k, K, R>(
+    table: &impl ReadableTable<K, &'static [u8]>,
+    key: impl std::borrow::Borrow<K::SelfType<'k>>,
+    new: impl FnOnce() -> R,
+) -> Result<R, StoreError>
+where
+    K: redb::Key + 'static,
+    R: prost::Message + Default,
+{
+    match table.get(key)? {
+        Some(value) => Ok(records::decode(value.value())?),
+        None => Ok(new()),
+    }
+}
+
+/// How a metric is shown to people.
+fn metric(name: &str, unit: &str, instrument: Instrument) -> Metric {
+    Metric {
+        id: uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string(),
+        display_name: display_name(&sanitize(name)),
+        unit: unit.to_owned(),
+        kind: instrument.name().to_owned(),
+        decimals: match unit {
+            "1" | "%" | "s" => 2,
+            _ => 0,
+        },
+        is_percentage: unit == "%",
+        is_counter: instrument == Instrument::Counter,
+    }
+}
