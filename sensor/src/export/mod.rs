@@ -6,6 +6,7 @@
 
 pub mod exporter;
 pub mod host;
+pub mod keeper;
 pub mod once;
 pub mod otlp;
 pub mod queue;
@@ -15,4 +16,5 @@ mod backoff;
 
 pub use exporter::{Exporter, ExporterConfig, ExporterHandle, SignalStats, Stats};
 pub use host::HostResource;
+pub use keeper::{Interval, Keeper, Shelf};
 pub use once::{SendError, send_once};

@@ -78,7 +78,7 @@ impl Store {
     ///
     /// What failed; the store must be opened again after that.
     pub fn commit(&self, changes: &Changes) -> Result<(), StoreError> {
-        let write = self.database.begin_write()?;
+        let write = self.database()?.begin_write()?;
         {
             let mut bodies = write.open_table(schema::QUEUE)?;
             let mut index = write.open_table(schema::QUEUE_INDEX)?;
@@ -109,7 +109,7 @@ impl Store {
     ///
     /// What failed.
     pub fn index(&self) -> Result<Vec<Indexed>, StoreError> {
-        let read = self.database.begin_read()?;
+        let read = self.database()?.begin_read()?;
         let index = read.open_table(schema::QUEUE_INDEX)?;
         let mut found = Vec::new();
         for row in index.iter()? {
@@ -131,7 +131,7 @@ impl Store {
     ///
     /// What failed.
     pub fn request(&self, place: Place) -> Result<Option<bytes::Bytes>, StoreError> {
-        let read = self.database.begin_read()?;
+        let read = self.database()?.begin_read()?;
         let bodies = read.open_table(schema::QUEUE)?;
         let body = bodies.get(place)?;
         Ok(body.map(|body| bytes::Bytes::copy_from_slice(body.value())))

@@ -62,7 +62,7 @@ impl Store {
     ///
     /// What failed.
     pub fn known(&self) -> Result<Known, StoreError> {
-        known(&self.database)
+        known(self.database()?)
     }
 
     /// Where series go on, by [`schema::service_key`].
@@ -71,7 +71,7 @@ impl Store {
     ///
     /// What failed.
     pub fn totals(&self) -> Result<HashMap<Vec<u8>, Totals>, StoreError> {
-        let read = self.database.begin_read()?;
+        let read = self.database()?.begin_read()?;
         let totals = read.open_table(schema::TOTALS)?;
         let rows = totals.iter()?.map(|row| {
             let (key, value) = row?;

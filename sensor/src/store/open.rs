@@ -35,7 +35,8 @@ pub struct StoreConfig {
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    pub(super) database: Database,
+    /// `None` after a failed [`reopen`](Self::reopen).
+    database: Option<Database>,
     _owner: Option<Owner>,
 }
 
@@ -84,7 +85,7 @@ impl Store {
         };
         let store = Self {
             path: path.clone(),
-            database,
+            database: Some(database),
             _owner: Some(owner),
         };
         Ok(Opened { store, warnings })
@@ -101,9 +102,28 @@ impl Store {
     pub(super) fn without_owner(database: Database) -> Self {
         Self {
             path: PathBuf::from("memory"),
-            database,
+            database: Some(database),
             _owner: None,
         }
+    }
+
+    /// Opens the file again after an error of the disk; redb is of no more use
+    /// then. Nothing is moved aside.
+    ///
+    /// # Errors
+    ///
+    /// What is still wrong.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        self.database = None;
+        place::prepare(&self.path)?;
+        let database = open_database(&self.path).map_err(|fault| fault.into_error(&self.path))?;
+        self.database = Some(database);
+        Ok(())
+    }
+
+    pub(super) fn database(&self) -> Result<&Database, StoreError> {
+        let closed = || StoreError::Database(redb::Error::DatabaseClosed);
+        self.database.as_ref().ok_or_else(closed)
     }
 
     /// Where it is.

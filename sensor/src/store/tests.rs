@@ -350,7 +350,7 @@ fn a_newer_store_is_refused_and_not_touched() {
     let directory = tempfile::tempdir().unwrap();
     let config = config(&directory);
     let store = open(&config);
-    let write = store.database.begin_write().unwrap();
+    let write = store.database().unwrap().begin_write().unwrap();
     schema::note(&write, schema::Version(schema::CURRENT.0 + 1)).unwrap();
     write.commit().unwrap();
     drop(store);

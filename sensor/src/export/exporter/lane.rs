@@ -2,20 +2,29 @@
 //! and the export task.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::sync::Notify;
 
-use crate::export::{
-    otlp::{Outcome, Signal},
-    queue::Queue,
-    wire::Batch,
+use crate::{
+    clock,
+    export::{
+        keeper::Shelf,
+        otlp::{Outcome, Signal},
+        queue::{Dropped, Queue, Taken},
+        wire::Batch,
+    },
+    store::{Indexed, Place, Request},
+    units::WallNanos,
 };
 
-pub(super) struct Lane {
+/// The queue of one signal.
+pub struct Lane {
     pub(super) signal: Signal,
+    /// Where requests are that are not in memory.
+    shelf: Option<Arc<Shelf>>,
     state: Mutex<State>,
     /// There is something to send.
     pub(super) pushed: Notify,
@@ -40,9 +49,9 @@ pub struct SignalStats {
     pub rejected_records: u64,
     /// Records in requests that it refused for good.
     pub refused_records: u64,
-    /// Records dropped because the queue was full.
+    /// Records dropped because the queue was full, or they were too old.
     pub dropped_records: u64,
-    /// Requests dropped because the queue was full.
+    /// Requests dropped for the same reasons.
     pub dropped_items: u64,
     /// Requests that wait, the one being sent included.
     pub queue_items: usize,
@@ -53,32 +62,83 @@ pub struct SignalStats {
 }
 
 impl Lane {
-    pub(super) fn new(signal: Signal, max_bytes: usize) -> Self {
+    pub(super) fn new(signal: Signal, max_bytes: usize, max_age: Duration) -> Self {
         Self {
             signal,
+            shelf: None,
             state: Mutex::new(State {
-                queue: Queue::new(max_bytes),
+                queue: Queue::new(signal.number(), max_bytes, max_age),
                 stats: SignalStats::default(),
             }),
             pushed: Notify::new(),
         }
     }
 
+    /// The same with a store behind it, and with what waits there.
+    pub(super) fn with_shelf(self, shelf: &Arc<Shelf>, waiting: &[Indexed]) -> Self {
+        {
+            let mut state = self.lock();
+            let dropped = state.queue.restore(waiting);
+            state.count(dropped);
+        }
+        Self {
+            shelf: Some(Arc::clone(shelf)),
+            ..self
+        }
+    }
+
     pub(super) fn push(&self, batches: Vec<Batch>) {
-        let now = Instant::now();
+        let now = clock::wall();
         let mut state = self.lock();
         for batch in batches {
             let dropped = state.queue.push(batch, now);
-            state.stats.dropped_items += dropped.items;
-            state.stats.dropped_records += dropped.records;
+            state.count(dropped);
         }
         drop(state);
         self.pushed.notify_one();
     }
 
     /// The oldest request; counted as an attempt by [`finish`](Self::finish).
+    /// `None` also where it has to be written first, or cannot be read now.
     pub(super) fn take(&self) -> Option<Batch> {
-        self.lock().queue.take()
+        let taken = self.lock().queue.take()?;
+        let (place, records) = match taken {
+            Taken::Here(batch) => return Some(batch),
+            Taken::Stored(place, records) => (place, records),
+        };
+        match self.shelf.as_ref().and_then(|shelf| shelf.request(place)) {
+            Some(bytes) => Some(Batch { bytes, records }),
+            None => {
+                self.lock().queue.release();
+                None
+            }
+        }
+    }
+
+    /// What the store has to take in, and what it may forget; what is too old
+    /// is dropped before.
+    pub(in crate::export) fn changes(&self, now: WallNanos) -> (Vec<Request>, Vec<Place>) {
+        let mut state = self.lock();
+        let dropped = state.queue.expire(now);
+        state.count(dropped);
+        state.queue.changes()
+    }
+
+    /// All of that was written, and may be sent.
+    pub(in crate::export) fn written(&self, accepted: &[Request], gone: usize) {
+        self.lock().queue.written(accepted, gone);
+        self.pushed.notify_one();
+    }
+
+    /// Nothing can be written now: what is in memory may be sent.
+    pub(in crate::export) fn fails(&self) {
+        self.lock().queue.fails();
+        self.pushed.notify_one();
+    }
+
+    /// Bytes that wait to be written.
+    pub(in crate::export) fn unwritten(&self) -> usize {
+        self.lock().queue.unwritten()
     }
 
     /// Books the outcome of an attempt with `records` in it.
@@ -110,7 +170,7 @@ impl Lane {
         SignalStats {
             queue_items: state.queue.items(),
             queue_bytes: state.queue.bytes(),
-            oldest_age: state.queue.oldest_age(Instant::now()),
+            oldest_age: state.queue.oldest_age(clock::wall()),
             ..state.stats
         }
     }
@@ -119,5 +179,12 @@ impl Lane {
     /// half done by a panic, so a poisoned lock is as good as any.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn count(&mut self, dropped: Dropped) {
+        self.stats.dropped_items += dropped.items;
+        self.stats.dropped_records += dropped.records;
     }
 }

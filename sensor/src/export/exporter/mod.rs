@@ -16,15 +16,15 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use self::lane::Lane;
 use super::{
     host::HostResource,
+    keeper::Shelf,
     otlp::{Otlp, Sender, Signal},
     wire::{self, Batch, MAX_REQUEST_BYTES},
 };
-use crate::{aggregate::report::Report, process::event::ProcessEvent};
+use crate::{aggregate::report::Report, process::event::ProcessEvent, store::Indexed};
 
-pub use lane::SignalStats;
+pub use lane::{Lane, SignalStats};
 
 /// What the exporter needs to run.
 #[derive(Debug, Clone)]
@@ -34,15 +34,21 @@ pub struct ExporterConfig {
     /// Most bytes that may wait for the collector; half for each signal, so
     /// that a flood of events does not push out metrics.
     pub queue_max_bytes: usize,
+    /// How long a request may wait for the collector.
+    pub queue_max_age: Duration,
+    /// Where requests survive, and which did; without it they live in memory.
+    pub shelf: Option<(Arc<Shelf>, Vec<Indexed>)>,
 }
 
 impl ExporterConfig {
-    /// 64 MiB of queue.
+    /// 64 MiB of queue in memory, for a day.
     #[must_use]
     pub fn new(otlp: Otlp) -> Self {
         Self {
             otlp,
             queue_max_bytes: 64 * 1024 * 1024,
+            queue_max_age: Duration::from_secs(24 * 3_600),
+            shelf: None,
         }
     }
 }
@@ -59,7 +65,11 @@ impl Exporter {
         let mut tasks = Vec::new();
         let mut lane = |signal| {
             let sender = Sender::new(&config.otlp, signal)?;
-            let lane = Arc::new(Lane::new(signal, config.queue_max_bytes / 2));
+            let lane = Lane::new(signal, config.queue_max_bytes / 2, config.queue_max_age);
+            let lane = Arc::new(match &config.shelf {
+                Some((shelf, waiting)) => lane.with_shelf(shelf, waiting),
+                None => lane,
+            });
             tasks.push(runtime.spawn(worker::run(Arc::clone(&lane), sender, stopped.clone())));
             Some(lane)
         };
@@ -138,6 +148,13 @@ impl ExporterHandle {
         if let Some(lane) = lane {
             lane.push(batches);
         }
+    }
+
+    /// The queues, for whoever writes them down.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<Arc<Lane>> {
+        let lanes = [&self.shared.metrics, &self.shared.logs];
+        lanes.into_iter().flatten().map(Arc::clone).collect()
     }
 
     /// The counters and the queue as they are now.

@@ -41,6 +41,15 @@ impl Signal {
         }
     }
 
+    /// Its number in the store's queue; never to be changed.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Metrics => 1,
+            Self::Logs => 2,
+        }
+    }
+
     /// What a record of the signal is called in messages.
     #[must_use]
     pub fn records(self) -> &'static str {

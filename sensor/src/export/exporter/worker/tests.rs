@@ -44,7 +44,7 @@ struct Bench {
 
 impl Bench {
     fn new(script: &[Answer]) -> Self {
-        let lane = Arc::new(Lane::new(Signal::Metrics, 100));
+        let lane = Arc::new(Lane::new(Signal::Metrics, 100, Duration::from_secs(3_600)));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (stop, stopped) = watch::channel(None);
         let transport = Scripted {
