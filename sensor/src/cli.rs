@@ -48,6 +48,37 @@ pub enum Command {
     Events(EventsArgs),
     /// Say what works on this host and what does not
     Doctor(DoctorArgs),
+    /// Show what survives restarts: identities, versions, the queue
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+/// `sensor store`.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Example: sensor store show --json | jq .queue")]
+pub enum StoreCommand {
+    /// Hosts, services, metrics, and what waits for the collector
+    Show(StoreArgs),
+    /// The versions that the file had, and by which release
+    History(StoreArgs),
+    /// Look at every page and record; changes nothing
+    Verify(StoreArgs),
+}
+
+/// Flags of `sensor store`.
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// The store [default: /var/lib/sensor/metadata.redb]
+    #[arg(long, value_name = "PATH")]
+    pub metadata_db_path: Option<PathBuf>,
+
+    /// Configuration file [default: /etc/sensor/sensor.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `sensor run`.
@@ -108,6 +139,19 @@ pub struct RunArgs {
     /// Size of the ring buffer, rounded up to a power of two [default: 8388608]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub ring_bytes: Option<u32>,
+
+    /// Where identities and the queue survive
+    /// [default: /var/lib/sensor/metadata.redb]
+    #[arg(long, value_name = "PATH")]
+    pub metadata_db_path: Option<PathBuf>,
+
+    /// Refuse a file that is no store, rather than move it aside
+    #[arg(long)]
+    pub strict_store: bool,
+
+    /// Bytes that may wait for the collector [default: 268435456]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub queue_max_bytes: Option<u64>,
 
     /// error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]

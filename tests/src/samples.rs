@@ -35,6 +35,7 @@ pub fn report(service: &str) -> Report {
         name: service.to_owned(),
         namespace: "shop".to_owned(),
         instance_id: Uuid::from_u128(7),
+        description: None,
         version: Some("1.2".to_owned()),
         plugin: "till".to_owned(),
         group: Some("/usr/bin/till".to_owned()),

@@ -2,10 +2,15 @@
 
 use std::{
     ffi::OsStr,
+    fs::{self, Permissions},
     io::{BufRead, BufReader, Read},
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -26,14 +31,41 @@ pub fn binary() -> PathBuf {
 }
 
 /// A command that runs the program without what the caller's environment says
-/// about collectors.
+/// about collectors. A daemon has a store of its own, unless `args` names one.
 #[must_use]
 pub fn sensor<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(binary());
     command.args(args).stdin(Stdio::null());
+    let has = |flag: &str| command.get_args().any(|arg| arg == flag);
+    if has("run") && !has("--metadata-db-path") {
+        command.arg("--metadata-db-path").arg(store());
+    }
     command.env_clear();
     command.env("PATH", "/usr/bin:/bin");
     command
+}
+
+/// A place for a store that nobody has used; gone when the test ends, however
+/// it ends.
+#[must_use]
+pub fn store() -> PathBuf {
+    static BASE: OnceLock<PathBuf> = OnceLock::new();
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn clean_up() {
+        if let Some(base) = BASE.get() {
+            let _ = fs::remove_dir_all(base);
+        }
+    }
+    let base = BASE.get_or_init(|| {
+        let base = tempfile::tempdir().expect("a temporary directory").keep();
+        // For those that run as another user, too.
+        fs::set_permissions(&base, Permissions::from_mode(0o1777)).expect("its mode");
+        // SAFETY: the function touches nothing that ends before it runs.
+        unsafe { libc::atexit(clean_up) };
+        base
+    });
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    base.join(number.to_string()).join("metadata.redb")
 }
 
 /// A program that writes JSON lines to standard output, and text to standard

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{runtime, sync::oneshot};
 
-use super::setup::Stop;
+use super::{keeping::Waiting, setup::Stop};
 use crate::{
     aggregate::report::Report,
     config::{Config, OtlpSettings},
@@ -35,12 +35,20 @@ impl Delivery {
     ///
     /// Where settings contradict each other, files are missing, or the thread
     /// cannot be started.
-    pub fn start(otlp: Otlp, config: &Config, host: HostResource) -> Result<Self, Stop> {
+    pub fn start(
+        otlp: Otlp,
+        config: &Config,
+        host: HostResource,
+        waiting: Option<Waiting>,
+    ) -> Result<Self, Stop> {
         let fault = |error: io::Error| Stop::new(Exit::Software, error.to_string());
         let runtime = runtime().map_err(fault)?;
         let max_bytes = usize::try_from(config.queue.max_bytes).unwrap_or(usize::MAX);
+        let survives = waiting.is_some();
         let exporter_config = ExporterConfig {
             queue_max_bytes: max_bytes,
+            queue_max_age: config.queue.max_age,
+            shelf: waiting,
             ..ExporterConfig::new(otlp)
         };
         let exporter = Exporter::start(exporter_config, host, runtime.handle());
@@ -54,7 +62,12 @@ impl Delivery {
                         let left = handle.shutdown(limit).await;
                         let items = left.metrics.queue_items + left.logs.queue_items;
                         if items > 0 {
-                            tracing::warn!("{items} requests could not be delivered in time");
+                            let fate = if survives {
+                                "wait in the store"
+                            } else {
+                                "are lost"
+                            };
+                            tracing::warn!("{items} requests, not delivered in time, {fate}");
                         }
                     }
                 });

@@ -9,6 +9,7 @@ use std::{
 use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
+    keeping::{self, Memory},
     logging,
     setup::{self, Stop, Wish},
 };
@@ -19,7 +20,7 @@ use crate::{
     config::{Config, EbpfMode, Environment, ExportFlags, export_settings},
     engine::Publish,
     exit::Exit,
-    export::{HostResource, otlp::Otlp},
+    export::{HostResource, Interval, Keeper, otlp::Otlp},
     output::{json, table},
     process::event::ProcessEvent,
     pump::Pump,
@@ -50,6 +51,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let config = setup::config(args.config.as_deref())?;
     let export = export(args, &config)?;
     let plugins = setup::plugins(&args.plugins, &args.plugin, &config)?;
+    let memory = Memory::open(args, &config)?;
     let kernel = attach(args, &config)?;
     let attached = kernel.is_some().then(clock::boot);
     drop_capabilities(kernel.is_some());
@@ -64,9 +66,11 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         waiter.add_ring(kernel.as_fd()).map_err(fault)?;
     }
     let exporting = export.is_some();
-    let delivery = export
-        .map(|otlp| Delivery::start(otlp, &config, host.clone()))
-        .transpose()?;
+    let (delivery, keeper) = memory.start(|waiting| {
+        export
+            .map(|otlp| Delivery::start(otlp, &config, host.clone(), waiting))
+            .transpose()
+    })?;
     let telemetry = delivery
         .as_ref()
         .filter(|_| config.telemetry)
@@ -74,10 +78,12 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
             let interval = args.interval.unwrap_or(config.interval);
             Telemetry::start(delivery.exporter.clone(), &host, interval)
         });
-    let mut daemon = Daemon {
+    let daemon = Daemon {
         collecting: Collecting::new(intervals(&pump), offset),
         pump,
         delivery,
+        keeper,
+        host,
         telemetry,
         output: args.output.unwrap_or(match exporting {
             true => Output::None,
@@ -197,6 +203,8 @@ struct Daemon {
     pump: Pump,
     collecting: Collecting,
     delivery: Option<Delivery>,
+    keeper: Option<Keeper>,
+    host: HostResource,
     telemetry: Option<Telemetry>,
     output: Output,
     pids: bool,
@@ -205,7 +213,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn work(&mut self, waiter: &Waiter) -> io::Result<()> {
+    fn work(mut self, waiter: &Waiter) -> io::Result<()> {
         let mut events = Vec::new();
         self.pump.scan(&mut events);
         loop {
@@ -242,6 +250,9 @@ impl Daemon {
         if let Some(delivery) = &self.delivery {
             delivery.exporter.enqueue_metrics(report);
         }
+        if let Some(keeper) = &self.keeper {
+            keeper.write(keeping::interval(report, &self.host, Vec::new()));
+        }
         if let Some(telemetry) = &self.telemetry {
             telemetry.update(figures(&mut self.pump, &self.collecting));
         }
@@ -275,23 +286,33 @@ impl Daemon {
             && !events.is_empty()
         {
             delivery.exporter.enqueue_logs(events);
+            if let Some(keeper) = &self.keeper {
+                keeper.write_early();
+            }
         }
         events.clear();
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(mut self) -> io::Result<()> {
         let mut events = Vec::new();
         self.pump.finish(&mut events);
         let report = self.collecting.collect_all(&mut self.pump, &mut events);
         self.publish(&mut events);
-        self.report(&report)?;
+        let printed = self.report(&report);
         if let Some(telemetry) = self.telemetry.take() {
             telemetry.shutdown();
+        }
+        // Written first, then sent, and what was sent is forgotten.
+        if let Some(keeper) = &self.keeper {
+            keeper.finish(Interval::default());
         }
         if let Some(delivery) = self.delivery.take() {
             delivery.shutdown(LAST_DELIVERY);
         }
-        Ok(())
+        if let Some(keeper) = self.keeper {
+            keeper.end();
+        }
+        printed
     }
 }
 

@@ -85,6 +85,7 @@ macro_rules! from_redb {
 }
 
 from_redb!(
+    redb::BackendError,
     redb::CommitError,
     redb::DatabaseError,
     redb::SetDurabilityError,

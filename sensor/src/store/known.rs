@@ -26,7 +26,7 @@ pub struct Known {
 }
 
 /// Reads everybody.
-pub fn known(database: &impl ReadableDatabase) -> Result<Known, StoreError> {
+pub fn known(database: &dyn ReadableDatabase) -> Result<Known, StoreError> {
     let read = database.begin_read()?;
     let mut known = Known::default();
     for row in read.open_table(schema::HISTORY)?.iter()? {

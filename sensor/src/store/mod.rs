@@ -11,6 +11,7 @@ mod migrate;
 mod open;
 mod owner;
 mod place;
+mod reader;
 pub mod records;
 mod schema;
 
@@ -20,6 +21,7 @@ pub use known::Known;
 pub use open::{Opened, Store, StoreConfig};
 pub use owner::Owner;
 pub use place::default_path;
+pub use reader::{Reader, Waiting, verify};
 pub use schema::{Identity, Version, service_key};
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::{
 
 /// Memory for pages of the file, bytes. The queue is read and written once,
 /// in order, so a cache helps little.
-const CACHE_BYTES: usize = 1 << 20;
+pub(super) const CACHE_BYTES: usize = 1 << 20;
 /// What the name of a store from before versions gets behind it.
 const LEGACY: &str = ".legacy";
 
@@ -134,7 +134,7 @@ impl Store {
 }
 
 /// Why a file was not opened.
-enum Fault {
+pub(super) enum Fault {
     /// It is no store that can be used.
     NoStore {
         /// Decides what it is called from now on.
@@ -148,7 +148,7 @@ enum Fault {
 
 /// What a file is that is no store.
 #[derive(Debug, Clone, Copy)]
-enum What {
+pub(super) enum What {
     /// From before stores had versions.
     Legacy,
     /// Damaged, or something else.
@@ -156,14 +156,14 @@ enum What {
 }
 
 impl Fault {
-    fn corrupt(reason: impl Into<String>) -> Self {
+    pub(super) fn corrupt(reason: impl Into<String>) -> Self {
         Self::NoStore {
             what: What::Corrupt,
             reason: reason.into(),
         }
     }
 
-    fn into_error(self, path: &Path) -> StoreError {
+    pub(super) fn into_error(self, path: &Path) -> StoreError {
         match self {
             Self::NoStore { reason, .. } => StoreError::Refused {
                 path: path.to_owned(),
@@ -267,7 +267,7 @@ fn migrated(database: Database, path: &Path, from: Version) -> Result<Database, 
 }
 
 /// Starts redb on a file.
-fn start(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault> {
+pub(super) fn start(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault> {
     let opened = guarded(|| {
         Database::builder()
             .set_cache_size(CACHE_BYTES)
@@ -302,7 +302,7 @@ fn is_content(error: &io::Error) -> bool {
 }
 
 /// redb may panic on a file that somebody altered.
-fn guarded<T>(action: impl FnOnce() -> Result<T, StoreError>) -> Result<T, Fault> {
+pub(super) fn guarded<T>(action: impl FnOnce() -> Result<T, StoreError>) -> Result<T, Fault> {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let result = catch_unwind(AssertUnwindSafe(action));

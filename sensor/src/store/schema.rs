@@ -68,7 +68,7 @@ pub enum Identity {
 }
 
 /// Finds out what a database is.
-pub fn identify(database: &impl ReadableDatabase) -> Result<Identity, StoreError> {
+pub fn identify(database: &dyn ReadableDatabase) -> Result<Identity, StoreError> {
     let read = database.begin_read()?;
     let newest = match read.open_table(HISTORY) {
         Ok(history) => history.last()?.map(|(version, _)| Version(version.value())),

@@ -96,7 +96,10 @@ pub fn sensor(sensor: &Sensor<'_>) -> Result<Vec<Tool>> {
         arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
         format,
     };
+    let store = sensor.directory.join("store/metadata.redb");
+    let store = store.to_string_lossy();
     let mut run = vec!["run", "--log-level", "warn", "--interval", sensor.interval];
+    run.extend(["--metadata-db-path", &*store]);
     let port = sensor.collector.map(|port| port.to_string());
     if let Some(port) = &port {
         run.extend(["--agent-host", "127.0.0.1", "--agent-port", port]);

@@ -1,0 +1,274 @@
+//! `sensor store`: what the store holds.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+
+use super::setup::{self, Stop};
+use crate::{
+    cli::{StoreArgs, StoreCommand},
+    clock,
+    exit::Exit,
+    output::terminal,
+    store::{Known, Reader, StoreError, Version, Waiting, default_path, verify},
+    units::WallNanos,
+};
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Where there is no store, or it cannot be read.
+pub fn run(command: &StoreCommand) -> Result<Exit, Stop> {
+    match command {
+        StoreCommand::Show(args) => show(args),
+        StoreCommand::History(args) => history(args),
+        StoreCommand::Verify(args) => check(args),
+    }
+}
+
+/// What to say, and how to end, where the store is of no use.
+#[must_use]
+pub fn stop(error: &StoreError) -> Stop {
+    let exit = match error {
+        StoreError::Held { .. } => Exit::TempFail,
+        StoreError::Newer { .. } | StoreError::Refused { .. } => Exit::Data,
+        StoreError::Unsafe { .. } | StoreError::Open { .. } => Exit::CannotCreate,
+        StoreError::Database(redb::Error::Corrupted(_)) => Exit::Data,
+        StoreError::Database(_) => Exit::Software,
+    };
+    let mut line = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        line.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    Stop::new(exit, line)
+}
+
+fn path_of(args: &StoreArgs) -> Result<PathBuf, Stop> {
+    if let Some(path) = &args.metadata_db_path {
+        return Ok(path.clone());
+    }
+    let config = setup::config(args.config.as_deref())?;
+    Ok(config.store.path.unwrap_or_else(default_path))
+}
+
+/// As [`stop`], but a store that is not there is a missing input.
+fn reading(path: &Path, error: &StoreError) -> Stop {
+    match error {
+        StoreError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            let line = format!(
+                "there is no store at {}; `sensor run` makes one, --metadata-db-path names another",
+                path.display()
+            );
+            Stop::new(Exit::NoInput, line)
+        }
+        StoreError::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            Stop::new(Exit::NoPermission, format!("{}: {source}", path.display()))
+        }
+        other => stop(other),
+    }
+}
+
+fn show(args: &StoreArgs) -> Result<Exit, Stop> {
+    let path = path_of(args)?;
+    let read = || -> Result<(Known, Waiting), StoreError> {
+        let reader = Reader::open(&path)?;
+        Ok((reader.known()?, reader.waiting()?))
+    };
+    let (known, waiting) = read().map_err(|error| reading(&path, &error))?;
+    let text = match args.json {
+        true => format!("{}\n", shown(&path, &known, waiting)),
+        false => table(&path, &known, waiting),
+    };
+    print(&text)
+}
+
+fn history(args: &StoreArgs) -> Result<Exit, Stop> {
+    let path = path_of(args)?;
+    let known = Reader::open(&path)
+        .and_then(|reader| reader.known())
+        .map_err(|error| reading(&path, &error))?;
+    let text = match args.json {
+        true => format!("{}\n", Value::Array(versions(&known))),
+        false => known
+            .history
+            .iter()
+            .map(|(version, change)| {
+                let time = WallNanos(change.time_ns);
+                let release = terminal::escaped(&change.release);
+                format!("{version}  {}  by release {release}\n", day_and_time(time))
+            })
+            .collect(),
+    };
+    print(&text)
+}
+
+fn check(args: &StoreArgs) -> Result<Exit, Stop> {
+    let path = path_of(args)?;
+    let problems = match verify(&path) {
+        Ok(problems) => problems,
+        Err(StoreError::Refused { reason, .. }) => vec![reason],
+        Err(error) => return Err(reading(&path, &error)),
+    };
+    let sound = problems.is_empty();
+    let text = match (args.json, sound) {
+        (true, _) => {
+            let path = path.to_string_lossy();
+            format!(
+                "{}\n",
+                json!({"path": path, "ok": sound, "problems": problems})
+            )
+        }
+        (false, true) => format!("{}: sound\n", path.display()),
+        (false, false) => problems
+            .iter()
+            .map(|problem| format!("{}: {problem}\n", path.display()))
+            .collect(),
+    };
+    print(&text)?;
+    Ok(if sound { Exit::Done } else { Exit::Data })
+}
+
+fn print(text: &str) -> Result<Exit, Stop> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Stop::new(Exit::Software, format!("cannot write: {error}")))
+        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+fn versions(known: &Known) -> Vec<Value> {
+    let versions = known.history.iter().map(|(version, change)| {
+        json!({
+            "version": version.0,
+            "release": change.release,
+            "time": WallNanos(change.time_ns).to_string(),
+        })
+    });
+    versions.collect()
+}
+
+/// `--json` (contract Q5).
+fn shown(path: &Path, known: &Known, waiting: Waiting) -> Value {
+    let time = |ns: u64| WallNanos(ns).to_string();
+    let hosts = known.hosts.iter().map(|(name, host)| {
+        json!({
+            "host.id": host.id,
+            "host.name": name,
+            "first_seen": time(host.first_seen_ns),
+            "last_seen": time(host.last_seen_ns),
+        })
+    });
+    let namespaces = known.namespaces.iter().map(|(name, namespace)| {
+        json!({
+            "service.namespace": name,
+            "first_seen": time(namespace.first_seen_ns),
+            "last_seen": time(namespace.last_seen_ns),
+        })
+    });
+    let services = known.services.iter().map(|service| {
+        let mut shown = json!({
+            "service.instance.id": service.instance_id,
+            "service.name": service.name,
+            "service_id": service.service_id,
+            "display_name": service.display_name,
+            "service.namespace": service.namespace,
+            "service.version": service.version,
+            "description": service.description,
+            "first_seen": time(service.first_seen_ns),
+            "last_seen": time(service.last_seen_ns),
+        });
+        if let Some(group) = &service.group {
+            shown["sensor.group"] = json!(group);
+        }
+        shown
+    });
+    let metrics = known.metrics.iter().map(|(name, metric)| {
+        json!({
+            "name": name,
+            "display_name": metric.display_name,
+            "unit": metric.unit,
+            "kind": metric.kind,
+        })
+    });
+    json!({
+        "path": path.to_string_lossy(),
+        "schema_version": current(known).0,
+        "history": versions(known),
+        "hosts": hosts.collect::<Vec<_>>(),
+        "namespaces": namespaces.collect::<Vec<_>>(),
+        "services": services.collect::<Vec<_>>(),
+        "metrics": metrics.collect::<Vec<_>>(),
+        "queue": {
+            "items": waiting.items,
+            "bytes": waiting.bytes,
+            "oldest_age_s": age_s(waiting).unwrap_or(0),
+        },
+    })
+}
+
+fn current(known: &Known) -> Version {
+    known
+        .history
+        .last()
+        .map_or(Version(0), |(version, _)| *version)
+}
+
+fn age_s(waiting: Waiting) -> Option<u64> {
+    let age = clock::wall().0.saturating_sub(waiting.oldest_ns?);
+    Some(age / 1_000_000_000)
+}
+
+fn table(path: &Path, known: &Known, waiting: Waiting) -> String {
+    let mut text = format!(
+        "{}\nschema version {}\n",
+        terminal::escaped(&path.to_string_lossy()),
+        current(known)
+    );
+    for (name, host) in &known.hosts {
+        let id = if host.id.is_empty() {
+            "no id"
+        } else {
+            &host.id
+        };
+        let (name, id) = (terminal::escaped(name), terminal::escaped(id));
+        text.push_str(&format!("host {name} ({id})\n"));
+    }
+    text.push_str(&match age_s(waiting) {
+        None => "nothing waits for the collector\n".to_owned(),
+        Some(age) => format!(
+            "{} requests wait for the collector ({} bytes, the oldest for {age} s)\n",
+            waiting.items, waiting.bytes
+        ),
+    });
+    if known.services.is_empty() {
+        text.push_str("no service was seen yet\n");
+        return text;
+    }
+    text.push_str("\nLAST SEEN            INSTANCE  SERVICE\n");
+    for service in &known.services {
+        let mut name = service.name.clone();
+        if let Some(group) = &service.group
+            && *group != name
+        {
+            name.push_str(&format!(" ({group})"));
+        }
+        let id: String = service.instance_id.chars().take(8).collect();
+        let seen = day_and_time(WallNanos(service.last_seen_ns));
+        text.push_str(&format!("{seen}  {id:8}  {}\n", terminal::escaped(&name)));
+    }
+    text
+}
+
+/// `2026-01-02 03:04:05`, UTC.
+fn day_and_time(time: WallNanos) -> String {
+    let text = time.to_string();
+    let seconds: String = text.chars().take(19).collect();
+    seconds.replace('T', " ")
+}
