@@ -13,6 +13,7 @@ use super::{
     delivery,
     run::no_events,
     setup::{self, Stop},
+    store,
 };
 use crate::{
     cli::DoctorArgs,
@@ -26,6 +27,7 @@ use crate::{
         ebpf::Kernel,
         hook::{self, Hook},
     },
+    store::{StoreError, default_path},
 };
 
 /// Longest wait for the collector's port.
@@ -94,7 +96,7 @@ pub fn run(args: &DoctorArgs) -> Result<Exit, Stop> {
     let mut checks = vec![kernel(), btf_check(&btf)];
     checks.extend(hooks(btf.as_ref().ok()));
     checks.push(proc());
-    checks.push(store());
+    checks.push(store_check(&config));
     checks.push(endpoint(args, &config)?);
     let findings = Findings {
         ok: checks.iter().all(|check| check.status != Status::Failed),
@@ -321,8 +323,25 @@ fn proc() -> Check {
     }
 }
 
-fn store() -> Check {
-    Check::skipped("store", "this release keeps nothing on disk")
+fn store_check(config: &crate::config::Config) -> Check {
+    let path = config.store.path.clone().unwrap_or_else(default_path);
+    let shown = path.display();
+    match store::look(&path) {
+        Ok(Some(what)) => Check::ok("store", format!("{shown}: {what}")),
+        Ok(None) => Check::skipped(
+            "store",
+            format!("none at {shown} yet; `sensor run` makes it"),
+        ),
+        Err(error) => {
+            let status = match error {
+                StoreError::Newer { .. } | StoreError::Unsafe { .. } => Status::Failed,
+                _ => Status::Degraded,
+            };
+            let stop = store::stop(&error);
+            Check::new("store", status, stop.lines.join("; "))
+                .remedy("`sensor store verify` says more; [store] path names another place")
+        }
+    }
 }
 
 fn endpoint(args: &DoctorArgs, config: &crate::config::Config) -> Result<Check, Stop> {

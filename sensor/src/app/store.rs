@@ -13,7 +13,7 @@ use crate::{
     clock,
     exit::Exit,
     output::terminal,
-    store::{Known, Reader, StoreError, Version, Waiting, default_path, verify},
+    store::{Known, Owner, Reader, StoreError, Version, Waiting, default_path, verify},
     units::WallNanos,
 };
 
@@ -47,6 +47,26 @@ pub fn stop(error: &StoreError) -> Stop {
         cause = error.source();
     }
     Stop::new(exit, line)
+}
+
+/// What a store is, in a few words; `None` where there is none.
+///
+/// # Errors
+///
+/// Where it cannot be used.
+pub fn look(path: &Path) -> Result<Option<String>, StoreError> {
+    let known = match Reader::open(path).and_then(|reader| reader.known()) {
+        Err(StoreError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        other => other?,
+    };
+    let services = known.services.len();
+    let mut what = format!("schema version {}, {services} services", current(&known));
+    if let Some(pid) = Owner::holder(path) {
+        what.push_str(&format!(", held by process {pid}"));
+    }
+    Ok(Some(what))
 }
 
 fn path_of(args: &StoreArgs) -> Result<PathBuf, Stop> {
