@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{histogram::Histogram, report::ServiceIdentity};
+use super::{custom::CustomFigures, histogram::Histogram, report::ServiceIdentity};
 use crate::{
     collect::Reading,
     process::{event::End, usage::Usage},
@@ -89,6 +89,8 @@ pub struct Member {
     scanned: bool,
     /// It has ended, though its end has not been reported yet.
     gone: bool,
+    /// CPU time of [`Self::since`] at the last report; `None`: unknown then.
+    reported: Option<[u64; 2]>,
 }
 
 impl Member {
@@ -103,6 +105,7 @@ impl Member {
             closed: false,
             scanned: false,
             gone: false,
+            reported: Some([0; 2]),
         }
     }
 
@@ -119,6 +122,32 @@ impl Member {
     fn shows(&self, index: usize) -> bool {
         let read = |reading: &Reading| counters_of_reading(reading)[index].is_some();
         self.base[index].is_some() && !self.closed && self.reading.as_ref().is_none_or(read)
+    }
+
+    /// Counters over its whole life, what it used before it joined included.
+    #[must_use]
+    pub fn life(&self) -> Counters {
+        std::array::from_fn(|index| {
+            let base = self.base[index].filter(|_| self.shows(index))?;
+            Some(base.saturating_add(self.since[index]))
+        })
+    }
+
+    /// CPU time, user and system, ns, that it used since the last report.
+    #[must_use]
+    pub fn used_since_report(&self) -> Option<[u64; 2]> {
+        let [before_user, before_system] = self.reported?;
+        let [user, system] = self.cpu()?;
+        Some([
+            user.saturating_sub(before_user),
+            system.saturating_sub(before_system),
+        ])
+    }
+
+    /// CPU time since it joined.
+    fn cpu(&self) -> Option<[u64; 2]> {
+        let both = self.shows(counter::USER) && self.shows(counter::SYSTEM);
+        both.then_some([self.since[counter::USER], self.since[counter::SYSTEM]])
     }
 
     /// Takes in newer totals. A figure that is unknown now keeps its last
@@ -187,6 +216,8 @@ pub struct Service {
     pub peak: Histogram,
     /// CPU counters and time of the last report, for rates.
     pub last_report: Option<(BootNanos, [Option<u64>; 2])>,
+    /// What the plugin's own metrics say.
+    pub custom: CustomFigures,
 }
 
 /// [`End`] in an order.
@@ -222,6 +253,7 @@ impl Service {
             lifetime: Histogram::default(),
             peak: Histogram::default(),
             last_report: None,
+            custom: CustomFigures::default(),
         }
     }
 
@@ -258,6 +290,16 @@ impl Service {
             for (earlier, since) in cpu.iter_mut().zip(member.since) {
                 *earlier = earlier.map(|earlier| earlier.saturating_add(since));
             }
+            member.reported = member.cpu();
+        }
+    }
+
+    /// Notes what was reported: the next rates are over the time from then.
+    pub fn reported(&mut self, now: BootNanos, counters: &Counters) {
+        let cpu = [counters[counter::USER], counters[counter::SYSTEM]];
+        self.last_report = Some((now, cpu));
+        for member in self.members.values_mut() {
+            member.reported = member.cpu();
         }
     }
 

@@ -60,6 +60,20 @@ pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: 
         }
     });
     meters.counter(
+        "sensor.custom_metrics.failures",
+        "{read}",
+        |figures, observe| {
+            for ((plugin, metric, reason), count) in &figures.custom_failures {
+                let attributes = [
+                    KeyValue::new("plugin", plugin.to_string()),
+                    KeyValue::new("metric", metric.clone()),
+                    KeyValue::new("reason", *reason),
+                ];
+                observe.observe(*count, &attributes);
+            }
+        },
+    );
+    meters.counter(
         "sensor.scrub.replacements",
         "{replacement}",
         |figures, observe| {

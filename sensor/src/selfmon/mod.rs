@@ -43,6 +43,8 @@ pub struct Figures {
     pub proc_failures: [(&'static str, u64); 5],
     /// How long the last collection took, s.
     pub collection_seconds: f64,
+    /// Custom metrics that could not be read: plugin, metric and reason.
+    pub custom_failures: Vec<((Arc<str>, String, &'static str), u64)>,
     /// Secrets masked.
     pub scrubbed: u64,
     /// Log lines that could not be written.
