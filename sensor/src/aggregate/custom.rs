@@ -1,6 +1,11 @@
 //! The plugins' own metrics: one number a service from those of its members.
 
-use std::{borrow::Cow, cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     report::{Instrument as Kind, PointValue},
@@ -145,9 +150,11 @@ impl Figure {
             for (owner, number) in numbers() {
                 self.count(owner, number);
             }
-            let there = |owner: &Owner| found.iter().any(|(other, _)| other == owner);
+            // A file of the host is there for the next member, too.
             if self.last.len() > found.len() {
-                self.last.retain(|owner, _| there(owner));
+                let there: HashSet<Owner> = found.iter().map(|(owner, _)| *owner).collect();
+                self.last
+                    .retain(|owner, _| owner.is_none() || there.contains(owner));
             }
             self.total
         } else {

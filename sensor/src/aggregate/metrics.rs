@@ -71,9 +71,9 @@ pub fn report(service: &mut Service, now: Moment, style: Style<'_>) -> ServiceRe
     if legacy {
         legacy::of_service(&mut builder, service, &figures, now, prefix);
     }
-    let before = builder.len();
+    let before = builder.count();
     service.custom.add(&mut builder);
-    let own = before..builder.len();
+    let own = before..builder.count();
 
     let top = Top::of(service, options.per_process_top, now, style.name_of);
     for member in &top.0 {

@@ -118,7 +118,7 @@ impl Builder {
 
     /// How many metrics there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.metrics.len()
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::custom::{CustomReader, Failure};
+use super::custom::CustomReader;
 use crate::{
     aggregate::{
         metrics::{Moment, Sight},
@@ -17,6 +17,7 @@ use crate::{
     process::{event::ProcessEvent, table::ticks_of_start},
     procfs::ReadError,
     pump::Pump,
+    selfmon::CustomFailures,
     units::{ProcessKey, WallOffset},
 };
 
@@ -73,7 +74,7 @@ impl Collecting {
 
     /// What failed of the plugins' own metrics, and how often.
     #[must_use]
-    pub fn custom_failures(&self) -> Vec<(Failure, u64)> {
+    pub fn custom_failures(&self) -> Vec<CustomFailures> {
         self.custom.failures()
     }
 

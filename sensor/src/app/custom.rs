@@ -11,11 +11,12 @@ use crate::{
     collect::custom::{Cause, CustomSet, Finding},
     process::table::ticks_of_start,
     procfs::{Proc, ReadError},
+    selfmon::CustomFailures,
     units::ProcessKey,
 };
 
-/// A failure: plugin, metric, reason.
-pub type Failure = (Arc<str>, String, &'static str);
+/// Plugin, metric, reason.
+type Failure = (Arc<str>, String, &'static str);
 
 /// Reads custom metrics; costs nothing where no plugin has any.
 #[derive(Debug, Default)]
@@ -59,9 +60,16 @@ impl CustomReader {
 
     /// Failures so far.
     #[must_use]
-    pub fn failures(&self) -> Vec<(Failure, u64)> {
+    pub fn failures(&self) -> Vec<CustomFailures> {
         let failures = self.failures.iter();
-        failures.map(|(of, count)| (of.clone(), *count)).collect()
+        failures
+            .map(|((plugin, metric, reason), &count)| CustomFailures {
+                plugin: Arc::clone(plugin),
+                metric: metric.clone(),
+                reason,
+                count,
+            })
+            .collect()
     }
 
     /// Fills `found`; false where the process has ended meanwhile.

@@ -33,7 +33,5 @@ pub(super) fn read(proc: &mut Proc, of: Subject, scale: Scale) -> Result<Memory,
 pub fn physical() -> Option<u64> {
     let info = rustix::system::sysinfo();
     let unit = u64::from(info.mem_unit).max(1);
-    u64::from(info.totalram)
-        .checked_mul(unit)
-        .filter(|&bytes| bytes > 0)
+    info.totalram.checked_mul(unit).filter(|&bytes| bytes > 0)
 }

@@ -63,13 +63,13 @@ pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: 
         "sensor.custom_metrics.failures",
         "{read}",
         |figures, observe| {
-            for ((plugin, metric, reason), count) in &figures.custom_failures {
+            for failures in &figures.custom_failures {
                 let attributes = [
-                    KeyValue::new("plugin", plugin.to_string()),
-                    KeyValue::new("metric", metric.clone()),
-                    KeyValue::new("reason", *reason),
+                    KeyValue::new("plugin", failures.plugin.to_string()),
+                    KeyValue::new("metric", failures.metric.clone()),
+                    KeyValue::new("reason", failures.reason),
                 ];
-                observe.observe(*count, &attributes);
+                observe.observe(failures.count, &attributes);
             }
         },
     );
