@@ -11,7 +11,7 @@ use crate::{
         service::{Look, Member},
     },
     collect::Reading,
-    plugin::{custom::RESERVED, display_name},
+    plugin::{custom_check::RESERVED, display_name},
     procfs::Comm,
     units::ProcessKey,
 };

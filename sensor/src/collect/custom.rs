@@ -15,7 +15,7 @@ use super::number::Number;
 use crate::{
     plugin::{
         CustomMetric, Find, Instrument,
-        custom::{Fault, PID, Place, check, compile},
+        custom_check::{Fault, PID, Place, check, compile},
     },
     procfs::{Proc, ReadError},
 };

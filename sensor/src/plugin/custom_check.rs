@@ -14,6 +14,17 @@ pub const ALLOWED: [&str; 5] = ["/proc", "/sys", "/run", "/var/run", "/var/lib"]
 pub const PID: &str = "{pid}";
 /// What in /proc/PID leads out of it, to wherever the process likes.
 const LEADS_OUT: [&str; 6] = ["cwd", "exe", "fd", "map_files", "ns", "root"];
+/// What in /proc costs the process time, or holds its memory or secrets.
+const NEVER: [&str; 8] = [
+    "auxv",
+    "environ",
+    "kcore",
+    "kmsg",
+    "mem",
+    "pagemap",
+    "smaps",
+    "smaps_rollup",
+];
 /// Longest name and unit of an instrument (OpenTelemetry metrics API).
 const NAME_BYTES: usize = 255;
 const UNIT_BYTES: usize = 63;
@@ -81,7 +92,8 @@ pub fn check(metrics: &[CustomMetric]) -> Vec<Fault> {
                 message,
             }));
         };
-        let name = match names.insert(metric.name.as_str()) {
+        // Names of instruments are compared without case.
+        let name = match names.insert(metric.name.to_ascii_lowercase()) {
             true => check_name(&metric.name),
             false => Err("another custom metric has this name; rename one".to_owned()),
         };
@@ -126,6 +138,11 @@ impl Place {
         }
         if path.replace(PID, "").contains(['{', '}']) {
             return Err(format!("the only placeholder of a path is {PID}"));
+        }
+        let in_proc = path.strip_prefix("proc/");
+        let mut parts = in_proc.unwrap_or_default().split('/');
+        if let Some(part) = parts.find(|part| NEVER.contains(part)) {
+            return Err(format!("`{part}` is never read; take status or statm"));
         }
         if let Some(rest) = path.strip_prefix("proc/{pid}/") {
             let mut parts = rest.split('/');
@@ -221,9 +238,9 @@ fn check_field(field: &str) -> Result<(), String> {
 }
 
 fn check_unit(unit: &str) -> Result<(), String> {
-    if unit.len() > UNIT_BYTES || !unit.chars().all(|c| c.is_ascii_graphic()) {
+    if unit.len() > UNIT_BYTES || !unit.is_ascii() || unit.chars().any(char::is_control) {
         return Err(format!(
-            "a unit has at most {UNIT_BYTES} ASCII characters and no blanks, such as By or s"
+            "a unit has at most {UNIT_BYTES} ASCII characters, such as By, s or 1"
         ));
     }
     Ok(())
@@ -293,6 +310,10 @@ mod tests {
             ("/proc/{pid}/root/etc/shadow", "leads out"),
             ("/proc/{pid}/fd/3", "leads out"),
             ("/proc/{pid}/task/{pid}/cwd/x", "leads out"),
+            ("/proc/{pid}/smaps", "never read"),
+            ("/proc/{pid}/task/{pid}/environ", "never read"),
+            ("/proc/kmsg", "never read"),
+            ("/run/app/mem", ""),
             ("/proc/{tid}/status", "placeholder"),
             ("/run/a\nb", "control"),
         ] {
@@ -328,7 +349,7 @@ mod tests {
             ("regex", "position 1", |m| {
                 m.find = Find::Regex("(".to_owned())
             }),
-            ("unit", "no blanks", |m| m.unit = "k B".to_owned()),
+            ("unit", "ASCII", |m| m.unit = "µs".to_owned()),
             ("scale", "other than 0", |m| m.scale = Scale::new(0.0)),
             ("scale", "other than 0", |m| m.scale = Scale::new(f64::NAN)),
             ("scale", "above 0", |m| {
