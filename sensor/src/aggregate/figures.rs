@@ -5,7 +5,7 @@ use super::{
     metrics::Moment,
     report::Overview,
     series::seconds,
-    service::{Counters, Member, Service, counter},
+    service::{Counters, Mark, Member, Service, counter},
 };
 
 /// CPU time per elapsed time, in user mode and in the kernel; 1.0 is one CPU.
@@ -16,7 +16,7 @@ pub type Rates = [Option<f64>; 2];
 pub struct Figures {
     /// Sums so far: of a service since it is one, of a member since its birth.
     pub counters: Counters,
-    /// Since the last report.
+    /// Since the last report; see [`Service::mark`].
     pub rates: Rates,
     /// Resident memory, bytes.
     pub rss_bytes: Option<u64>,
@@ -88,28 +88,29 @@ impl Figures {
 /// Rates of a service: what members used that ended meanwhile counts too. It
 /// takes two reports, and somebody who lives (contract S3, S7).
 fn service_rates(service: &Service, counters: &Counters, now: Moment) -> Rates {
-    let Some((then, earlier)) = service.last_report else {
+    let mark = service.mark(now.boot);
+    let Some(mark) = mark.filter(|_| service.living().next().is_some()) else {
         return [None; 2];
     };
-    if service.living().next().is_none() {
-        return [None; 2];
-    }
-    let wall = now.boot.0.saturating_sub(then.0);
-    let rate = |index: usize, earlier: Option<u64>| {
+    let used = |index: usize, earlier: Option<u64>| {
         let used = counters[index]?.saturating_sub(earlier?);
-        (wall > 0).then(|| used as f64 / wall as f64)
+        per_time(used, &mark, now)
     };
-    [
-        rate(counter::USER, earlier[0]),
-        rate(counter::SYSTEM, earlier[1]),
-    ]
+    let [user, system] = mark.cpu;
+    [used(counter::USER, user), used(counter::SYSTEM, system)]
 }
 
 /// Rates of a member, over the same time as those of its service.
 pub(super) fn member_rates(service: &Service, member: &Member, now: Moment) -> Rates {
-    let (Some((then, _)), Some(used)) = (service.last_report, member.used_since_report()) else {
-        return [None; 2];
-    };
-    let wall = now.boot.0.saturating_sub(then.0);
-    used.map(|used| (wall > 0).then(|| used as f64 / wall as f64))
+    let mark = service.mark(now.boot);
+    let used = mark.and_then(|mark| Some((mark, member.used_since(&mark)?)));
+    match used {
+        Some((mark, used)) => used.map(|used| per_time(used, &mark, now)),
+        None => [None; 2],
+    }
+}
+
+fn per_time(used: u64, mark: &Mark, now: Moment) -> Option<f64> {
+    let wall = now.boot.0.saturating_sub(mark.time.0);
+    (wall > 0).then(|| used as f64 / wall as f64)
 }

@@ -314,6 +314,21 @@ fn usage_is_the_mean_over_those_who_are_there() {
     assert_eq!(utilization.value, PointValue::Double(1.0));
 }
 
+#[test]
+fn no_rate_is_over_a_time_of_a_few_ticks() {
+    let (mut bench, ..) = two(ALL);
+    // Within the next 20 ms a tick was seen: 25 % of one CPU, by the look of it.
+    bench.look(&reading(1, 3 * SECOND + 10_000_000, SECOND));
+    bench.now += 20_000_000;
+    // 3 s and 0.5 s in the four seconds before, and the tick.
+    let expected = |seconds: f64, wall: f64| double(100.0 * seconds / wall / 2.0);
+    assert_eq!(value(&bench.report(0), "cpu_usage"), expected(3.51, 4.02));
+    // It is from the last proper report that the next one goes on.
+    bench.look(&reading(1, 4 * SECOND, SECOND));
+    bench.now -= 20_000_000;
+    assert_eq!(value(&bench.report(2), "cpu_usage"), expected(1.0, 2.0));
+}
+
 fn top(number: usize) -> MetricsOptions {
     MetricsOptions {
         naming: Naming::Semconv,

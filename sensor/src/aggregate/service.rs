@@ -15,6 +15,10 @@ use crate::{
 /// Number of counters that are summed over members.
 pub const COUNTERS: usize = 9;
 
+/// A time for which there is no rate: CPU time in /proc comes in ticks of
+/// 10 ms, so it would be off by a tenth and more.
+const SHORT_NS: u64 = 100_000_000;
+
 /// A counter of each kind, in the order of [`Counters`]. `None`: unknown.
 pub type Counters = [Option<u64>; COUNTERS];
 
@@ -89,8 +93,9 @@ pub struct Member {
     scanned: bool,
     /// It has ended, though its end has not been reported yet.
     gone: bool,
-    /// CPU time of [`Self::since`] at the last report; `None`: unknown then.
-    reported: Option<[u64; 2]>,
+    /// CPU time of [`Self::since`] at each of [`Service::marks`]; `None`:
+    /// unknown then.
+    marks: [Option<[u64; 2]>; 2],
 }
 
 impl Member {
@@ -105,7 +110,7 @@ impl Member {
             closed: false,
             scanned: false,
             gone: false,
-            reported: Some([0; 2]),
+            marks: [Some([0; 2]); 2],
         }
     }
 
@@ -133,10 +138,10 @@ impl Member {
         })
     }
 
-    /// CPU time, user and system, ns, that it used since the last report.
+    /// CPU time, user and system, ns, that it used since a mark.
     #[must_use]
-    pub fn used_since_report(&self) -> Option<[u64; 2]> {
-        let [before_user, before_system] = self.reported?;
+    pub fn used_since(&self, mark: &Mark) -> Option<[u64; 2]> {
+        let [before_user, before_system] = self.marks[mark.slot]?;
         let [user, system] = self.cpu()?;
         Some([
             user.saturating_sub(before_user),
@@ -192,6 +197,23 @@ pub enum Look {
     Gone,
 }
 
+/// A moment from which a rate is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    /// Which one of the members' marks it is.
+    slot: usize,
+    /// When.
+    pub time: BootNanos,
+    /// CPU time of the service until then, user and system, ns.
+    pub cpu: [Option<u64>; 2],
+}
+
+impl Mark {
+    fn is_recent(&self, now: BootNanos) -> bool {
+        now.0.saturating_sub(self.time.0) < SHORT_NS
+    }
+}
+
 /// One service and group.
 #[derive(Debug)]
 pub struct Service {
@@ -214,8 +236,8 @@ pub struct Service {
     pub lifetime: Histogram,
     /// Peak resident memory at exit, bytes.
     pub peak: Histogram,
-    /// CPU counters and time of the last report, for rates.
-    pub last_report: Option<(BootNanos, [Option<u64>; 2])>,
+    /// The last report, and one before it: what rates are over.
+    marks: [Option<Mark>; 2],
     /// What the plugin's own metrics say.
     pub custom: CustomFigures,
 }
@@ -252,7 +274,7 @@ impl Service {
             exits: BTreeMap::new(),
             lifetime: Histogram::default(),
             peak: Histogram::default(),
-            last_report: None,
+            marks: [None; 2],
             custom: CustomFigures::default(),
         }
     }
@@ -282,24 +304,42 @@ impl Service {
             *known |= total.is_some() && base.is_some();
         }
         member.advance(totals);
-        if std::mem::take(&mut member.scanned)
-            && let Some((then, cpu)) = &mut self.last_report
-            && member.key.start < *then
-        {
+        if std::mem::take(&mut member.scanned) {
             // What it used before anybody looked is no rate of this interval.
-            for (earlier, since) in cpu.iter_mut().zip(member.since) {
-                *earlier = earlier.map(|earlier| earlier.saturating_add(since));
+            for mark in self.marks.iter_mut().flatten() {
+                if member.key.start < mark.time {
+                    for (earlier, since) in mark.cpu.iter_mut().zip(member.since) {
+                        *earlier = earlier.map(|earlier| earlier.saturating_add(since));
+                    }
+                    member.marks[mark.slot] = member.cpu();
+                }
             }
-            member.reported = member.cpu();
         }
     }
 
-    /// Notes what was reported: the next rates are over the time from then.
+    /// What a rate is over: the time since the last report, or since the one
+    /// before where that was just now. `None` before the first.
+    #[must_use]
+    pub fn mark(&self, now: BootNanos) -> Option<Mark> {
+        let [last, earlier] = self.marks;
+        let recent = last.is_some_and(|last| last.is_recent(now));
+        earlier.filter(|_| recent).or(last)
+    }
+
+    /// Notes what was reported.
     pub fn reported(&mut self, now: BootNanos, counters: &Counters) {
-        let cpu = [counters[counter::USER], counters[counter::SYSTEM]];
-        self.last_report = Some((now, cpu));
+        let [last, _] = self.marks;
+        if last.is_some_and(|last| last.is_recent(now)) {
+            return;
+        }
+        let mark = Mark {
+            slot: 0,
+            time: now,
+            cpu: [counters[counter::USER], counters[counter::SYSTEM]],
+        };
+        self.marks = [Some(mark), last.map(|last| Mark { slot: 1, ..last })];
         for member in self.members.values_mut() {
-            member.reported = member.cpu();
+            member.marks = [member.cpu(), member.marks[0]];
         }
     }
 

@@ -42,10 +42,10 @@ impl Top {
             .living()
             .filter_map(|member| Some((member, Figures::of_member(service, member, now)?)))
             .collect();
+        let mark = service.mark(now.boot);
         ranked.sort_by_cached_key(|(member, figures)| {
             let sum = |pair: [u64; 2]| pair[0].saturating_add(pair[1]);
-            let two_looks = service.last_report.is_some();
-            let lately = member.used_since_report().filter(|_| two_looks).map(sum);
+            let lately = mark.and_then(|mark| member.used_since(&mark)).map(sum);
             let life = [counter::USER, counter::SYSTEM].map(|mode| figures.counters[mode]);
             (
                 Reverse(lately.unwrap_or(0)),
