@@ -23,7 +23,9 @@ use self::{
 };
 use crate::{
     aggregate::{
+        metrics::{Moment, Sight},
         registry::{Registry, Spec},
+        report::Report,
         service::{COUNTERS, Counters, Look, Member},
     },
     decode::Event,
@@ -109,6 +111,16 @@ impl Engine {
     #[must_use]
     pub fn unmatched(&self) -> Vec<&str> {
         self.config.registry.unmatched()
+    }
+
+    /// The report of the services that are due.
+    pub fn report(&mut self, due: &[bool], now: Moment, sight: Sight) -> Report {
+        let Self { config, table, .. } = self;
+        let name_of = |pid| {
+            let name = table.by_pid(pid)?.program.file_name()?;
+            Some(String::from_utf8_lossy(name).into_owned())
+        };
+        config.registry.report(due, now, sight, &name_of)
     }
 
     /// Takes in what a look at a member showed. An event may have made the

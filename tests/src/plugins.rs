@@ -92,6 +92,12 @@ impl Plugins {
     /// A program of its own and the plugin that watches it by name.
     #[must_use]
     pub fn watch(&self, events: bool) -> Watched {
+        self.watch_with(&format!("[events]\nenabled = {events}\n"))
+    }
+
+    /// The same with further tables in plugin.toml.
+    #[must_use]
+    pub fn watch_with(&self, more: &str) -> Watched {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         // Fits comm, which has 15 bytes.
@@ -103,8 +109,7 @@ impl Plugins {
                  [service]\nnamespace = \"tests\"\nprocess_name = \"^{name}$\"\n\
                  [monitoring]\ninterval = 60\n\
                  [match]\non = \"name\"\n\
-                 [otel_config]\nservice_name_template = \"{name}\"\n\
-                 [events]\nenabled = {events}\n"
+                 [otel_config]\nservice_name_template = \"{name}\"\n{more}"
             ),
         );
         let program = self.copy("workload", &name);

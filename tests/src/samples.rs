@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sensor::{
     aggregate::report::{
-        AttributeValue, HistogramValue, Instrument, Metric, Point, PointValue, Report,
+        AttributeValue, HistogramValue, Instrument, Metric, Overview, Point, PointValue, Report,
         ServiceIdentity, ServiceReport,
     },
     export::HostResource,
@@ -47,22 +47,25 @@ pub fn report(service: &str) -> Report {
             identity: Arc::new(identity),
             process_count: 2,
             pids: vec![41, 42],
+            overview: Overview::default(),
+            top: Vec::new(),
             metrics: metrics(),
+            own: 0..0,
             ended: Vec::new(),
         }],
     }
 }
 
 fn metrics() -> Vec<Metric> {
-    let metric = |name, unit, instrument, points| Metric {
-        name,
-        unit,
-        description: "A sample.",
+    let metric = |name: &'static str, unit: &'static str, instrument, points| Metric {
+        name: name.into(),
+        unit: unit.into(),
+        description: "A sample.".into(),
         instrument,
         points,
     };
-    let mode = |mode, seconds| Point {
-        attributes: vec![("cpu.mode", AttributeValue::Text(mode))],
+    let mode = |mode: &'static str, seconds| Point {
+        attributes: vec![("cpu.mode", AttributeValue::Text(mode.into()))],
         start: Some(START),
         value: PointValue::Double(seconds),
     };

@@ -8,10 +8,14 @@
 
 #[path = "run/exit_codes.rs"]
 mod exit_codes;
+#[path = "run/names.rs"]
+mod names;
 #[path = "run/otlp.rs"]
 mod otlp;
 #[path = "run/proc.rs"]
 mod proc;
+#[path = "run/top.rs"]
+mod top;
 #[path = "run/totals.rs"]
 mod totals;
 #[path = "run/unprivileged.rs"]

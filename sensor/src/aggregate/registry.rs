@@ -9,12 +9,15 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    metrics::{self, Moment, Sight},
+    custom::Round,
+    metrics::{self, Moment, NameOf, Sight, Style},
     report::{Metric, Report, ServiceIdentity},
+    series,
     service::{Look, Service},
 };
 use crate::{
-    plugin::{GroupBy, ServiceIndex, ServiceName},
+    collect::custom::CustomSet,
+    plugin::{GroupBy, MetricsOptions, ServiceIndex, ServiceName, sanitize},
     process::table::{Process, ServiceId},
     units::{ProcessKey, WallNanos},
 };
@@ -49,6 +52,21 @@ pub struct Spec {
     pub events: bool,
     /// Whether these carry the arguments.
     pub capture_args: bool,
+    /// Which metrics, by which names.
+    pub metrics: MetricsOptions,
+    /// The plugin's own metrics; most plugins have none.
+    pub custom: Option<Arc<CustomSet>>,
+}
+
+/// A service whose plugin has metrics of its own, and who is to be read.
+#[derive(Debug)]
+pub struct CustomWork {
+    /// The service.
+    pub id: ServiceId,
+    /// What to read of each.
+    pub set: Arc<CustomSet>,
+    /// The living members.
+    pub members: Vec<ProcessKey>,
 }
 
 /// Every service that ever had a member.
@@ -67,8 +85,10 @@ pub struct Registry {
 struct Entry {
     spec: usize,
     name: Arc<str>,
+    /// [`sanitize`]d name.
+    service_id: String,
     service: Service,
-    /// What the last report said of the moment, while there were members.
+    /// The series of the last report that can end.
     shown: Vec<Metric>,
 }
 
@@ -171,6 +191,7 @@ impl Registry {
         let id = ServiceId::try_from(self.services.len()).unwrap_or(ServiceId::MAX);
         self.services.push(Entry {
             spec: index,
+            service_id: sanitize(&name),
             name: name.into(),
             service: Service::new(Arc::new(identity), now),
             shown: Vec::new(),
@@ -217,19 +238,51 @@ impl Registry {
         }
     }
 
-    /// The report of the services whose spec is due.
-    pub fn report(&mut self, due: &[bool], now: Moment, sight: Sight) -> Report {
-        let mut services: Vec<_> = self
-            .services
+    /// What is to be read for the plugins' own metrics.
+    #[must_use]
+    pub fn custom_work(&self, due: &[bool]) -> Vec<CustomWork> {
+        let ids = (0..).zip(&self.services);
+        ids.filter(|(_, entry)| due.get(entry.spec) == Some(&true))
+            .filter_map(|(id, entry)| {
+                Some(CustomWork {
+                    id,
+                    set: self.specs[entry.spec].custom.clone()?,
+                    members: entry.service.living().map(|member| member.key).collect(),
+                })
+            })
+            .collect()
+    }
+
+    /// Takes in what was read of a service's members.
+    pub fn take_custom(&mut self, work: &CustomWork, round: Round) {
+        self.get_mut(work.id).custom.take(&work.set, round);
+    }
+
+    /// The report of the services whose spec is due. `name_of` names the
+    /// executable of a process.
+    pub fn report(
+        &mut self,
+        due: &[bool],
+        now: Moment,
+        sight: Sight,
+        name_of: NameOf<'_>,
+    ) -> Report {
+        let Self {
+            specs, services, ..
+        } = self;
+        let mut services: Vec<_> = services
             .iter_mut()
             .filter(|entry| due.get(entry.spec) == Some(&true))
             .map(|entry| {
-                let mut report = metrics::report(&mut entry.service, now, sight);
-                report.ended = metrics::ended(&entry.shown, &report.metrics);
-                entry.shown = match report.process_count {
-                    0 => Vec::new(),
-                    _ => metrics::of_the_moment(&report.metrics).cloned().collect(),
+                let style = Style {
+                    options: specs[entry.spec].metrics,
+                    service_id: &entry.service_id,
+                    sight,
+                    name_of,
                 };
+                let mut report = metrics::report(&mut entry.service, now, style);
+                report.ended = series::ended(&entry.shown, &report.metrics);
+                entry.shown = series::mortal(&report.metrics);
                 report
             })
             .collect();
@@ -251,9 +304,6 @@ impl Registry {
 
 /// Name of the executable file, of the thread where the file is unknown.
 fn executable_name(process: &Process) -> String {
-    let name = match &process.program.path {
-        Some(path) => path.rsplit(|&byte| byte == b'/').next().unwrap_or_default(),
-        None => &process.program.comm,
-    };
-    String::from_utf8_lossy(name).into_owned()
+    let name = process.program.file_name();
+    String::from_utf8_lossy(name.unwrap_or(&process.program.comm)).into_owned()
 }

@@ -1,6 +1,6 @@
 //! What one interval has to say: the last core type before the wire.
 
-use std::sync::Arc;
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use uuid::Uuid;
 
@@ -24,11 +24,50 @@ pub struct ServiceReport {
     pub process_count: u64,
     /// Thread group ids of the members, ascending.
     pub pids: Vec<u32>,
-    /// Its metrics; what could not be read is left out.
+    /// What is shown of it whatever its metrics are called.
+    pub overview: Overview,
+    /// The members that have series of their own, the largest first.
+    pub top: Vec<TopMember>,
+    /// Its metrics; what could not be read is left out. Points of single
+    /// members have the attribute [`PROCESS_PID`].
     pub metrics: Vec<Metric>,
+    /// Where in [`Self::metrics`] the plugin's own are.
+    pub own: Range<usize>,
     /// Series that end with this report: they have no value, and the collector
     /// is told once that none will come.
     pub ended: Vec<Metric>,
+}
+
+/// The attribute that tells the series of one member from those of its
+/// service.
+pub const PROCESS_PID: &str = "process.pid";
+
+/// The figures that people look at first; `None`: unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Overview {
+    /// CPU time per elapsed time, both modes.
+    pub utilization: Option<f64>,
+    /// CPU time, both modes.
+    pub cpu_seconds: Option<f64>,
+    /// Resident memory.
+    pub rss_bytes: Option<u64>,
+    /// Threads.
+    pub threads: Option<u64>,
+    /// Starts of members.
+    pub starts: Option<u64>,
+    /// Ends of members.
+    pub exits: Option<u64>,
+}
+
+/// A member that has series of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopMember {
+    /// Its thread group id.
+    pub pid: u32,
+    /// Name of its executable file, where it is known.
+    pub name: Option<String>,
+    /// Its figures; CPU time of its whole life.
+    pub overview: Overview,
 }
 
 /// The stable part of a service: what becomes its OTLP Resource.
@@ -55,12 +94,12 @@ pub struct ServiceIdentity {
 /// One metric with all its series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
-    /// OpenTelemetry name.
-    pub name: &'static str,
-    /// UCUM unit.
-    pub unit: &'static str,
-    /// What it is, one sentence.
-    pub description: &'static str,
+    /// OpenTelemetry's name, a legacy one, or the plugin's own.
+    pub name: Cow<'static, str>,
+    /// UCUM unit; a legacy or own metric has the unit that was given to it.
+    pub unit: Cow<'static, str>,
+    /// What it is, one sentence; of legacy and own metrics the display name.
+    pub description: Cow<'static, str>,
     /// How its values behave.
     pub instrument: Instrument,
     /// Its series.
@@ -105,10 +144,10 @@ pub struct Point {
 }
 
 /// An attribute of a series.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AttributeValue {
     /// Text.
-    Text(&'static str),
+    Text(Cow<'static, str>),
     /// A whole number.
     Int(i64),
 }

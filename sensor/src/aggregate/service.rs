@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{histogram::Histogram, report::ServiceIdentity};
+use super::{custom::CustomFigures, histogram::Histogram, report::ServiceIdentity};
 use crate::{
     collect::Reading,
     process::{event::End, usage::Usage},
@@ -14,6 +14,10 @@ use crate::{
 
 /// Number of counters that are summed over members.
 pub const COUNTERS: usize = 9;
+
+/// A time for which there is no rate: CPU time in /proc comes in ticks of
+/// 10 ms, so it would be off by a tenth and more.
+const SHORT_NS: u64 = 100_000_000;
 
 /// A counter of each kind, in the order of [`Counters`]. `None`: unknown.
 pub type Counters = [Option<u64>; COUNTERS];
@@ -89,6 +93,9 @@ pub struct Member {
     scanned: bool,
     /// It has ended, though its end has not been reported yet.
     gone: bool,
+    /// CPU time of [`Self::since`] at each of [`Service::marks`]; `None`:
+    /// unknown then.
+    marks: [Option<[u64; 2]>; 2],
 }
 
 impl Member {
@@ -103,6 +110,7 @@ impl Member {
             closed: false,
             scanned: false,
             gone: false,
+            marks: [Some([0; 2]); 2],
         }
     }
 
@@ -119,6 +127,32 @@ impl Member {
     fn shows(&self, index: usize) -> bool {
         let read = |reading: &Reading| counters_of_reading(reading)[index].is_some();
         self.base[index].is_some() && !self.closed && self.reading.as_ref().is_none_or(read)
+    }
+
+    /// Counters over its whole life, what it used before it joined included.
+    #[must_use]
+    pub fn life(&self) -> Counters {
+        std::array::from_fn(|index| {
+            let base = self.base[index].filter(|_| self.shows(index))?;
+            Some(base.saturating_add(self.since[index]))
+        })
+    }
+
+    /// CPU time, user and system, ns, that it used since a mark.
+    #[must_use]
+    pub fn used_since(&self, mark: &Mark) -> Option<[u64; 2]> {
+        let [before_user, before_system] = self.marks[mark.slot]?;
+        let [user, system] = self.cpu()?;
+        Some([
+            user.saturating_sub(before_user),
+            system.saturating_sub(before_system),
+        ])
+    }
+
+    /// CPU time since it joined.
+    fn cpu(&self) -> Option<[u64; 2]> {
+        let both = self.shows(counter::USER) && self.shows(counter::SYSTEM);
+        both.then_some([self.since[counter::USER], self.since[counter::SYSTEM]])
     }
 
     /// Takes in newer totals. A figure that is unknown now keeps its last
@@ -163,6 +197,23 @@ pub enum Look {
     Gone,
 }
 
+/// A moment from which a rate is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    /// Which one of the members' marks it is.
+    slot: usize,
+    /// When.
+    pub time: BootNanos,
+    /// CPU time of the service until then, user and system, ns.
+    pub cpu: [Option<u64>; 2],
+}
+
+impl Mark {
+    fn is_recent(&self, now: BootNanos) -> bool {
+        now.0.saturating_sub(self.time.0) < SHORT_NS
+    }
+}
+
 /// One service and group.
 #[derive(Debug)]
 pub struct Service {
@@ -185,8 +236,10 @@ pub struct Service {
     pub lifetime: Histogram,
     /// Peak resident memory at exit, bytes.
     pub peak: Histogram,
-    /// CPU counters and time of the last report, for rates.
-    pub last_report: Option<(BootNanos, [Option<u64>; 2])>,
+    /// The last report, and one before it: what rates are over.
+    marks: [Option<Mark>; 2],
+    /// What the plugin's own metrics say.
+    pub custom: CustomFigures,
 }
 
 /// [`End`] in an order.
@@ -221,7 +274,8 @@ impl Service {
             exits: BTreeMap::new(),
             lifetime: Histogram::default(),
             peak: Histogram::default(),
-            last_report: None,
+            marks: [None; 2],
+            custom: CustomFigures::default(),
         }
     }
 
@@ -250,14 +304,42 @@ impl Service {
             *known |= total.is_some() && base.is_some();
         }
         member.advance(totals);
-        if std::mem::take(&mut member.scanned)
-            && let Some((then, cpu)) = &mut self.last_report
-            && member.key.start < *then
-        {
+        if std::mem::take(&mut member.scanned) {
             // What it used before anybody looked is no rate of this interval.
-            for (earlier, since) in cpu.iter_mut().zip(member.since) {
-                *earlier = earlier.map(|earlier| earlier.saturating_add(since));
+            for mark in self.marks.iter_mut().flatten() {
+                if member.key.start < mark.time {
+                    for (earlier, since) in mark.cpu.iter_mut().zip(member.since) {
+                        *earlier = earlier.map(|earlier| earlier.saturating_add(since));
+                    }
+                    member.marks[mark.slot] = member.cpu();
+                }
             }
+        }
+    }
+
+    /// What a rate is over: the time since the last report, or since the one
+    /// before where that was just now. `None` before the first.
+    #[must_use]
+    pub fn mark(&self, now: BootNanos) -> Option<Mark> {
+        let [last, earlier] = self.marks;
+        let recent = last.is_some_and(|last| last.is_recent(now));
+        earlier.filter(|_| recent).or(last)
+    }
+
+    /// Notes what was reported.
+    pub fn reported(&mut self, now: BootNanos, counters: &Counters) {
+        let [last, _] = self.marks;
+        if last.is_some_and(|last| last.is_recent(now)) {
+            return;
+        }
+        let mark = Mark {
+            slot: 0,
+            time: now,
+            cpu: [counters[counter::USER], counters[counter::SYSTEM]],
+        };
+        self.marks = [Some(mark), last.map(|last| Mark { slot: 1, ..last })];
+        for member in self.members.values_mut() {
+            member.marks = [member.cpu(), member.marks[0]];
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::custom::CustomReader;
 use crate::{
     aggregate::{
         metrics::{Moment, Sight},
@@ -12,16 +13,18 @@ use crate::{
         service::Look,
     },
     clock,
-    collect::{Collector, Watched},
+    collect::{self, Collector, Watched},
     process::{event::ProcessEvent, table::ticks_of_start},
     procfs::ReadError,
     pump::Pump,
+    selfmon::CustomFailures,
     units::{ProcessKey, WallOffset},
 };
 
 /// Collects what is due, when it is due.
 pub struct Collecting {
     collector: Collector,
+    custom: CustomReader,
     watched: HashMap<ProcessKey, Watched>,
     due: Vec<Due>,
     offset: WallOffset,
@@ -47,6 +50,7 @@ impl Collecting {
         };
         Self {
             collector: Collector::new(),
+            custom: CustomReader::default(),
             watched: HashMap::new(),
             due: intervals.into_iter().map(due).collect(),
             offset,
@@ -66,6 +70,12 @@ impl Collecting {
     #[must_use]
     pub fn denied(&self) -> usize {
         self.denied
+    }
+
+    /// What failed of the plugins' own metrics, and how often.
+    #[must_use]
+    pub fn custom_failures(&self) -> Vec<CustomFailures> {
+        self.custom.failures()
     }
 
     /// How long the last collection took.
@@ -130,12 +140,15 @@ impl Collecting {
         } else if self.watched.len() > 2 * members.len() + 1_024 {
             self.watched.clear();
         }
+        self.custom
+            .collect(&mut pump.proc, pump.engine.registry(), due);
         let boot = clock::boot();
         let now = Moment {
             boot,
             wall: self.offset.wall(boot),
+            memory_bytes: collect::physical_memory(),
         };
-        let report = pump.engine.registry().report(due, now, sight);
+        let report = pump.engine.report(due, now, sight);
         self.took = start.elapsed();
         report
     }

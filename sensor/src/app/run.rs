@@ -350,6 +350,7 @@ fn figures(pump: &mut Pump, collecting: &Collecting) -> Figures {
             ("other", reads.other),
         ],
         collection_seconds: collecting.took().as_secs_f64(),
+        custom_failures: collecting.custom_failures(),
         scrubbed: pump.engine.scrubbed_count(),
         log_failures: logging::failed_writes(),
         hooks: pump.kernel.as_ref().map(Kernel::costs).unwrap_or_default(),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     aggregate::registry::{Registry, Spec},
     clock,
-    collect::{Scale, Wanted},
+    collect::{Scale, Wanted, custom::CustomSet},
     config::{Config, Environment, HostMode, Problem},
     engine::{self, Engine, Known, Publish},
     exit::Exit,
@@ -195,8 +195,11 @@ fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
     }
     let groups = |by| plugins.iter().any(|plugin| plugin.group_by == by);
     let needs = matcher.needs();
+    let singles = plugins
+        .iter()
+        .any(|plugin| plugin.metrics.per_process_top > 0);
     Wanted {
-        exe: needs.exe || needs.name || groups(plugin::GroupBy::Executable),
+        exe: needs.exe || needs.name || singles || groups(plugin::GroupBy::Executable),
         args: (needs.cmdline || needs.name).then_some(crate::collect::scan::ARGS_LIMIT),
         user: groups(plugin::GroupBy::User),
         cgroup: groups(plugin::GroupBy::Cgroup),
@@ -207,8 +210,12 @@ fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
 fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) -> Vec<Spec> {
     plugins
         .iter()
-        .flat_map(|plugin| plugin.services.iter().map(move |service| (plugin, service)))
-        .map(|(plugin, service)| Spec {
+        .flat_map(|plugin| {
+            let custom = custom(plugin);
+            let services = plugin.services.iter();
+            services.map(move |service| (plugin, service, custom.clone()))
+        })
+        .map(|(plugin, service, custom)| Spec {
             plugin: Arc::from(plugin.name.as_str()),
             name: service.name.clone(),
             namespace: service.namespace.clone(),
@@ -221,6 +228,24 @@ fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) -> Vec
             interval: plugin.effective_interval(interval, config.interval),
             events: plugin.events_enabled,
             capture_args: plugin.capture_args && config.args.capture,
+            metrics: plugin.metrics,
+            custom,
         })
         .collect()
+}
+
+/// A plugin's own metrics. Where it was not checked when it was loaded, those
+/// with a fault are left out, and the rest is read.
+fn custom(plugin: &Plugin) -> Option<Arc<CustomSet>> {
+    let (set, faults) = CustomSet::new(&plugin.name, &plugin.custom_metrics);
+    for fault in faults {
+        let metric = &plugin.custom_metrics[fault.index].name;
+        tracing::warn!(
+            "custom metric `{metric}` of plugin `{}` is left out: {}: {}",
+            plugin.name,
+            fault.key,
+            fault.message
+        );
+    }
+    set
 }

@@ -26,3 +26,12 @@ pub(super) fn read(proc: &mut Proc, of: Subject, scale: Scale) -> Result<Memory,
         virtual_bytes: scale.pages_to_bytes(pages.size_pages),
     })
 }
+
+/// Physical memory of the host, bytes, as `MemTotal` in /proc/meminfo.
+/// It may change: memory is hot-plugged, and taken by a hypervisor.
+#[must_use]
+pub fn physical() -> Option<u64> {
+    let info = rustix::system::sysinfo();
+    let unit = u64::from(info.mem_unit).max(1);
+    info.totalram.checked_mul(unit).filter(|&bytes| bytes > 0)
+}

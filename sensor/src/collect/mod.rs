@@ -12,9 +12,11 @@
 
 mod account;
 mod collector;
+pub mod custom;
 mod fds;
 mod io;
 mod memory;
+pub mod number;
 mod runqueue;
 mod scale;
 pub mod scan;
@@ -22,6 +24,7 @@ mod switches;
 mod threads;
 
 pub use collector::{Collector, Reading, Watched};
+pub use memory::physical as physical_memory;
 pub use scale::Scale;
 pub use scan::{Scanned, Wanted};
 

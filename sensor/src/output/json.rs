@@ -81,7 +81,7 @@ fn point(point: &Point) -> Json {
         .iter()
         .map(|(key, value)| {
             let value = match value {
-                AttributeValue::Text(text) => Json::from(*text),
+                AttributeValue::Text(text) => Json::from(text.as_ref()),
                 AttributeValue::Int(int) => Json::from(*int),
             };
             ((*key).to_owned(), value)

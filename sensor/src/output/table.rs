@@ -2,7 +2,7 @@
 
 use super::terminal::{bytes, duration, escaped, fitted};
 use crate::{
-    aggregate::report::{PointValue, Report, ServiceReport},
+    aggregate::report::{Metric, Overview, PointValue, Report, ServiceReport},
     process::event::{End, ProcessEvent, What},
 };
 
@@ -15,7 +15,10 @@ pub const SERVICES_HEAD: &str =
 pub fn report(report: &Report) -> String {
     let mut services: Vec<&ServiceReport> = report.services.iter().collect();
     services.sort_by(|a, b| {
-        let rank = |service| (utilization(service), cpu_seconds(service));
+        let rank = |service: &ServiceReport| {
+            let overview = &service.overview;
+            (overview.utilization, overview.cpu_seconds)
+        };
         let by = |value: Option<f64>| value.unwrap_or(-1.0);
         let ((rate_a, time_a), (rate_b, time_b)) = (rank(a), rank(b));
         by(rate_b)
@@ -26,26 +29,57 @@ pub fn report(report: &Report) -> String {
     let mut text = String::from(SERVICES_HEAD.trim_end());
     text.push('\n');
     for service in services {
-        text.push_str(row(service).trim_end());
-        text.push('\n');
+        for row in rows(service) {
+            text.push_str(row.trim_end());
+            text.push('\n');
+        }
     }
     text
 }
 
-fn row(service: &ServiceReport) -> String {
-    let whole = |name: &str| sum(service, name).map(|value| format!("{value:.0}"));
+/// A service, its largest members and its plugin's own metrics.
+fn rows(service: &ServiceReport) -> Vec<String> {
+    let count = service.process_count.to_string();
+    let mut rows = vec![row(&service.identity.name, &count, &service.overview)];
+    rows.extend(service.top.iter().map(|member| {
+        let name = member.name.as_deref().unwrap_or_default();
+        row(&format!("  {} {name}", member.pid), "", &member.overview)
+    }));
+    let own = service.metrics.get(service.own.clone());
+    rows.extend(own.unwrap_or_default().iter().flat_map(own_rows));
+    rows
+}
+
+fn row(name: &str, count: &str, figures: &Overview) -> String {
+    let whole = |value: Option<u64>| value.map(|value| value.to_string());
     let cell = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     format!(
         "{:<22} {:>6} {:>5} {:>11} {:>7} {:>8} {:>7} {:>6}",
-        fitted(&escaped(&service.identity.name), 22),
-        service.process_count,
-        cell(utilization(service).map(|rate| format!("{:.1}", rate * 100.0))),
-        cell(cpu_seconds(service).map(seconds)),
-        cell(sum(service, "process.memory.usage").map(|value| bytes(whole_number(value)))),
-        cell(whole("process.thread.count")),
-        cell(whole("sensor.process.starts")),
-        cell(whole("sensor.process.exits")),
+        fitted(&escaped(name), 22),
+        count,
+        cell(
+            figures
+                .utilization
+                .map(|rate| format!("{:.1}", rate * 100.0))
+        ),
+        cell(figures.cpu_seconds.map(seconds)),
+        cell(figures.rss_bytes.map(bytes)),
+        cell(whole(figures.threads)),
+        cell(whole(figures.starts)),
+        cell(whole(figures.exits)),
     )
+}
+
+fn own_rows(metric: &Metric) -> impl Iterator<Item = String> {
+    metric.points.iter().map(|point| {
+        let value = match &point.value {
+            PointValue::Int(int) => int.to_string(),
+            PointValue::Double(double) => double.to_string(),
+            PointValue::Histogram(histogram) => histogram.sum.to_string(),
+        };
+        let line = format!("  {} {value} {}", metric.name, metric.unit);
+        fitted(&escaped(&line), 80)
+    })
 }
 
 fn seconds(seconds: f64) -> String {
@@ -59,30 +93,6 @@ fn seconds(seconds: f64) -> String {
 )]
 fn whole_number(value: f64) -> u64 {
     value as u64
-}
-
-fn utilization(service: &ServiceReport) -> Option<f64> {
-    sum(service, "process.cpu.utilization")
-}
-
-fn cpu_seconds(service: &ServiceReport) -> Option<f64> {
-    sum(service, "process.cpu.time")
-}
-
-/// Sum over the points of a metric; `None` where it is absent.
-fn sum(service: &ServiceReport, name: &str) -> Option<f64> {
-    let metric = service.metrics.iter().find(|metric| metric.name == name)?;
-    Some(
-        metric
-            .points
-            .iter()
-            .map(|point| match &point.value {
-                PointValue::Int(int) => *int as f64,
-                PointValue::Double(double) => *double,
-                PointValue::Histogram(histogram) => histogram.sum,
-            })
-            .sum(),
-    )
 }
 
 /// Head of the stream of events.

@@ -1,6 +1,7 @@
 //! Stage 4: plugin.toml and which process belongs to which service.
 
 mod cache;
+pub mod custom_check;
 mod guide;
 mod load;
 pub mod matcher;

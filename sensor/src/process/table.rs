@@ -21,6 +21,14 @@ pub struct Program {
     pub comm: Arc<[u8]>,
 }
 
+impl Program {
+    /// Name of the executable file, where its path is known.
+    #[must_use]
+    pub fn file_name(&self) -> Option<&[u8]> {
+        self.path.as_ref()?.rsplit(|&byte| byte == b'/').next()
+    }
+}
+
 /// Arguments as the kernel has them: each with its NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawArguments {

@@ -60,6 +60,20 @@ pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: 
         }
     });
     meters.counter(
+        "sensor.custom_metrics.failures",
+        "{read}",
+        |figures, observe| {
+            for failures in &figures.custom_failures {
+                let attributes = [
+                    KeyValue::new("plugin", failures.plugin.to_string()),
+                    KeyValue::new("metric", failures.metric.clone()),
+                    KeyValue::new("reason", failures.reason),
+                ];
+                observe.observe(failures.count, &attributes);
+            }
+        },
+    );
+    meters.counter(
         "sensor.scrub.replacements",
         "{replacement}",
         |figures, observe| {

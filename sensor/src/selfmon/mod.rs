@@ -43,6 +43,8 @@ pub struct Figures {
     pub proc_failures: [(&'static str, u64); 5],
     /// How long the last collection took, s.
     pub collection_seconds: f64,
+    /// Plugins' own metrics that could not be read.
+    pub custom_failures: Vec<CustomFailures>,
     /// Secrets masked.
     pub scrubbed: u64,
     /// Log lines that could not be written.
@@ -53,6 +55,19 @@ pub struct Figures {
     pub cpu_seconds: f64,
     /// Own resident memory, bytes.
     pub rss_bytes: u64,
+}
+
+/// Failures of one metric of a plugin's own, for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomFailures {
+    /// Name of the plugin.
+    pub plugin: Arc<str>,
+    /// Name of the metric.
+    pub metric: String,
+    /// Why there was no number.
+    pub reason: &'static str,
+    /// How often.
+    pub count: u64,
 }
 
 /// The meters and their shared figures.

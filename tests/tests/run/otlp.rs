@@ -4,13 +4,29 @@ use sensor_tests::{collector::Collector, process::run, sensor::LIMIT};
 
 use super::*;
 
+/// `sensor run` that exports to a collector over gRPC.
+pub(super) fn exporting(plugins: &Plugins, collector: &Collector) -> Lines {
+    let port = collector.ports().grpc.to_string();
+    Lines::start(&mut sensor([
+        "run",
+        "--plugins",
+        &plugins.flag(),
+        "--interval",
+        "200ms",
+        "--agent-host",
+        "127.0.0.1",
+        "--agent-port",
+        &port,
+    ]))
+}
+
 /// What the collector printed of one resource, and who it is.
-fn resources(output: &str) -> impl Iterator<Item = &str> {
+pub(super) fn resources(output: &str) -> impl Iterator<Item = &str> {
     output.split("Resource SchemaURL").skip(1)
 }
 
 /// Whether a resource of this service has such a line.
-fn has(output: &str, service: &str, line: &str) -> bool {
+pub(super) fn has(output: &str, service: &str, line: &str) -> bool {
     let name = format!("-> service.name: Str({service})");
     resources(output).any(|resource| resource.contains(&name) && resource.contains(line))
 }

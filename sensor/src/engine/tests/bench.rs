@@ -17,7 +17,7 @@ use crate::{
     },
     collect::Reading,
     decode::{Event, ExecTail},
-    plugin::{GroupBy, Matcher, Plugin, ServiceSpec},
+    plugin::{GroupBy, Matcher, MetricsOptions, Plugin, ServiceSpec},
     process::{
         event::{ExitDetail, ProcessEvent, What},
         table::{RawArguments, ticks_of_start},
@@ -113,6 +113,8 @@ impl Bench {
             interval: Duration::from_secs(1),
             events: true,
             capture_args: true,
+            metrics: MetricsOptions::default(),
+            custom: None,
         });
         let engine = Engine::new(Config {
             matcher: Matcher::new(std::slice::from_ref(&plugin), u32::MAX).unwrap(),
@@ -187,9 +189,10 @@ impl Bench {
         let now = Moment {
             boot: BootNanos(now),
             wall: WallNanos(now),
+            memory_bytes: Some(1 << 20),
         };
         let due = vec![true; self.engine.specs().len()];
-        self.engine.registry().report(&due, now, Sight::Events)
+        self.engine.report(&due, now, Sight::Events)
     }
 
     /// A point of the services of a plugin; `attribute` is a part of one.

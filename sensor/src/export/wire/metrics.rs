@@ -100,9 +100,9 @@ fn wire_metric(metric: &Metric, time: WallNanos, mark: Mark) -> WireMetric {
         }),
     };
     WireMetric {
-        name: metric.name.to_owned(),
-        description: metric.description.to_owned(),
-        unit: metric.unit.to_owned(),
+        name: metric.name.to_string(),
+        description: metric.description.to_string(),
+        unit: metric.unit.to_string(),
         metadata: Vec::new(),
         data: Some(data),
     }
@@ -175,7 +175,7 @@ fn attributes(point: &Point) -> Vec<KeyValue> {
         .iter()
         .map(|(key, value)| {
             let value = match value {
-                AttributeValue::Text(value) => any_value::Value::StringValue((*value).to_owned()),
+                AttributeValue::Text(value) => any_value::Value::StringValue(value.to_string()),
                 AttributeValue::Int(value) => any_value::Value::IntValue(*value),
             };
             key_value(key, value)

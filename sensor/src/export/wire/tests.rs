@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    aggregate::report::{Instrument, Metric, Point, PointValue, Report, ServiceReport},
+    aggregate::report::{Instrument, Metric, Overview, Point, PointValue, Report, ServiceReport},
     process::event::{Arguments, ProcessEvent, Subject, What},
     units::{BootNanos, WallNanos},
 };
@@ -41,10 +41,13 @@ fn service(name: &str, points: usize) -> ServiceReport {
         }),
         process_count: 0,
         pids: Vec::new(),
+        overview: Overview::default(),
+        top: Vec::new(),
+        own: 0..0,
         metrics: vec![Metric {
-            name: "sensor.process.starts",
-            unit: "{process}",
-            description: "",
+            name: "sensor.process.starts".into(),
+            unit: "{process}".into(),
+            description: "".into(),
             instrument: Instrument::Counter,
             points: vec![point; points],
         }],
