@@ -1,11 +1,14 @@
 //! Stage 4: plugin.toml and which process belongs to which service.
 
 mod cache;
+pub mod files;
 mod guide;
 mod load;
+pub mod manifest;
 pub mod matcher;
 mod names;
 mod template;
+pub mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;
