@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod plugin;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -48,6 +50,9 @@ pub enum Command {
     Events(EventsArgs),
     /// Say what works on this host and what does not
     Doctor(DoctorArgs),
+    /// Make, check and install plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
 }
 
 /// Flags of `sensor run`.
@@ -72,6 +77,10 @@ pub struct RunArgs {
     /// Only this plugin; may be repeated
     #[arg(long = "plugin", value_name = "NAME")]
     pub plugin: Vec<String>,
+
+    /// Refuse plugins whose files are not those of their manifest
+    #[arg(long)]
+    pub verify_plugins: bool,
 
     /// Configuration file [default: /etc/sensor/sensor.toml]
     #[arg(long, value_name = "FILE")]

@@ -3,6 +3,7 @@
 mod cache;
 pub mod files;
 mod guide;
+pub mod install;
 mod load;
 pub mod manifest;
 pub mod matcher;

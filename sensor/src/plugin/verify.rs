@@ -6,6 +6,7 @@ use super::{
     files::{Facts, Tree},
     manifest::{MANIFEST, Manifest, ManifestError},
 };
+use crate::config::Problem;
 
 /// Others may write: whatever was verified may be something else by now.
 const WORLD_WRITABLE: u32 = 0o002;
@@ -150,4 +151,31 @@ pub fn verify(directory: &Path) -> Result<Report, ManifestError> {
         .map_err(|error| ManifestError::Directory(directory.to_owned(), error))?;
     let manifest = Manifest::of(directory, &tree)?;
     Ok(Report::compare(&manifest, &tree))
+}
+
+/// Why the plugin in `directory` must not be used by somebody who asks for
+/// verified ones; empty where it may be.
+#[must_use]
+pub fn faults(directory: &Path) -> Vec<Problem> {
+    let file = directory.join(MANIFEST);
+    match verify(directory) {
+        Ok(report) => {
+            let finding = |finding: &Finding| {
+                let message = finding.to_string();
+                let message = message.trim_start_matches("❌ ");
+                Problem::file(&file, format!("{message}; install the plugin again"))
+            };
+            let faulty = |finding: &&Finding| finding.status != Status::Verified;
+            report.findings.iter().filter(faulty).map(finding).collect()
+        }
+        Err(ManifestError::Invalid(problems)) => problems,
+        Err(ManifestError::NotFound(_)) => {
+            let shown = directory.display();
+            let message = format!(
+                "Manifest file not found, and only verified plugins are wanted; `sensor plugin manifest {shown}` writes one"
+            );
+            vec![Problem::file(&file, message)]
+        }
+        Err(error) => vec![Problem::file(&file, error.to_string())],
+    }
 }
