@@ -1,6 +1,9 @@
 //! Tells the service manager what has changed.
 
-use std::process::{Command, Stdio};
+use std::{
+    io::ErrorKind,
+    process::{Command, Stdio},
+};
 
 use super::warn;
 use crate::plugin::install::Scope;
@@ -24,6 +27,11 @@ pub(super) fn call(scope: Scope, args: &[&str]) {
             let errors = String::from_utf8_lossy(&output.stderr);
             let why = errors.lines().next().unwrap_or("it failed");
             warn(&format!("systemctl {told}: {why}"));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            warn(&format!(
+                "there is no systemctl here; left out: systemctl {told}"
+            ));
         }
         Err(error) => warn(&format!("systemctl {told}: {error}")),
     }

@@ -160,7 +160,8 @@ fn quoted(word: &str, argument: bool) -> Result<String, String> {
 fn one_line(text: &str) -> String {
     let blank = |c: char| if c.is_control() { ' ' } else { c };
     let text: String = text.chars().map(blank).collect();
-    text.trim().trim_end_matches('\\').replace('%', "%%")
+    let end = |c: char| c == '\\' || c.is_whitespace();
+    text.trim_start().trim_end_matches(end).replace('%', "%%")
 }
 
 #[cfg(test)]
