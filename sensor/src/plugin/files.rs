@@ -267,7 +267,7 @@ mod tests {
         symlink(outside.path(), at("dirlink")).unwrap();
         symlink(outside.path().join("secret"), at("link")).unwrap();
         let mode = Mode::RUSR;
-        rustix::fs::mknodat(CWD, &at("pipe"), FileType::Fifo, mode, 0).unwrap();
+        rustix::fs::mknodat(CWD, at("pipe"), FileType::Fifo, mode, 0).unwrap();
 
         let tree = Tree::read(dir.path()).unwrap();
         let files: Vec<&str> = tree.files.iter().map(|(path, _)| path.as_str()).collect();

@@ -220,6 +220,15 @@ fn modes_alone_can_be_changed() {
     assert_eq!(changed, text(&dir).replace("0640", "0644"));
 }
 
+/// Any bytes are read without a panic, and made a valid manifest.
+fn exercise(bytes: &[u8]) {
+    let _ = Manifest::parse(Path::new(MANIFEST), bytes);
+    let _ = with_modes(bytes, 0o644);
+    let new = rewritten(bytes);
+    let read = Manifest::parse(Path::new(MANIFEST), new.as_bytes());
+    assert_eq!(read.map(|manifest| manifest.files.len()), Ok(0), "{new}");
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

@@ -3,24 +3,23 @@
 //! Everything that can fail is done first, in directories and files beside the
 //! final ones and out of sight; then come renames, and each can be taken back.
 
+mod error;
 mod moves;
 mod place;
+mod removal;
 mod stage;
 mod unit;
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
+pub use error::InstallError;
 pub use place::{Place, Scope};
+pub use removal::Removal;
 
-use super::{
-    Plugin,
-    files::{Odd, Tree},
-    load::load,
-    manifest::stamp,
-};
+use super::{Plugin, files::Tree, load::load, manifest::stamp};
 use crate::{
     config::{
         Problem,
@@ -33,47 +32,6 @@ use moves::Moves;
 
 /// A name with a backup's mark and time has to fit into 255 bytes.
 const MAX_NAME: usize = 200;
-
-/// Why nothing was installed or removed.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    /// The plugin cannot be used as it is.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Plugin(Vec<Problem>),
-    /// What is no regular file is not copied.
-    #[error("{}", .1.iter().map(|odd| format!("{}/{odd}", .0.display())).collect::<Vec<_>>().join("\n"))]
-    Odd(PathBuf, Vec<Odd>),
-    /// The copy is not what was read before.
-    #[error("{} changed while it was installed", .0.display())]
-    Changed(PathBuf),
-    /// Something has the place already.
-    #[error("{} {}", .0.display(), .1)]
-    Taken(PathBuf, String),
-    /// There is nothing to remove.
-    #[error("{0}")]
-    NotInstalled(String),
-    /// The system refused, and everything is as it was, but for what is named.
-    #[error("{}: {source}{}", path.display(), left.iter().map(|line| format!("\n{line}")).collect::<String>())]
-    System {
-        /// What it was about.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-        /// What could not be taken back.
-        left: Vec<String>,
-    },
-}
-
-impl InstallError {
-    fn system(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        |source| Self::System {
-            path,
-            source,
-            left: Vec::new(),
-        }
-    }
-}
 
 /// A unit to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -366,74 +324,6 @@ impl<'t> Plan<'t> {
             done.backups.push(backup);
         }
         Ok(done)
-    }
-}
-
-/// What a removal takes away.
-#[derive(Debug)]
-pub struct Removal {
-    /// The plugin, where it is there.
-    pub target: Option<PathBuf>,
-    /// Its units.
-    pub units: Vec<PathBuf>,
-}
-
-impl Removal {
-    /// Looks what there is of a plugin.
-    ///
-    /// # Errors
-    /// Where there is nothing, or something that is no plugin.
-    pub fn new(name: &str, place: &Place) -> Result<Self, InstallError> {
-        let missing = |why: &str| {
-            let base = place.base.display();
-            InstallError::NotInstalled(format!("`{}` is not installed in {base}{why}", shown(name)))
-        };
-        check_name(name).map_err(|_| missing(": no plugin is called that"))?;
-        let target = place.base.join(name);
-        let units = units_of(place, &target).unwrap_or_default();
-        let there = is_there(&target);
-        if !there && units.is_empty() {
-            return Err(missing(""));
-        }
-        let is_plugin = |file: &&str| is_there(&target.join(file));
-        if there
-            && !["plugin.toml", "__init__.py"]
-                .iter()
-                .any(|file| is_plugin(file))
-            && !target.is_symlink()
-        {
-            return Err(missing(": the directory of that name holds no plugin"));
-        }
-        let target = there.then_some(target);
-        Ok(Self { target, units })
-    }
-
-    /// Takes it away: first out of sight, all or nothing; then for good.
-    ///
-    /// # Errors
-    /// Where something cannot be removed; what was moved is moved back.
-    pub fn carry_out(&self, now: WallNanos) -> Result<(), InstallError> {
-        let mut moves = Moves::default();
-        let mut hidden = Vec::new();
-        for path in self.units.iter().chain(&self.target) {
-            let to = backup_name(path, now, ".removed-");
-            if let Err(source) = moves.rename(path, &to) {
-                let left = moves.undo().err().unwrap_or_default();
-                let path = path.clone();
-                return Err(InstallError::System { path, source, left });
-            }
-            hidden.push(to);
-        }
-        for path in hidden {
-            let is_directory = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
-            let removed = if is_directory {
-                fs::remove_dir_all(&path)
-            } else {
-                fs::remove_file(&path)
-            };
-            removed.map_err(InstallError::system(&path))?;
-        }
-        Ok(())
     }
 }
 

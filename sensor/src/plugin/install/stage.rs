@@ -152,6 +152,7 @@ fn check(source: &Tree, root: &Path) -> Result<(), InstallError> {
     if clean && content(source) == content(&copy) {
         Ok(())
     } else {
-        Err(InstallError::Changed(root.to_owned()))
+        let name = root.file_name().unwrap_or_default();
+        Err(InstallError::Changed(name.into()))
     }
 }
