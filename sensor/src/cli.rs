@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod plugin;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -51,6 +53,9 @@ pub enum Command {
     /// Show what survives restarts: identities, versions, the queue
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Make, check and install plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
 }
 
 /// `sensor store`.
@@ -103,6 +108,10 @@ pub struct RunArgs {
     /// Only this plugin; may be repeated
     #[arg(long = "plugin", value_name = "NAME")]
     pub plugin: Vec<String>,
+
+    /// Refuse plugins whose files are not those of their manifest
+    #[arg(long)]
+    pub verify_plugins: bool,
 
     /// Configuration file [default: /etc/sensor/sensor.toml]
     #[arg(long, value_name = "FILE")]

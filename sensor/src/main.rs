@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sensor::{
-    app::{doctor, events, logging, once, run, setup::Stop, store},
+    app::{doctor, events, logging, once, plugin, run, setup::Stop, store},
     cli::{Cli, Command, RunArgs},
     exit::Exit,
 };
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Store(command) => store::run(&command),
+        Command::Plugin(command) => plugin::run(&command),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -71,6 +71,7 @@ impl Bench {
             name: "Shop.Till".to_owned(),
             namespace: "Shop".to_owned(),
             instance_id: Uuid::from_u128(1),
+            description: None,
             version: None,
             plugin: "till".to_owned(),
             group: None,

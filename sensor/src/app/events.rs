@@ -125,7 +125,7 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
     let fault = |error: io::Error| Stop::new(Exit::Software, error.to_string());
     let _ = logging::start(tracing::Level::WARN, None);
     let config = setup::config(args.config.as_deref())?;
-    let mut plugins = setup::plugins(&args.plugins, &args.plugin, &config)?;
+    let mut plugins = setup::plugins(&args.plugins, &args.plugin, &config, false)?;
     if args.plugin.is_empty() {
         // Everybody is shown, so the plugin that watches everybody says nothing.
         plugins.retain(|plugin| plugin.directory.is_some());

@@ -122,7 +122,7 @@ pub fn seen(report: &Report, host: &HostResource) -> Seen {
         .iter()
         .flat_map(|service| &service.metrics)
         .map(|metric| {
-            let (name, unit) = (metric.name.to_owned(), metric.unit.to_owned());
+            let (name, unit) = (metric.name.clone(), metric.unit.clone());
             (name, unit, metric.instrument)
         })
         .collect();

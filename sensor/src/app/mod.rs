@@ -8,6 +8,7 @@ pub mod events;
 pub mod keeping;
 pub mod logging;
 pub mod once;
+pub mod plugin;
 pub mod run;
 pub mod setup;
 pub mod store;

@@ -50,7 +50,7 @@ const LAST_DELIVERY: Duration = Duration::from_secs(5);
 pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let config = setup::config(args.config.as_deref())?;
     let export = export(args, &config)?;
-    let plugins = setup::plugins(&args.plugins, &args.plugin, &config)?;
+    let plugins = setup::plugins(&args.plugins, &args.plugin, &config, args.verify_plugins)?;
     let memory = Memory::open(args, &config)?;
     let kernel = attach(args, &config)?;
     let attached = kernel.is_some().then(clock::boot);

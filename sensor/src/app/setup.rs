@@ -72,7 +72,8 @@ pub fn config(flag: Option<&Path>) -> Result<Config, Stop> {
     })
 }
 
-/// Loads plugins; the built-in `host` where there are none.
+/// Loads plugins; the built-in `host` where there are none. With `verify`,
+/// one whose files are not those of its manifest is a faulty one.
 ///
 /// # Errors
 ///
@@ -82,12 +83,16 @@ pub fn plugins(
     named_dirs: &[PathBuf],
     names: &[String],
     config: &Config,
+    verify: bool,
 ) -> Result<Vec<Plugin>, Stop> {
     let dirs = match named_dirs {
         [] => &config.plugins,
         named => named,
     };
     let mut loaded = plugin::load(dirs, names);
+    if verify {
+        loaded.refuse_unverified();
+    }
     loaded.apply_environment(&Environment::of_process());
     let Loaded {
         mut plugins,

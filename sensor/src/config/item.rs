@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::duration::{format_duration, parse_duration};
-use super::reader::{Document, join};
+use super::reader::{Document, Table, join};
 
 /// Longer texts are cut where they are repeated in a message.
 const MAX_SHOWN_CHARS: usize = 60;
@@ -190,6 +190,25 @@ impl<'d> Item<'d> {
             Some((item, name.get_ref().to_string(), text))
         });
         Some(strings.collect())
+    }
+
+    /// A table of tables with free keys, by key; what is no table is recorded
+    /// and left out.
+    #[must_use]
+    pub fn tables(&self) -> Vec<(String, Table<'d>)> {
+        let entries = self.table().into_iter().flatten();
+        let tables = entries.filter_map(|(name, value)| {
+            let item = Self {
+                document: self.document,
+                key: join(&self.key, name.get_ref()),
+                line: self.document.line(name.span().start),
+                value: value.get_ref(),
+            };
+            let entries = item.table()?;
+            let table = Table::new(self.document, item.key, Some(item.line), Some(entries));
+            Some((name.get_ref().to_string(), table))
+        });
+        tables.collect()
     }
 
     pub(super) fn is_table(&self) -> bool {

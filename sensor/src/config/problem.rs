@@ -58,6 +58,12 @@ impl fmt::Display for Problem {
     }
 }
 
+/// A line for each part, all with the same beginning.
+pub fn lines(prefix: &str, parts: &[impl fmt::Display]) -> String {
+    let lines: Vec<String> = parts.iter().map(|part| format!("{prefix}{part}")).collect();
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -91,14 +91,7 @@ impl<'t> Document<'t> {
     /// The top of the tree.
     #[must_use]
     pub fn root(&self) -> Table<'_> {
-        Table {
-            document: self,
-            path: String::new(),
-            line: None,
-            entries: Some(&self.tree),
-            known: Vec::new(),
-            ignored: Vec::new(),
-        }
+        Table::new(self, String::new(), None, Some(&self.tree))
     }
 
     /// All that was noted, in the order of the file.
@@ -133,8 +126,10 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// Whether a value without text is one that the parser made up.
-    pub(super) fn is_incomplete(&self) -> bool {
+    /// Whether some of the text is no TOML, so that parts of the tree are
+    /// missing or made up by the parser.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
         self.incomplete
     }
 
@@ -187,6 +182,11 @@ impl<'d> Table<'d> {
         item
     }
 
+    /// Records a fault of the table as a whole.
+    pub fn fault(&self, message: String) {
+        self.document.fault(self.line, self.path.clone(), message);
+    }
+
     /// Records that `key` should be here, in `message`'s words.
     pub fn missing(&self, key: &str, message: String) {
         if !self.document.incomplete {
@@ -198,11 +198,26 @@ impl<'d> Table<'d> {
     #[must_use]
     pub fn table(&mut self, key: &'static str) -> Self {
         let item = self.take(key);
+        let entries = item.as_ref().and_then(Item::table);
+        Self::new(
+            self.document,
+            self.join(key),
+            item.as_ref().map(Item::line),
+            entries,
+        )
+    }
+
+    pub(super) fn new(
+        document: &'d Document<'d>,
+        path: String,
+        line: Option<usize>,
+        entries: Option<&'d DeTable<'d>>,
+    ) -> Self {
         Self {
-            document: self.document,
-            path: self.join(key),
-            line: item.as_ref().map(Item::line),
-            entries: item.as_ref().and_then(Item::table),
+            document,
+            path,
+            line,
+            entries,
             known: Vec::new(),
             ignored: Vec::new(),
         }

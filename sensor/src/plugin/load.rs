@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::guide::{self, Draft};
-use super::{Plugin, ServiceSpec};
+use super::{Plugin, ServiceSpec, verify};
 use crate::config::file::{is_there, read_text};
 use crate::config::reader::Document;
 use crate::config::{Environment, Problem};
@@ -52,6 +52,27 @@ impl Loaded {
                     directory: plugin.directory,
                     problems,
                 }),
+            }
+        }
+    }
+}
+
+impl Loaded {
+    /// Moves plugins to the failed ones whose files are not those of their
+    /// manifest, or that have none: nobody vouches for those.
+    pub fn refuse_unverified(&mut self) {
+        let plugins = std::mem::take(&mut self.plugins);
+        for plugin in plugins {
+            let faults = plugin.directory.as_deref().map(verify::faults);
+            let problems = faults.unwrap_or_default();
+            if problems.is_empty() {
+                self.plugins.push(plugin);
+            } else {
+                self.failed.push(FailedPlugin {
+                    name: plugin.name,
+                    directory: plugin.directory,
+                    problems,
+                });
             }
         }
     }

@@ -2,11 +2,15 @@
 
 mod cache;
 pub mod custom_check;
+pub mod files;
 mod guide;
+pub mod install;
 mod load;
+pub mod manifest;
 pub mod matcher;
 mod names;
 mod template;
+pub mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! One interval's changes, in one transaction: one write to the disk.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 
@@ -42,7 +42,7 @@ pub struct Seen {
     /// Services and groups.
     pub services: Vec<Arc<ServiceIdentity>>,
     /// Name, unit and instrument of each metric, once.
-    pub metrics: Vec<(String, String, Instrument)>,
+    pub metrics: Vec<(Cow<'static, str>, Cow<'static, str>, Instrument)>,
 }
 
 /// A request that waits.
@@ -178,9 +178,9 @@ fn note_seen(write: &WriteTransaction, time: WallNanos, seen: &Seen) -> Result<(
 
     let mut metrics = write.open_table(schema::METRICS)?;
     for (name, unit, instrument) in &seen.metrics {
-        if metrics.get(name.as_str())?.is_none() {
+        if metrics.get(&**name)?.is_none() {
             let row = metric(name, unit, *instrument);
-            metrics.insert(name.as_str(), records::encode(&row).as_slice())?;
+            metrics.insert(&**name, records::encode(&row).as_slice())?;
         }
     }
     Ok(())

@@ -76,7 +76,7 @@ fn interval(number: u64) -> Changes {
                 agent_instance_id: Uuid::nil(),
             },
             services: vec![identity("Till")],
-            metrics: vec![("cpu_usage".to_owned(), "%".to_owned(), Instrument::Gauge)],
+            metrics: vec![("cpu_usage".into(), "%".into(), Instrument::Gauge)],
         }),
     }
 }

@@ -1,0 +1,30 @@
+//! `sensor plugin uninstall`.
+
+use super::{place, systemctl};
+use crate::{
+    app::setup::Stop, cli::plugin::UninstallArgs, clock, exit::Exit, output::terminal::escaped,
+    plugin::install::Removal,
+};
+
+pub(super) fn run(args: &UninstallArgs) -> Result<Exit, Stop> {
+    let place = place(&args.place)?;
+    let removal = Removal::new(&args.name, &place)?;
+    let paths = removal.target.iter().chain(&removal.units);
+    let paths: Vec<String> = paths.map(|path| escaped(&path.to_string_lossy())).collect();
+    let name = escaped(&args.name);
+    if args.place.dry_run {
+        println!("Would remove plugin `{name}`:\n  {}", paths.join("\n  "));
+        return Ok(Exit::Done);
+    }
+    // What runs would go on without its plugin.
+    for unit in &removal.units {
+        let unit = systemctl::unit_name(unit);
+        systemctl::call(place.scope, &["disable", "--now", &unit]);
+    }
+    removal.carry_out(clock::wall())?;
+    println!("Removed plugin `{name}`:\n  {}", paths.join("\n  "));
+    if !removal.units.is_empty() {
+        systemctl::call(place.scope, &["daemon-reload"]);
+    }
+    Ok(Exit::Done)
+}
