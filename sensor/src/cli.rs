@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod plugin;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -48,6 +50,9 @@ pub enum Command {
     Events(EventsArgs),
     /// Say what works on this host and what does not
     Doctor(DoctorArgs),
+    /// Show, check and make plugins
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
 }
 
 /// Flags of `sensor run`.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sensor::{
-    app::{doctor, events, logging, once, run, setup::Stop},
+    app::{doctor, events, logging, once, plugin, run, setup::Stop},
     cli::{Cli, Command, RunArgs},
     exit::Exit,
 };
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         Command::Run(args) => start(&args),
         Command::Events(args) => events::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Plugin(command) => plugin::run(&command),
     };
     match done {
         Ok(exit) => exit.into(),

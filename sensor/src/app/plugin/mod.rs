@@ -1,0 +1,43 @@
+//! `sensor plugin`: one file a command.
+
+mod list;
+mod migrate;
+mod new;
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use super::setup::Stop;
+use crate::{cli::plugin::PluginCommand, exit::Exit};
+
+/// Does what is asked.
+///
+/// # Errors
+///
+/// What keeps it from being done.
+pub fn run(command: &PluginCommand) -> Result<Exit, Stop> {
+    match command {
+        PluginCommand::List(args) => list::list(args),
+        PluginCommand::Check(args) => list::check(args),
+        PluginCommand::New(args) => new::run(args),
+        PluginCommand::Migrate(args) => migrate::run(args),
+    }
+}
+
+/// Prints text that a command is asked for.
+fn print(text: &str) -> Result<(), Stop> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Stop::new(Exit::Software, format!("cannot write: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A failure to make something at `path`.
+fn cannot_create(path: &Path, error: &io::Error) -> Stop {
+    let line = format!("{}: cannot be written: {error}", path.display());
+    Stop::new(Exit::CannotCreate, line)
+}
