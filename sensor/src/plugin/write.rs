@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::Plugin;
 
+/// Programs that a new plugin is not about, unless its pattern finds them.
+const OTHERS: [&str; 2] = ["bash", "cron"];
+
 /// What a new plugin is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Template<'a> {
@@ -53,19 +56,25 @@ pub fn new_plugin(template: Template<'_>) -> String {
          # [attributes]\n\
          # \"deployment.environment\" = \"production\"\n",
     );
-    text.push_str("\n# Processes that must, or must not, match.\n");
-    let plain = regex_syntax::escape(process_name) == process_name;
-    let mark = if plain { "" } else { "# " };
-    let example = if plain { process_name } else { "program" };
-    for (example, matches) in [(example, true), ("another-program", false)] {
+    text.push_str("\n# Processes that must, or must not, match: `sensor plugin check` tries them.\n");
+    let plain = process_name
+        .chars()
+        .all(|char| char.is_alphanumeric() || "-_. ".contains(char));
+    let (mark, own) = match plain {
+        true => ("", process_name),
+        false => ("# ", "program"),
+    };
+    let mut example = |name: &str, matches: bool| {
         let _ = write!(
             text,
             "{mark}[[examples]]\n{mark}name = {}\n{mark}match = {matches}\n",
-            quoted(example)
+            quoted(name)
         );
-        if matches {
-            text.push('\n');
-        }
+    };
+    example(own, true);
+    let lower = process_name.to_lowercase();
+    if let Some(other) = OTHERS.iter().find(|other| !plain || !other.contains(&*lower)) {
+        example(other, false);
     }
     text
 }
