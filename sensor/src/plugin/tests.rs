@@ -8,6 +8,7 @@ use super::*;
 mod custom;
 mod dialects;
 mod legacy;
+mod reference;
 
 const GUIDE: &str = r#"
 [plugin]

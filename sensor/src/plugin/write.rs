@@ -56,7 +56,9 @@ pub fn new_plugin(template: Template<'_>) -> String {
          # [attributes]\n\
          # \"deployment.environment\" = \"production\"\n",
     );
-    text.push_str("\n# Processes that must, or must not, match: `sensor plugin check` tries them.\n");
+    text.push_str(
+        "\n# Processes that must, or must not, match: `sensor plugin check` tries them.\n",
+    );
     let plain = process_name
         .chars()
         .all(|char| char.is_alphanumeric() || "-_. ".contains(char));
@@ -73,7 +75,10 @@ pub fn new_plugin(template: Template<'_>) -> String {
     };
     example(own, true);
     let lower = process_name.to_lowercase();
-    if let Some(other) = OTHERS.iter().find(|other| !plain || !other.contains(&*lower)) {
+    if let Some(other) = OTHERS
+        .iter()
+        .find(|other| !plain || !other.contains(&*lower))
+    {
         example(other, false);
     }
     text
