@@ -74,11 +74,11 @@ pub fn new_plugin(template: Template<'_>) -> String {
         );
     };
     example(own, true);
-    let lower = process_name.to_lowercase();
-    if let Some(other) = OTHERS
-        .iter()
-        .find(|other| !plain || !other.contains(&*lower))
-    {
+    let pattern = regex::RegexBuilder::new(process_name)
+        .case_insensitive(true)
+        .build();
+    let finds = |name: &str| pattern.as_ref().is_ok_and(|regex| regex.is_match(name));
+    if let Some(other) = OTHERS.iter().find(|other| !finds(other)) {
         example(other, false);
     }
     text
