@@ -50,9 +50,9 @@ pub enum Command {
     Events(EventsArgs),
     /// Say what works on this host and what does not
     Doctor(DoctorArgs),
-    /// Show, check and make plugins
+    /// Make, check and install plugins
     #[command(subcommand)]
-    Plugin(plugin::PluginCommand),
+    Plugin(plugin::Command),
 }
 
 /// Flags of `sensor run`.

@@ -1,12 +1,12 @@
-//! `sensor plugin`.
+//! The command line of `sensor plugin`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// What to do with plugins.
+/// The commands about plugins.
 #[derive(Debug, Subcommand)]
-pub enum PluginCommand {
+pub enum Command {
     /// Show plugins and what they watch
     List(ListArgs),
     /// Check plugins, their examples included

@@ -94,14 +94,7 @@ impl<'t> Document<'t> {
     /// The top of the tree.
     #[must_use]
     pub fn root(&self) -> Table<'_> {
-        Table {
-            document: self,
-            path: String::new(),
-            line: None,
-            entries: Some(&self.tree),
-            known: Vec::new(),
-            ignored: Vec::new(),
-        }
+        Table::new(self, String::new(), None, Some(&self.tree))
     }
 
     /// All that was noted, in the order of the file.
@@ -191,6 +184,11 @@ impl<'d> Table<'d> {
         item
     }
 
+    /// Records a fault of the table as a whole.
+    pub fn fault(&self, message: String) {
+        self.document.fault(self.line, self.path.clone(), message);
+    }
+
     /// Records that `key` should be here, in `message`'s words.
     pub fn missing(&self, key: &str, message: String) {
         if !self.document.incomplete {
@@ -202,11 +200,26 @@ impl<'d> Table<'d> {
     #[must_use]
     pub fn table(&mut self, key: &'static str) -> Self {
         let item = self.take(key);
+        let entries = item.as_ref().and_then(Item::table);
+        Self::new(
+            self.document,
+            self.join(key),
+            item.as_ref().map(Item::line),
+            entries,
+        )
+    }
+
+    pub(super) fn new(
+        document: &'d Document<'d>,
+        path: String,
+        line: Option<usize>,
+        entries: Option<&'d DeTable<'d>>,
+    ) -> Self {
         Self {
-            document: self.document,
-            path: self.join(key),
-            line: item.as_ref().map(Item::line),
-            entries: item.as_ref().and_then(Item::table),
+            document,
+            path,
+            line,
+            entries,
             known: Vec::new(),
             ignored: Vec::new(),
         }
@@ -222,13 +235,9 @@ impl<'d> Table<'d> {
             return Vec::new();
         }
         let elements = item.elements().unwrap_or_default().into_iter();
-        let tables = elements.map(|element| Self {
-            document: self.document,
-            path: self.join(key),
-            line: Some(element.line()),
-            entries: element.table(),
-            known: Vec::new(),
-            ignored: Vec::new(),
+        let tables = elements.map(|element| {
+            let (line, entries) = (Some(element.line()), element.table());
+            Self::new(self.document, self.join(key), line, entries)
         });
         tables.filter(Self::is_present).collect()
     }
@@ -243,11 +252,6 @@ impl<'d> Table<'d> {
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         self.line
-    }
-
-    /// Records a fault of the table as a whole.
-    pub fn fault(&self, message: String) {
-        self.document.fault(self.line, self.path.clone(), message);
     }
 
     /// Accepts a key without effect, whatever its value, with a warning.

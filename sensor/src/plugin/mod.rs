@@ -2,6 +2,7 @@
 
 mod cache;
 mod custom;
+pub mod custom_check;
 mod dialects;
 mod examples;
 mod legacy;

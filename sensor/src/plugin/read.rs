@@ -167,14 +167,12 @@ fn matching(plugin: &mut Plugin, mut table: Table<'_>) {
             Err(message) => item.fault(message),
         }
     }
-    // An empty text is the default, as in the reference.
-    let mut text = |key| {
-        let item = table.take(key)?;
-        let text = item.string().filter(|text| !text.is_empty())?;
-        Some((item, text))
-    };
-    plugin.user = text("user").map(|(_, user)| user);
-    if let Some((item, pattern)) = text("cgroup") {
+    // Empty is how the reference shows "any".
+    let user = table.take("user").and_then(|item| item.string_or_integer());
+    plugin.user = user.filter(|user| !user.is_empty());
+    let cgroup = table.take("cgroup");
+    let cgroup = cgroup.and_then(|item| Some((item.string()?, item)));
+    if let Some((pattern, item)) = cgroup.filter(|(pattern, _)| !pattern.is_empty()) {
         match check_pattern(&pattern) {
             Ok(()) => plugin.cgroup = Some(pattern),
             Err(message) => item.fault(message),

@@ -10,19 +10,19 @@ use std::{
 };
 
 use super::setup::Stop;
-use crate::{cli::plugin::PluginCommand, exit::Exit};
+use crate::{cli::plugin::Command, exit::Exit};
 
 /// Does what is asked.
 ///
 /// # Errors
 ///
 /// What keeps it from being done.
-pub fn run(command: &PluginCommand) -> Result<Exit, Stop> {
+pub fn run(command: &Command) -> Result<Exit, Stop> {
     match command {
-        PluginCommand::List(args) => list::list(args),
-        PluginCommand::Check(args) => list::check(args),
-        PluginCommand::New(args) => new::run(args),
-        PluginCommand::Migrate(args) => migrate::run(args),
+        Command::List(args) => list::list(args),
+        Command::Check(args) => list::check(args),
+        Command::New(args) => new::run(args),
+        Command::Migrate(args) => migrate::run(args),
     }
 }
 

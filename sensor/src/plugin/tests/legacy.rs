@@ -326,6 +326,44 @@ fn no_depth_and_no_length_ends_the_process() {
     }
 }
 
+#[test]
+fn a_file_that_is_no_text_is_an_error_of_its_plugin() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).join("__init__.py");
+    for name in ["latin1", "large", "pipe", "link", "good"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    fs::write(path("latin1"), b"# ok\nPLUGIN_NAME = '\xe9'\n").unwrap();
+    fs::write(path("large"), "#".repeat((1 << 20) + 1)).unwrap();
+    let mode = rustix::fs::Mode::RUSR;
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), kind, mode, 0).unwrap();
+    symlink("nowhere", path("link")).unwrap();
+    fs::write(path("good"), BASE).unwrap();
+    let loaded = load(&[dir.path().to_owned()], &[]);
+    assert_eq!(loaded.plugins.len(), 1);
+    let told: Vec<_> = loaded
+        .failed
+        .iter()
+        .map(|failed| {
+            (
+                &*failed.name,
+                failed.problems[0].line,
+                failed.problems.len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("large", None, 1),
+            ("latin1", Some(2), 1),
+            ("link", None, 1),
+            ("pipe", None, 1)
+        ]
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_panics(text in "(?s).{0,200}") {

@@ -10,6 +10,8 @@ use crate::config::{GROUPS, INTERVALS, format_duration};
 
 /// What a key wants, and what it is when it is not there.
 enum Kind {
+    /// Text or a whole number; none is empty.
+    Any,
     /// Text; the default as TOML, or why there is none.
     Text(Default),
     Texts(&'static str),
@@ -35,7 +37,7 @@ enum Default {
 
 use Default::{Is, None as Nothing, Required};
 use Kind::{
-    Bool, Choice as OneOf, Duration as Time, Ignored, Map, Number, Table, Text, Texts, Whole,
+    Any, Bool, Choice as OneOf, Duration as Time, Ignored, Map, Number, Table, Text, Texts, Whole,
 };
 
 fn names<C: Choice>() -> Kind {
@@ -103,7 +105,7 @@ fn keys() -> Vec<(&'static str, Kind, &'static str)> {
         ),
         (
             "match.user",
-            Text(Is("\"\"")),
+            Any,
             "Only processes of this user, a name or a number.",
         ),
         (
@@ -170,7 +172,7 @@ fn keys() -> Vec<(&'static str, Kind, &'static str)> {
         (
             "custom_metrics.file",
             Text(Required),
-            "`/proc/{pid}/…`, read for each member, or a path below `/proc`, `/sys/fs/cgroup` or `/sys/class`. Never smaps, never what leads elsewhere.",
+            "`/proc/{pid}/…`, read for each member, or a path below `/proc`, `/sys`, `/run`, `/var/run` or `/var/lib`. Never smaps, never what leads elsewhere.",
         ),
         (
             "custom_metrics.field",
@@ -388,6 +390,13 @@ fn the_reference_has_exactly_the_keys_that_are_read() {
     let asked = document.into_notes().asked;
     let known: BTreeSet<String> = keys().iter().map(|(key, _, _)| (*key).to_owned()).collect();
     assert_eq!(known, asked);
+    let file = keys()
+        .into_iter()
+        .find(|(key, _, _)| *key == "custom_metrics.file");
+    let (_, _, meaning) = file.unwrap();
+    for root in custom_check::ALLOWED {
+        assert!(meaning.contains(&format!("`{root}`")), "{root}");
+    }
 }
 
 #[test]
@@ -402,6 +411,11 @@ fn types_and_defaults_of_the_reference_are_those_of_the_readers() {
                     Required => assert!(parsed(&document(key, None)).is_err(), "{key}"),
                     Is(_) | Nothing => {}
                 }
+            }
+            Any => {
+                check_refused(key, "true", "expected a string or a whole number");
+                same("''");
+                assert_ne!(plugin(key, Some("7")), plugin(key, None), "{key}");
             }
             Texts(default) => {
                 check_refused(key, "5", "expected an array");
@@ -502,6 +516,7 @@ fn columns(kind: &Kind) -> (String, String) {
         Text(Required) => ("text".to_owned(), "required".to_owned()),
         Text(Nothing) => ("text".to_owned(), "none".to_owned()),
         Text(Is(default)) => ("text".to_owned(), code(default)),
+        Any => ("text or number".to_owned(), code("\"\"")),
         Texts(default) => ("texts".to_owned(), or_words(default)),
         Bool(default) => ("true or false".to_owned(), code(&default.to_string())),
         OneOf(names) => {
