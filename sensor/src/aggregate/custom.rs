@@ -17,11 +17,12 @@ use crate::{
         number::{Number, whole},
     },
     plugin::{Aggregate, CustomMetric, Instrument, display_name},
-    units::ProcessKey,
+    process::table::ticks_of_start,
+    units::{BootNanos, ProcessKey},
 };
 
-/// Whose number it is: a member's, or, from a file that is the same for all,
-/// nobody's.
+/// Whose number it is: a member's, whose start is in clock ticks here, or,
+/// from a file that is the same for all, nobody's.
 pub type Owner = Option<ProcessKey>;
 
 /// What was read at one collection.
@@ -31,6 +32,11 @@ pub struct Round(Vec<(Owner, Finding)>);
 impl Round {
     /// Takes in what was found of a member, or in the files of all.
     pub fn add(&mut self, owner: Owner, found: impl IntoIterator<Item = Finding>) {
+        // The start becomes exact in the course of time; the owner is the same.
+        let owner = owner.map(|key| ProcessKey {
+            start: BootNanos(ticks_of_start(key.start)),
+            ..key
+        });
         let owned = found.into_iter().map(|finding| (owner, finding));
         self.0.extend(owned);
     }
@@ -41,6 +47,8 @@ impl Round {
 pub struct CustomFigures {
     set: Option<Arc<CustomSet>>,
     figures: Vec<Figure>,
+    /// Counters of before a restart that are not declared yet.
+    before: Vec<SavedFigure>,
 }
 
 /// One metric.
@@ -87,6 +95,9 @@ impl CustomFigures {
             same.map_or_else(|| Figure::new(metric), |at| before.swap_remove(at))
         };
         self.figures = set.metrics.iter().map(figure).collect();
+        for figure in &mut self.figures {
+            figure.resume(&mut self.before);
+        }
         self.set = Some(Arc::clone(set));
     }
 
@@ -100,7 +111,53 @@ impl CustomFigures {
     }
 }
 
+/// A counter of a plugin's own, at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedFigure {
+    /// What is counted.
+    pub metric: String,
+    /// What was counted so far.
+    pub total: Number,
+    /// The last number of each owner.
+    pub last: Vec<(Owner, Number)>,
+}
+
+impl CustomFigures {
+    /// The counters now.
+    #[must_use]
+    pub fn saved(&self) -> Vec<SavedFigure> {
+        let figures = self.figures.iter();
+        let counters = figures.filter_map(|figure| {
+            Some(SavedFigure {
+                metric: figure.metric.name.clone(),
+                total: figure.total?,
+                last: figure
+                    .last
+                    .iter()
+                    .map(|(&owner, &last)| (owner, last))
+                    .collect(),
+            })
+        });
+        counters.chain(self.before.iter().cloned()).collect()
+    }
+
+    /// Goes on from there, once the metrics are declared.
+    pub fn resume(&mut self, saved: Vec<SavedFigure>) {
+        self.before = saved;
+    }
+}
+
 impl Figure {
+    fn resume(&mut self, before: &mut Vec<SavedFigure>) {
+        let is_this = |saved: &SavedFigure| saved.metric == self.metric.name;
+        let is_counter = self.metric.instrument == Instrument::Counter;
+        if let Some(at) = before.iter().position(is_this).filter(|_| is_counter) {
+            let saved = before.swap_remove(at);
+            self.total = Some(saved.total);
+            self.last = saved.last.into_iter().collect();
+        }
+    }
+
     fn new(metric: &CustomMetric) -> Self {
         let scale = metric.scale.factor();
         Self {

@@ -125,6 +125,34 @@ impl Histogram {
     }
 }
 
+/// A distribution that goes on; what cannot be one begins anew.
+impl From<HistogramValue> for Histogram {
+    fn from(value: HistogramValue) -> Self {
+        let sound = (MIN_SCALE..=MAX_SCALE).contains(&value.scale)
+            && value.counts.len() <= BUCKETS as usize
+            && value.offset.checked_add_unsigned(BUCKETS).is_some()
+            && sum_of(&value) == Some(value.count);
+        let (true, Some(min), Some(max)) = (sound, value.min, value.max) else {
+            return Self::default();
+        };
+        Self {
+            count: value.count,
+            sum: value.sum,
+            min,
+            max,
+            scale: value.scale,
+            zero_count: value.zero_count,
+            offset: value.offset,
+            counts: value.counts.into(),
+        }
+    }
+}
+
+fn sum_of(value: &HistogramValue) -> Option<u64> {
+    let mut counts = value.counts.iter();
+    counts.try_fold(value.zero_count, |sum, count| sum.checked_add(*count))
+}
+
 /// The bucket whose bounds are `base^index` (exclusive) and `base^(index+1)`
 /// (inclusive).
 #[expect(
@@ -160,6 +188,7 @@ mod tests {
             prop_assert!(got.counts.len() <= BUCKETS as usize);
             prop_assert_eq!(got.count, values.len() as u64);
             prop_assert_eq!(got.counts.iter().sum::<u64>(), got.count);
+            prop_assert_eq!(Histogram::from(got.clone()), histogram);
             let mut expected = vec![0; got.counts.len()];
             for &value in &values {
                 expected[usize::try_from(bucket(value, got.scale) - got.offset).unwrap()] += 1;

@@ -3,6 +3,8 @@
 //! A counter is the sum over the living members since they joined, plus the
 //! final figures of those that left. It never goes down.
 
+mod saved;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{custom::CustomFigures, histogram::Histogram, report::ServiceIdentity};
@@ -11,6 +13,8 @@ use crate::{
     process::{event::End, usage::Usage},
     units::{BootNanos, ProcessKey, WallNanos},
 };
+
+pub use saved::{Former, Saved};
 
 /// Number of counters that are summed over members.
 pub const COUNTERS: usize = 9;
@@ -240,6 +244,8 @@ pub struct Service {
     marks: [Option<Mark>; 2],
     /// What the plugin's own metrics say.
     pub custom: CustomFigures,
+    /// Members of before a restart that have not been found yet.
+    former: Former,
 }
 
 /// [`End`] in an order.
@@ -276,6 +282,7 @@ impl Service {
             peak: Histogram::default(),
             marks: [None; 2],
             custom: CustomFigures::default(),
+            former: Former::new(),
         }
     }
 

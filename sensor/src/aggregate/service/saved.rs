@@ -1,0 +1,101 @@
+//! What of a service survives a restart, and how it goes on from there.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{COUNTERS, Counters, ExitKey, Member, Service};
+use crate::{
+    aggregate::{custom::SavedFigure, histogram::Histogram, report::HistogramValue},
+    process::table::ticks_of_start,
+    units::{ProcessKey, WallNanos},
+};
+
+/// The cumulative side of a service at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Saved {
+    /// The moment from which all its series count.
+    pub start: WallNanos,
+    /// The sum over members since they joined, those that left included.
+    pub counted: [u64; COUNTERS],
+    /// Whether each of them was ever known.
+    pub known: [bool; COUNTERS],
+    /// Members that began as such.
+    pub starts: u64,
+    /// Members that ended, by how; `None` where nobody saw it.
+    pub exits: BTreeMap<Option<ExitKey>, u64>,
+    /// Lifetimes, s.
+    pub lifetime: HistogramValue,
+    /// Peak resident memory at exit, bytes.
+    pub peak: HistogramValue,
+    /// Members that lived, with what they had used in their whole life.
+    pub members: Vec<(ProcessKey, Counters)>,
+    /// Counters of the plugin's own.
+    pub custom: Vec<SavedFigure>,
+}
+
+/// Members of before a restart that may still live, by pid.
+pub type Former = HashMap<u32, (ProcessKey, Counters)>;
+
+impl Service {
+    /// The cumulative side of the service now.
+    #[must_use]
+    pub fn saved(&self) -> Saved {
+        let mut counted = self.left;
+        let mut members = Vec::with_capacity(self.members.len() + self.former.len());
+        for member in self.members.values() {
+            for (sum, since) in counted.iter_mut().zip(member.since) {
+                *sum = sum.saturating_add(since);
+            }
+            let life = |index: usize| Some(member.base[index]?.saturating_add(member.since[index]));
+            members.push((member.key, std::array::from_fn(life)));
+        }
+        members.extend(self.former.values().copied());
+        Saved {
+            start: self.start,
+            counted,
+            known: self.known,
+            starts: self.starts,
+            exits: self.exits.clone(),
+            lifetime: self.lifetime.value(),
+            peak: self.peak.value(),
+            members,
+            custom: self.custom.saved(),
+        }
+    }
+
+    /// Goes on from where the service was. Its members are not there yet: a
+    /// scan finds those that still live.
+    pub fn resume(&mut self, saved: Saved) {
+        self.start = saved.start;
+        self.left = saved.counted;
+        self.known = saved.known;
+        self.starts = saved.starts;
+        self.exits = saved.exits;
+        self.lifetime = Histogram::from(saved.lifetime);
+        self.peak = Histogram::from(saved.peak);
+        let members = saved.members.into_iter();
+        self.former = members.map(|member| (member.0.pid, member)).collect();
+        self.custom.resume(saved.custom);
+    }
+
+    /// A member that a scan found. One of before the restart counts from what
+    /// it had used then, everybody else from birth (contract S1).
+    pub fn found(&mut self, key: ProcessKey) -> Member {
+        let ticks = ticks_of_start(key.start);
+        match self.former.get(&key.pid) {
+            Some(&(known, life)) if ticks_of_start(known.start) == ticks => {
+                self.former.remove(&key.pid);
+                Member::new(key, life)
+            }
+            _ => Member::scanned(key),
+        }
+    }
+
+    /// Whoever of before the restart was not found has ended, and nobody saw
+    /// how.
+    pub fn forget_former(&mut self) {
+        let ended = std::mem::take(&mut self.former).len() as u64;
+        if ended > 0 {
+            *self.exits.entry(None).or_default() += ended;
+        }
+    }
+}
