@@ -123,3 +123,7 @@ fn text(cause: Cause) -> &'static str {
         Cause::NoNumber => "has something there that is no number, or none for a counter",
     }
 }
+
+#[cfg(test)]
+#[path = "custom_tests.rs"]
+mod tests;

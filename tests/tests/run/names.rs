@@ -305,8 +305,11 @@ fn legacy_names_arrive_with_type_unit_and_display_name() {
     let of = |output: &str, watched: &Watched, last: &str| {
         let name = format!("-> service.name: Str({})", watched.name);
         let last = format!("-> Name: {last}");
-        // The last one: rates are there.
-        super::otlp::resources(output)
+        // The last one may not be printed whole yet.
+        let mut whole: Vec<&str> = super::otlp::resources(output).collect();
+        whole.pop();
+        whole
+            .into_iter()
             .filter(|resource| resource.contains(&name) && resource.contains(&last))
             .last()
             .map(str::to_owned)
