@@ -4,10 +4,7 @@ mod list;
 mod migrate;
 mod new;
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use super::setup::Stop;
 use crate::{cli::plugin::Command, exit::Exit};
@@ -23,16 +20,6 @@ pub fn run(command: &Command) -> Result<Exit, Stop> {
         Command::Check(args) => list::check(args),
         Command::New(args) => new::run(args),
         Command::Migrate(args) => migrate::run(args),
-    }
-}
-
-/// Prints text that a command is asked for.
-fn print(text: &str) -> Result<(), Stop> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Stop::new(Exit::Software, format!("cannot write: {error}")))
-        }
-        _ => Ok(()),
     }
 }
 
