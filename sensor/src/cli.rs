@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod config;
 pub mod plugin;
 
 use std::{path::PathBuf, time::Duration};
@@ -56,6 +57,9 @@ pub enum Command {
     /// Make, check and install plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Check the configuration file, show what is in force
+    #[command(subcommand)]
+    Config(config::Command),
 }
 
 /// `sensor store`.

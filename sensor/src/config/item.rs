@@ -29,6 +29,16 @@ pub trait Choice: Copy + 'static {
         let shown = shown(name);
         Err(format!("`{shown}` is none of the possible values: {list}"))
     }
+
+    /// The name of the value.
+    #[must_use]
+    fn name(self) -> &'static str
+    where
+        Self: PartialEq,
+    {
+        let found = Self::NAMES.iter().find(|(_, value)| *value == self);
+        found.map_or("", |(name, _)| name)
+    }
 }
 
 /// A value, its dotted key and its line. What is of another type than asked

@@ -4,9 +4,8 @@ use std::{fmt::Write, time::Duration};
 
 use serde_json::{Value as Json, json};
 
-use super::print;
 use crate::{
-    app::setup::{self, Stop},
+    app::setup::{self, Stop, print},
     cli::plugin::ListArgs,
     config::{Environment, Problem, format_duration, item::Choice},
     exit::Exit,
@@ -99,7 +98,7 @@ impl Listing {
                     "service_id": service.service_id,
                     "display_name": service.display_name,
                     "pattern": service.pattern,
-                    "match_on": name_of(plugin.match_on),
+                    "match_on": plugin.match_on.name(),
                 })
             });
             json!({
@@ -145,7 +144,7 @@ impl Listing {
             for service in &plugin.services {
                 let matches = match plugin.match_on {
                     MatchOn::Name => service.pattern.clone(),
-                    on => format!("{}: {}", name_of(on), service.pattern),
+                    on => format!("{}: {}", on.name(), service.pattern),
                 };
                 let name = &service.service_name;
                 text.push_str(&row(&plugin.name, name, &matches, &every, state));
@@ -214,9 +213,4 @@ fn seconds(duration: Duration) -> Json {
         0 => duration.as_secs().into(),
         _ => duration.as_secs_f64().into(),
     }
-}
-
-fn name_of(on: MatchOn) -> &'static str {
-    let found = MatchOn::NAMES.iter().find(|(_, value)| *value == on);
-    found.map_or("", |(name, _)| name)
 }

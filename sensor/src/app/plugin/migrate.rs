@@ -6,9 +6,13 @@ use std::{
     path::Path,
 };
 
-use super::{cannot_create, print};
+use super::cannot_create;
 use crate::{
-    app::setup::Stop, cli::plugin::MigrateArgs, config::file::read_text, exit::Exit, plugin,
+    app::setup::{Stop, print},
+    cli::plugin::MigrateArgs,
+    config::file::read_text,
+    exit::Exit,
+    plugin,
 };
 
 /// Writes the plugin.toml that says what `__init__.py` says (contract P8).

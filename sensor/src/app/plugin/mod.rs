@@ -9,10 +9,7 @@ mod systemctl;
 mod uninstall;
 mod verify;
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use crate::{
     app::setup::Stop,
@@ -84,16 +81,6 @@ fn place(args: &crate::cli::plugin::PlaceArgs) -> Result<Place, Stop> {
 /// Says what is noteworthy and stops nothing.
 fn warn(text: &str) {
     eprintln!("sensor: warning: {}", escaped(text));
-}
-
-/// Prints text that a command is asked for.
-fn print(text: &str) -> Result<(), Stop> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Stop::new(Exit::Software, format!("cannot write: {error}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A failure to make something at `path`.

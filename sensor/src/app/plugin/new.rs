@@ -6,9 +6,9 @@ use std::{
     path::Path,
 };
 
-use super::{cannot_create, print};
+use super::cannot_create;
 use crate::{
-    app::setup::Stop,
+    app::setup::{Stop, print},
     cli::plugin::NewArgs,
     config::{Problem, check_pattern},
     exit::Exit,
