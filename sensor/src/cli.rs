@@ -51,7 +51,10 @@ pub enum Command {
     /// Say what works on this host and what does not
     Doctor(DoctorArgs),
     /// Make, check and install plugins
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example: sensor plugin verify myapp && sudo sensor plugin install myapp"
+    )]
     Plugin(plugin::Command),
 }
 

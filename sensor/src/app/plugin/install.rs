@@ -35,6 +35,9 @@ pub(super) fn run(args: &InstallArgs) -> Result<Exit, Stop> {
     let plugin = plugin(&args.dir, &place)?;
     let sensor = (!args.no_unit).then(program).transpose()?;
     let plan = Plan::new(&plugin, &source, &place, sensor.as_deref(), args.force)?;
+    if plan.unit.is_some() && place.is_watched_by_packages() {
+        warn("sensor.service runs this plugin, too; with --no-unit no second sensor does");
+    }
     if args.place.dry_run {
         print_plan(&plan, &plugin);
         return Ok(Exit::Done);
