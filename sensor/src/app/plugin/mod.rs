@@ -6,6 +6,8 @@ mod systemctl;
 mod uninstall;
 mod verify;
 
+use std::io::{self, Write};
+
 use crate::{
     app::setup::Stop,
     cli::plugin::Command,
@@ -67,6 +69,16 @@ impl Stop {
 fn place(args: &crate::cli::plugin::PlaceArgs) -> Result<Place, Stop> {
     Place::new(args.base.as_deref(), args.user)
         .map_err(|error| Stop::new(Exit::CannotCreate, error.to_string()))
+}
+
+/// Prints text that a command is asked for.
+fn print(text: &str) -> Result<(), Stop> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Stop::new(Exit::Software, format!("cannot write: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Says what is noteworthy and stops nothing.
