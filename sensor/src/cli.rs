@@ -55,7 +55,10 @@ pub enum Command {
     #[command(subcommand)]
     Store(StoreCommand),
     /// Make, check and install plugins
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example: sensor plugin verify myapp && sudo sensor plugin install myapp"
+    )]
     Plugin(plugin::Command),
     /// Check the configuration file, show what is in force
     #[command(subcommand)]

@@ -1,7 +1,7 @@
 //! `sensor store`: what the store holds.
 
 use std::{
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -105,7 +105,8 @@ fn show(args: &StoreArgs) -> Result<Exit, Stop> {
         true => format!("{}\n", shown(&path, &known, waiting)),
         false => table(&path, &known, waiting),
     };
-    print(&text)
+    setup::print(&text)?;
+    Ok(Exit::Done)
 }
 
 fn history(args: &StoreArgs) -> Result<Exit, Stop> {
@@ -125,7 +126,8 @@ fn history(args: &StoreArgs) -> Result<Exit, Stop> {
             })
             .collect(),
     };
-    print(&text)
+    setup::print(&text)?;
+    Ok(Exit::Done)
 }
 
 fn check(args: &StoreArgs) -> Result<Exit, Stop> {
@@ -150,17 +152,8 @@ fn check(args: &StoreArgs) -> Result<Exit, Stop> {
             .map(|problem| format!("{}: {problem}\n", path.display()))
             .collect(),
     };
-    print(&text)?;
+    setup::print(&text)?;
     Ok(if sound { Exit::Done } else { Exit::Data })
-}
-
-fn print(text: &str) -> Result<Exit, Stop> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Stop::new(Exit::Software, format!("cannot write: {error}")))
-        }
-        _ => Ok(Exit::Done),
-    }
 }
 
 fn versions(known: &Known) -> Vec<Value> {

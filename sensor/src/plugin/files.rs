@@ -17,6 +17,9 @@ use sha2::{Digest as _, Sha256};
 
 /// More files than these are no plugin: somebody named the wrong directory.
 pub const MAX_FILES: usize = 4_096;
+/// What to do about an [`Odd`] thing.
+pub const REMEDY: &str =
+    "a plugin holds regular files and directories only; remove what is something else";
 /// Directories deeper than these are not looked into.
 const MAX_DEPTH: usize = 32;
 const CHUNK: usize = 64 << 10;

@@ -10,7 +10,7 @@ use std::{
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value, value};
 
-use super::files::{Facts, Odd, Sha, Tree};
+use super::files::{Facts, Odd, REMEDY, Sha, Tree};
 use crate::{
     config::{
         Problem,
@@ -48,7 +48,7 @@ pub enum ManifestError {
     #[error("{}", lines("Invalid manifest format: ", .0))]
     Invalid(Vec<Problem>),
     /// The directory holds what no manifest can vouch for.
-    #[error("{}", lines(&format!("{}/", .0.display()), .1))]
+    #[error("{}\n{REMEDY}", lines(&format!("{}/", .0.display()), .1))]
     Odd(PathBuf, Vec<Odd>),
     /// It cannot be written.
     #[error("{} cannot be written: {}", .0.display(), .1)]

@@ -174,7 +174,10 @@ fn what_is_no_file_cannot_be_vouched_for() {
     symlink("/etc", dir.path().join("dir")).unwrap();
     let error = write(dir.path(), None, NOW).unwrap_err().to_string();
     let line = |name| format!("{}/{name} is a symbolic link", dir.path().display());
-    assert_eq!(error, format!("{}\n{}", line("dir"), line("link")));
+    assert_eq!(
+        error,
+        format!("{}\n{}\n{REMEDY}", line("dir"), line("link"))
+    );
     assert!(!dir.path().join(MANIFEST).exists());
 }
 

@@ -66,6 +66,19 @@ fn the_usual_place_is_that_of_the_packages() {
     ] {
         assert!(ended.out.contains(part), "{}", ended.out);
     }
+    assert!(!ended.err.contains("sensor.service"), "{}", ended.err);
     assert_eq!(host.tree("units"), [""; 0]);
+
+    // Where the packages run all plugins, a second sensor is pointed out.
+    fs::write(host.at("units/sensor.service"), "").unwrap();
+    let warns = |more: &[&str]| {
+        let args = [&["plugin", "install", "app", "--dry-run"], more].concat();
+        let ended = end(&mut host.in_namespace("", &args));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        ended.err.contains("sensor.service runs this plugin, too")
+    };
+    assert!(warns(&[]));
+    assert!(!warns(&["--no-unit"]));
+    assert!(!warns(&["-d", host.at("base").to_str().unwrap()]));
     assert!(!Path::new("/etc/sensor/plugins/app").exists());
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{place, systemctl, verify, warn};
 use crate::{
-    app::setup::Stop,
+    app::setup::{Stop, print},
     cli::plugin::InstallArgs,
     clock,
     exit::Exit,
@@ -35,21 +35,20 @@ pub(super) fn run(args: &InstallArgs) -> Result<Exit, Stop> {
     let plugin = plugin(&args.dir, &place)?;
     let sensor = (!args.no_unit).then(program).transpose()?;
     let plan = Plan::new(&plugin, &source, &place, sensor.as_deref(), args.force)?;
+    if plan.unit.is_some() && place.is_watched_by_packages() {
+        warn("sensor.service runs this plugin, too; with --no-unit no second sensor does");
+    }
     if args.place.dry_run {
-        print_plan(&plan, &plugin);
+        print(&planned(&plan, &plugin))?;
         return Ok(Exit::Done);
     }
     let done = plan.carry_out(&plugin, &place, clock::wall())?;
-    println!("Installed plugin `{}`:", escaped(&plugin.name));
     let unit = plan.unit.as_ref().map(|unit| &unit.path);
-    for path in [&plan.target].into_iter().chain(unit) {
-        println!("  {}", shown(path));
-    }
+    let mut text = format!("Installed plugin `{}`:\n", escaped(&plugin.name));
+    list(&mut text, [&plan.target].into_iter().chain(unit));
     if !done.backups.is_empty() {
-        println!("What was replaced is kept:");
-    }
-    for path in &done.backups {
-        println!("  {}", shown(path));
+        text.push_str("What was replaced is kept:\n");
+        list(&mut text, &done.backups);
     }
     if let Some(unit) = unit {
         let unit = systemctl::unit_name(unit);
@@ -63,14 +62,14 @@ pub(super) fn run(args: &InstallArgs) -> Result<Exit, Stop> {
         if args.restart {
             systemctl::call(place.scope, &["restart", &unit]);
         } else {
-            let user = if place.scope == Scope::User {
-                "--user "
-            } else {
-                ""
+            let user = match place.scope {
+                Scope::User => "--user ",
+                Scope::System => "",
             };
-            println!("Start it: systemctl {user}enable --now {unit}");
+            text += &format!("Start it: systemctl {user}enable --now {unit}\n");
         }
     }
+    print(&text)?;
     Ok(Exit::Done)
 }
 
@@ -79,7 +78,7 @@ fn verified(directory: &Path, source: &Tree) -> Result<bool, Stop> {
     match Manifest::of(directory, source) {
         Ok(manifest) => {
             let report = Report::compare(&manifest, source);
-            verify::print(&report);
+            verify::print_report(&report)?;
             Ok(report.is_clean())
         }
         Err(ManifestError::NotFound(path)) => {
@@ -122,16 +121,27 @@ fn program() -> Result<PathBuf, Stop> {
     Err(stop(format!("{} is gone", path.display())))
 }
 
-fn print_plan(plan: &Plan<'_>, plugin: &Plugin) {
-    println!("Would install plugin `{}`:", escaped(&plugin.name));
-    for (file, _) in &plan.source.files {
-        println!("  {}", shown(&plan.target.join(file)));
-    }
-    for stale in &plan.stale {
-        println!("Would move away {}", shown(stale));
+fn planned(plan: &Plan<'_>, plugin: &Plugin) -> String {
+    let mut text = format!("Would install plugin `{}`:\n", escaped(&plugin.name));
+    let files = plan.source.files.iter();
+    let files: Vec<PathBuf> = files.map(|(file, _)| plan.target.join(file)).collect();
+    list(&mut text, &files);
+    list(&mut text, plan.unit.as_ref().map(|unit| &unit.path));
+    if !plan.stale.is_empty() {
+        text.push_str("Would move away:\n");
+        list(&mut text, &plan.stale);
     }
     if let Some(unit) = &plan.unit {
-        println!("  {}\n\n{}", shown(&unit.path), unit.text.trim_end());
+        text.push('\n');
+        text.push_str(&unit.text);
+    }
+    text
+}
+
+/// A line for each path.
+fn list<'p>(text: &mut String, paths: impl IntoIterator<Item = &'p PathBuf>) {
+    for path in paths {
+        *text += &format!("  {}\n", shown(path));
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::warn;
 use crate::{
-    app::setup::Stop,
+    app::setup::{Stop, print},
     cli::plugin::ManifestArgs,
     clock,
     exit::Exit,
@@ -21,7 +21,7 @@ pub(super) fn run(args: &ManifestArgs) -> Result<Exit, Stop> {
     }
     let path = written.path.display().to_string();
     let files = if written.files == 1 { "file" } else { "files" };
-    println!("{}: {} {files}", escaped(&path), written.files);
+    print(&format!("{}: {} {files}\n", escaped(&path), written.files))?;
     Ok(Exit::Done)
 }
 

@@ -2,7 +2,11 @@
 
 use super::{place, systemctl};
 use crate::{
-    app::setup::Stop, cli::plugin::UninstallArgs, clock, exit::Exit, output::terminal::escaped,
+    app::setup::{Stop, print},
+    cli::plugin::UninstallArgs,
+    clock,
+    exit::Exit,
+    output::terminal::escaped,
     plugin::install::Removal,
 };
 
@@ -13,7 +17,8 @@ pub(super) fn run(args: &UninstallArgs) -> Result<Exit, Stop> {
     let paths: Vec<String> = paths.map(|path| escaped(&path.to_string_lossy())).collect();
     let name = escaped(&args.name);
     if args.place.dry_run {
-        println!("Would remove plugin `{name}`:\n  {}", paths.join("\n  "));
+        let paths = paths.join("\n  ");
+        print(&format!("Would remove plugin `{name}`:\n  {paths}\n"))?;
         return Ok(Exit::Done);
     }
     // What runs would go on without its plugin.
@@ -22,9 +27,12 @@ pub(super) fn run(args: &UninstallArgs) -> Result<Exit, Stop> {
         systemctl::call(place.scope, &["disable", "--now", &unit]);
     }
     removal.carry_out(clock::wall())?;
-    println!("Removed plugin `{name}`:\n  {}", paths.join("\n  "));
     if !removal.units.is_empty() {
         systemctl::call(place.scope, &["daemon-reload"]);
     }
+    print(&format!(
+        "Removed plugin `{name}`:\n  {}\n",
+        paths.join("\n  ")
+    ))?;
     Ok(Exit::Done)
 }

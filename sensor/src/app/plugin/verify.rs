@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::warn;
 use crate::{
-    app::setup::Stop,
+    app::setup::{Stop, print},
     cli::plugin::VerifyArgs,
     exit::Exit,
     output::terminal::escaped,
@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
     let report = verify(&args.dir);
     if args.json {
-        println!("{}", object(&args.dir, &report));
+        print(&format!("{}\n", object(&args.dir, &report)))?;
     }
     // The known messages stand alone on their lines.
     let report = match report {
@@ -33,7 +33,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
         report => report?,
     };
     if !args.json {
-        print(&report);
+        print_report(&report)?;
     }
     Ok(if report.is_clean() {
         Exit::Done
@@ -43,13 +43,14 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
 }
 
 /// A line for each file, and warnings.
-pub(super) fn print(report: &Report) {
-    for finding in &report.findings {
-        println!("{}", escaped(&finding.to_string()));
-    }
+pub(super) fn print_report(report: &Report) -> Result<(), Stop> {
+    let findings = report.findings.iter();
+    let lines = findings.map(|finding| escaped(&finding.to_string()) + "\n");
+    print(&lines.collect::<String>())?;
     for warning in &report.warnings {
         warn(warning);
     }
+    Ok(())
 }
 
 fn object(directory: &Path, report: &Result<Report, ManifestError>) -> serde_json::Value {

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     config::{Problem, problem::lines},
-    plugin::files::Odd,
+    plugin::files::{Odd, REMEDY},
 };
 
 /// Why nothing was installed or removed.
@@ -17,7 +17,7 @@ pub enum InstallError {
     #[error("{}", lines("", .0))]
     Plugin(Vec<Problem>),
     /// What is no regular file is not copied.
-    #[error("{}", lines(&format!("{}/", .0.display()), .1))]
+    #[error("{}\n{REMEDY}", lines(&format!("{}/", .0.display()), .1))]
     Odd(PathBuf, Vec<Odd>),
     /// The copy is not what was read before.
     #[error("{} changed while it was installed", .0.display())]

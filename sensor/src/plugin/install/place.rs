@@ -7,6 +7,8 @@ use std::{
 
 use crate::config::DEFAULT_PLUGINS;
 
+/// The unit of the packages.
+const PACKAGED: &str = "sensor.service";
 /// Where the administrator's units are.
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
 /// Where units of packages and of the moment are: ours would hide them.
@@ -66,6 +68,17 @@ impl Place {
         // Links above are the administrator's; the unit names where they lead.
         let base = base.canonicalize().unwrap_or(base);
         Ok(Self { base, units, scope })
+    }
+
+    /// Whether the unit of the packages is there, which runs every plugin of
+    /// the usual place.
+    #[must_use]
+    pub fn is_watched_by_packages(&self) -> bool {
+        let units = self.other_units().iter().map(Path::new);
+        let mut units = units.chain([self.units.as_path()]);
+        self.scope == Scope::System
+            && self.base == Path::new(DEFAULT_PLUGINS)
+            && units.any(|units| units.join(PACKAGED).exists())
     }
 
     /// Other directories of the same service manager.
