@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod config;
 pub mod plugin;
 
 use std::{path::PathBuf, time::Duration};
@@ -56,6 +57,9 @@ pub enum Command {
         after_help = "Example: sensor plugin verify myapp && sudo sensor plugin install myapp"
     )]
     Plugin(plugin::Command),
+    /// Check the configuration file, show what is in force
+    #[command(subcommand)]
+    Config(config::Command),
 }
 
 /// Flags of `sensor run`.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sensor::{
-    app::{doctor, events, logging, once, plugin, run, setup::Stop},
+    app::{config, doctor, events, logging, once, plugin, run, setup::Stop},
     cli::{Cli, Command, RunArgs},
     exit::Exit,
 };
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Plugin(command) => plugin::run(&command),
+        Command::Config(command) => config::run(&command),
     };
     match done {
         Ok(exit) => exit.into(),

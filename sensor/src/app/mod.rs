@@ -1,6 +1,7 @@
 //! The commands: each connects the stages it needs.
 
 pub mod collecting;
+pub mod config;
 pub mod delivery;
 pub mod doctor;
 pub mod events;

@@ -1,6 +1,7 @@
 //! What every command needs first: configuration, plugins, the engine.
 
 use std::{
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -54,6 +55,20 @@ impl Stop {
             exit,
             lines: problems.iter().map(ToString::to_string).collect(),
         }
+    }
+}
+
+/// Prints what a command was asked for.
+///
+/// # Errors
+///
+/// Where nothing can be written; a reader that went away is none.
+pub fn print(text: &str) -> Result<(), Stop> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Stop::new(Exit::Software, format!("cannot write: {error}")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -21,6 +21,18 @@ pub(crate) const GROUPS: std::ops::RangeInclusive<usize> = 1..=100_000;
 
 pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
     let document = Document::parse(path, text);
+    let mut config = read(&document);
+    let notes = document.into_notes();
+    if !notes.problems.is_empty() {
+        return Err(notes.problems);
+    }
+    let present = notes.present.into_iter();
+    config.origins = present.map(|key| (key, Origin::File)).collect();
+    Ok(config)
+}
+
+/// Reads every key; faults are noted in the document.
+pub(super) fn read(document: &Document<'_>) -> Config {
     let mut config = Config::default();
     let mut root = document.root();
     if let Some(plugins) = root.take("plugins").and_then(|item| item.strings()) {
@@ -54,14 +66,7 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
     );
     telemetry.finish();
     root.finish();
-
-    let notes = document.into_notes();
-    if !notes.problems.is_empty() {
-        return Err(notes.problems);
-    }
-    let present = notes.present.into_iter();
-    config.origins = present.map(|key| (key, Origin::File)).collect();
-    Ok(config)
+    config
 }
 
 fn kernel(config: &mut Config, mut table: Table<'_>) {

@@ -29,6 +29,16 @@ pub trait Choice: Copy + 'static {
         let shown = shown(name);
         Err(format!("`{shown}` is none of the possible values: {list}"))
     }
+
+    /// The name of the value.
+    #[must_use]
+    fn name(self) -> &'static str
+    where
+        Self: PartialEq,
+    {
+        let found = Self::NAMES.iter().find(|(_, value)| *value == self);
+        found.map_or("", |(name, _)| name)
+    }
 }
 
 /// A value, its dotted key and its line. What is of another type than asked
@@ -91,6 +101,18 @@ impl<'d> Item<'d> {
         Some(text)
     }
 
+    /// Any text, or a whole number as text.
+    #[must_use]
+    pub fn string_or_integer(&self) -> Option<String> {
+        let text = match self.value {
+            DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .map(|number| number.to_string()),
+            other => other.as_str().map(str::to_owned),
+        };
+        self.or_type(text, "a string or a whole number")
+    }
+
     /// True or false.
     #[must_use]
     pub fn boolean(&self) -> Option<bool> {
@@ -117,6 +139,25 @@ impl<'d> Item<'d> {
             ));
         }
         value
+    }
+
+    /// A number, with or without a fraction; infinity and NaN are none.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        let (text, radix) = match self.value {
+            DeValue::Integer(number) => (number.as_str(), number.radix()),
+            DeValue::Float(number) => (number.as_str(), 10),
+            _ => return self.or_type(None, "a number"),
+        };
+        let number = match radix {
+            10 => text.parse().ok(),
+            radix => i128::from_str_radix(text, radix).ok().map(|n| n as f64),
+        };
+        let finite = number.filter(|number: &f64| number.is_finite());
+        if finite.is_none() {
+            self.fault(format!("{} is not a finite number", shown(text)));
+        }
+        finite
     }
 
     /// A duration in a range: `"10s"`, or a number of seconds.

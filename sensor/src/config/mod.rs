@@ -11,6 +11,7 @@ pub mod item;
 mod pattern;
 pub mod problem;
 pub mod reader;
+pub mod show;
 mod syntax;
 
 use std::collections::BTreeMap;

@@ -45,6 +45,9 @@ pub struct Notes {
     pub warnings: Vec<Problem>,
     /// Dotted keys that were there and known.
     pub present: BTreeSet<String>,
+    /// Dotted keys that were asked for: all that the schema knows.
+    #[cfg(test)]
+    pub(crate) asked: BTreeSet<String>,
     unlisted: usize,
 }
 
@@ -167,6 +170,7 @@ impl<'d> Table<'d> {
     /// The value of a key that may be there.
     pub fn take(&mut self, key: &'static str) -> Option<Item<'d>> {
         self.known.push(key);
+        self.asked(key);
         let item = self.entry(key)?;
         let mut notes = self.document.notes.borrow_mut();
         notes.present.insert(item.key().to_owned());
@@ -223,9 +227,39 @@ impl<'d> Table<'d> {
         }
     }
 
+    /// The tables of an array `[[key]]`, each with its own line.
+    pub fn tables(&mut self, key: &'static str) -> Vec<Self> {
+        let Some(item) = self.take(key) else {
+            return Vec::new();
+        };
+        if item.is_table() {
+            item.fault(format!("may be there several times; write [[{key}]]"));
+            return Vec::new();
+        }
+        let elements = item.elements().unwrap_or_default().into_iter();
+        let tables = elements.map(|element| {
+            let (line, entries) = (Some(element.line()), element.table());
+            Self::new(self.document, self.join(key), line, entries)
+        });
+        tables.filter(Self::is_present).collect()
+    }
+
+    /// Whether the table is in the file.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.entries.is_some()
+    }
+
+    /// Line of the table, from 1, where it is in the file.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+
     /// Accepts a key without effect, whatever its value, with a warning.
     pub fn ignore(&mut self, key: &str, reason: &str) {
         self.ignored.push(key.to_owned());
+        self.asked(key);
         let Some(item) = self.entry(key) else { return };
         let message = format!("has no effect: {reason}");
         let warning =
@@ -258,6 +292,16 @@ impl<'d> Table<'d> {
                 item.fault(format!("unknown {kind}{}", suggestion(key, &self.known)));
             }
         }
+    }
+
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "for tests"))]
+    fn asked(&self, _key: &str) {
+        #[cfg(test)]
+        self.document
+            .notes
+            .borrow_mut()
+            .asked
+            .insert(self.join(_key));
     }
 
     fn keys(&self) -> impl Iterator<Item = &'d str> {

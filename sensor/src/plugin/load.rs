@@ -4,14 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::guide::{self, Draft};
-use super::{Plugin, ServiceSpec, verify};
+use super::read::{self, Draft};
+use super::{Plugin, ServiceSpec, legacy, verify};
 use crate::config::file::{is_there, read_text};
 use crate::config::reader::Document;
 use crate::config::{Environment, Problem};
 
-/// Directories of a framework's checkout that are no plugins (contract P1).
-const NOT_PLUGINS: [&str; 4] = ["common", "tests", "docs", "logs"];
+/// Directories of a framework's checkout that are no plugins (contract P1;
+/// the last is Python's own).
+const NOT_PLUGINS: [&str; 5] = ["common", "tests", "docs", "logs", "__pycache__"];
+/// The file of a plugin.
+const TOML: &str = "plugin.toml";
+/// What the Python framework read before there was one.
+const INIT_PY: &str = "__init__.py";
 
 /// What was found in the directories.
 #[derive(Debug, Default)]
@@ -83,36 +88,24 @@ impl Loaded {
 /// these names) are kept. Never fails: what is wrong is in the answer.
 #[must_use]
 pub fn load(dirs: &[PathBuf], filter: &[String]) -> Loaded {
-    let mut loaded = Loaded::default();
-    let mut seen = BTreeSet::new();
-    let mut entries = Vec::new();
-    for dir in dirs {
-        match directories(dir) {
-            Ok(found) => entries.extend(found.into_iter().filter(|path| {
-                // The same directory named twice is one.
-                seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
-            })),
-            Err(problem) => loaded.unreadable.push(problem),
-        }
-    }
-    let mut entries: Vec<Entry> = entries.into_iter().map(read).collect();
-    reject_collisions(&mut entries);
-
-    let selected = |entry: &Entry, name: &String| entry.name() == *name || entry.label() == *name;
-    loaded.unmatched = filter
-        .iter()
-        .filter(|name| !entries.iter().any(|entry| selected(entry, name)))
-        .cloned()
-        .collect();
-    entries.retain(|entry| filter.is_empty() || filter.iter().any(|name| selected(entry, name)));
+    let Found {
+        entries,
+        unreadable,
+        unmatched,
+    } = find(dirs, filter);
+    let mut loaded = Loaded {
+        unreadable,
+        unmatched,
+        ..Loaded::default()
+    };
     for entry in entries {
-        loaded.warnings.extend(entry.warnings.iter().cloned());
+        loaded.warnings.extend(entry.warnings);
         if entry.problems.is_empty() {
-            loaded.plugins.push(entry.draft.plugin);
+            loaded.plugins.push(entry.plugin);
         } else {
             loaded.failed.push(FailedPlugin {
-                name: entry.name(),
-                directory: Some(entry.directory),
+                name: entry.plugin.name,
+                directory: entry.plugin.directory,
                 problems: entry.problems,
             });
         }
@@ -120,39 +113,101 @@ pub fn load(dirs: &[PathBuf], filter: &[String]) -> Loaded {
     loaded
 }
 
-/// One plugin directory, read.
-struct Entry {
-    directory: PathBuf,
-    file: PathBuf,
-    draft: Draft,
-    problems: Vec<Problem>,
-    warnings: Vec<Problem>,
+/// Plugins as they lie there, good and broken ones in one order.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// In the order of the directories, and by name within one.
+    pub entries: Vec<Entry>,
+    /// Directories that could not be read at all; each was named by somebody.
+    pub unreadable: Vec<Problem>,
+    /// Names of the filter that no plugin has, broken ones included.
+    pub unmatched: Vec<String>,
 }
 
-impl Entry {
-    /// The name of the directory.
-    fn label(&self) -> String {
-        let resolved = self.directory.canonicalize();
-        let directory = match (self.directory.file_name(), &resolved) {
-            (Some(name), _) => Some(name),
-            (None, Ok(path)) => path.file_name(),
-            (None, Err(_)) => None,
-        };
-        directory.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-    }
+/// One plugin directory, read.
+#[derive(Debug)]
+pub struct Entry {
+    /// What could be read; with problems, not to be used. Its name is that of
+    /// the directory where it says none.
+    pub plugin: Plugin,
+    /// The file that was read.
+    pub file: PathBuf,
+    /// What keeps it from being used.
+    pub problems: Vec<Problem>,
+    /// What it says that has no effect.
+    pub warnings: Vec<Problem>,
+    /// Line and key of each service.
+    places: Vec<(usize, String)>,
+}
 
-    fn name(&self) -> String {
-        if self.draft.plugin.name.is_empty() {
-            self.label()
-        } else {
-            self.draft.plugin.name.clone()
+/// Reads every plugin below `dirs`, as [`load`] does.
+#[must_use]
+pub fn find(dirs: &[PathBuf], filter: &[String]) -> Found {
+    let mut found = Found::default();
+    let mut seen = BTreeSet::new();
+    let mut paths = Vec::new();
+    for dir in dirs {
+        match directories(dir) {
+            Ok(found) => paths.extend(found.into_iter().filter(|path| {
+                // The same directory named twice is one.
+                seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
+            })),
+            Err(problem) => found.unreadable.push(problem),
         }
     }
+    let mut entries: Vec<Entry> = paths.iter().map(|path| read(path)).collect();
+    reject_collisions(&mut entries);
+
+    let selected = |entry: &Entry, name: &String| {
+        let directory = entry.plugin.directory.as_deref();
+        entry.plugin.name == *name || directory.is_some_and(|path| label(path) == *name)
+    };
+    let missing = |name: &&String| !entries.iter().any(|entry| selected(entry, name));
+    found.unmatched = filter.iter().filter(missing).cloned().collect();
+    entries.retain(|entry| filter.is_empty() || filter.iter().any(|name| selected(entry, name)));
+    found.entries = entries;
+    found
+}
+
+/// The plugin that a text is, as if it were in the file `file`.
+///
+/// # Errors
+/// Every problem of the text, in its order.
+pub fn parse_toml(file: &Path, text: &str) -> Result<Plugin, Vec<Problem>> {
+    let entry = of_toml(file.parent().unwrap_or(file), file, text);
+    good(entry)
+}
+
+/// The plugin that the text of an `__init__.py` is; nothing is executed.
+///
+/// # Errors
+/// Every problem of the text, in its order.
+pub fn parse_init_py(file: &Path, text: &str) -> Result<Plugin, Vec<Problem>> {
+    let entry = of_init_py(file.parent().unwrap_or(file), file, text);
+    good(entry)
+}
+
+fn good(entry: Entry) -> Result<Plugin, Vec<Problem>> {
+    match entry.problems.is_empty() {
+        true => Ok(entry.plugin),
+        false => Err(entry.problems),
+    }
+}
+
+/// The name of a directory.
+fn label(directory: &Path) -> String {
+    let resolved = directory.canonicalize();
+    let name = match (directory.file_name(), &resolved) {
+        (Some(name), _) => Some(name),
+        (None, Ok(path)) => path.file_name(),
+        (None, Err(_)) => None,
+    };
+    name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
 /// The plugin directories of `dir`, by name.
 fn directories(dir: &Path) -> Result<Vec<PathBuf>, Problem> {
-    if is_there(&dir.join("plugin.toml")) {
+    if is_there(&dir.join(TOML)) {
         return Ok(vec![dir.to_owned()]);
     }
     let unreadable = |error: std::io::Error| match error.kind() {
@@ -166,8 +221,7 @@ fn directories(dir: &Path) -> Result<Vec<PathBuf>, Problem> {
         let path = entry.path();
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let passed_over =
-            NOT_PLUGINS.contains(&name.as_ref()) && !is_there(&path.join("plugin.toml"));
+        let passed_over = NOT_PLUGINS.contains(&name.as_ref()) && !is_there(&path.join(TOML));
         if name.starts_with('.') || passed_over {
             continue;
         }
@@ -177,51 +231,81 @@ fn directories(dir: &Path) -> Result<Vec<PathBuf>, Problem> {
         }
     }
     found.sort();
+    // A legacy plugin named itself; but a package of plugins has an
+    // `__init__.py`, too.
+    let is_plugin = |path: &PathBuf| is_there(&path.join(TOML)) || is_there(&path.join(INIT_PY));
+    if is_there(&dir.join(INIT_PY)) && !found.iter().any(is_plugin) {
+        return Ok(vec![dir.to_owned()]);
+    }
     Ok(found)
 }
 
-fn read(directory: PathBuf) -> Entry {
-    let file = directory.join("plugin.toml");
-    let failed = |problem: Problem| Entry {
-        file: file.clone(),
-        draft: Draft {
-            plugin: Plugin::default(),
-            places: Vec::new(),
+fn read(directory: &Path) -> Entry {
+    let failed = |file: &Path, problem: Problem| Entry {
+        plugin: Plugin {
+            name: label(directory),
+            directory: Some(directory.to_owned()),
+            ..Plugin::default()
         },
+        file: file.to_owned(),
         problems: vec![problem],
         warnings: Vec::new(),
-        directory: directory.clone(),
+        places: Vec::new(),
     };
-    if let Err(error) = fs::metadata(&directory) {
-        let message = match (error.kind(), fs::read_link(&directory)) {
+    if let Err(error) = fs::metadata(directory) {
+        let message = match (error.kind(), fs::read_link(directory)) {
             (std::io::ErrorKind::NotFound, Ok(target)) => {
                 format!("is a dangling link to {}", target.display())
             }
             _ => format!("cannot be read: {error}"),
         };
-        return failed(Problem::file(&directory, message));
+        return failed(directory, Problem::file(directory, message));
     }
-    if !is_there(&file) {
-        let message = if is_there(&directory.join("__init__.py")) {
-            "has no plugin.toml, and its __init__.py is not read yet; write a plugin.toml"
-        } else {
-            "has neither plugin.toml nor __init__.py; write a plugin.toml"
-        };
-        return failed(Problem::file(&directory, message));
-    }
-    let text = match read_text(&file) {
-        Ok(text) => text,
-        Err(problem) => return failed(problem),
+    let (toml, init_py) = (directory.join(TOML), directory.join(INIT_PY));
+    // Where both are there, plugin.toml counts (contract P6).
+    let (file, of_text): (_, fn(&Path, &Path, &str) -> Entry) = if is_there(&toml) {
+        (toml, of_toml)
+    } else if is_there(&init_py) {
+        (init_py, of_init_py)
+    } else {
+        let message = "has neither plugin.toml nor __init__.py; `sensor plugin new` writes one";
+        return failed(directory, Problem::file(directory, message));
     };
-    let document = Document::parse(&file, &text);
-    let draft = guide::read(&document, &directory);
+    match read_text(&file) {
+        Ok(text) => of_text(directory, &file, &text),
+        Err(problem) => failed(&file, problem),
+    }
+}
+
+fn of_toml(directory: &Path, file: &Path, text: &str) -> Entry {
+    let document = Document::parse(file, text);
+    let draft = read::read(&document, directory);
     let notes = document.into_notes();
+    entry(directory, file, draft, notes.problems, notes.warnings)
+}
+
+fn of_init_py(directory: &Path, file: &Path, text: &str) -> Entry {
+    let (draft, problems) = legacy::read(file, text, directory);
+    entry(directory, file, draft, problems, Vec::new())
+}
+
+fn entry(
+    directory: &Path,
+    file: &Path,
+    draft: Draft,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+) -> Entry {
+    let Draft { mut plugin, places } = draft;
+    if plugin.name.is_empty() {
+        plugin.name = label(directory);
+    }
     Entry {
-        draft,
-        problems: notes.problems,
-        warnings: notes.warnings,
-        file,
-        directory,
+        plugin,
+        file: file.to_owned(),
+        problems,
+        warnings,
+        places,
     }
 }
 
@@ -231,8 +315,8 @@ fn read(directory: PathBuf) -> Entry {
 fn reject_collisions(entries: &mut [Entry]) {
     let mut by_id: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
     for (index, entry) in entries.iter().enumerate() {
-        if entry.problems.is_empty() && entry.draft.plugin.enabled {
-            for (service, spec) in entry.draft.plugin.services.iter().enumerate() {
+        if entry.problems.is_empty() && entry.plugin.enabled {
+            for (service, spec) in entry.plugin.services.iter().enumerate() {
                 let places = by_id.entry(spec.service_id.clone()).or_default();
                 places.push((index, service));
             }
@@ -252,11 +336,11 @@ fn reject_collisions(entries: &mut [Entry]) {
 
 fn collision(entries: &[Entry], place: (usize, usize), other: (usize, usize)) -> Problem {
     let spec = |(index, service): (usize, usize)| -> &ServiceSpec {
-        &entries[index].draft.plugin.services[service]
+        &entries[index].plugin.services[service]
     };
     let (entry, other_entry) = (&entries[place.0], &entries[other.0]);
     let (mine, theirs) = (spec(place), spec(other));
-    let other_plugin = other_entry.name();
+    let other_plugin = &other_entry.plugin.name;
     let owner = if place.0 == other.0 {
         "this plugin".to_owned()
     } else {
@@ -273,7 +357,7 @@ fn collision(entries: &[Entry], place: (usize, usize), other: (usize, usize)) ->
             mine.service_name, theirs.service_name, mine.service_id
         )
     };
-    let (line, key) = &entry.draft.places[place.1];
+    let (line, key) = &entry.places[place.1];
     Problem {
         line: Some(*line),
         key: Some(key.clone()),

@@ -1,25 +1,35 @@
 //! Stage 4: plugin.toml and which process belongs to which service.
 
 mod cache;
+mod custom;
+pub mod custom_check;
+mod dialects;
+mod examples;
 pub mod files;
-mod guide;
 pub mod install;
+mod legacy;
 mod load;
 pub mod manifest;
 pub mod matcher;
 mod names;
+mod python;
+mod read;
 mod template;
 pub mod verify;
+mod write;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::item::Choice;
 use crate::config::{Environment, Problem, check_pattern, parse_duration};
-pub use load::{FailedPlugin, Loaded, load};
+pub use examples::check_examples;
+pub use load::{Entry, FailedPlugin, Found, Loaded, find, load, parse_init_py, parse_toml};
 pub use matcher::{Args, Candidate, Matcher, MatcherError, Needs, ServiceIndex};
 pub use names::{display_name, sanitize, variable_name};
+pub use read::check_name;
 pub use template::ServiceName;
+pub use write::{Template, legacy_as_toml, new_plugin};
 
 /// Groups of a service whose plugin sets no number.
 pub const DEFAULT_MAX_GROUPS: usize = 200;
@@ -61,6 +71,10 @@ pub struct Plugin {
     pub capture_args: bool,
     /// Export `process.exec` and `process.exit` of members as logs.
     pub events_enabled: bool,
+    /// Export spans of members.
+    pub traces_enabled: bool,
+    /// Where members' last words are looked for.
+    pub logs: LogsOptions,
     /// Count scheduling events of members.
     pub scheduler: bool,
     /// Which metrics, by which names.
@@ -97,7 +111,8 @@ pub struct CustomMetric {
 pub enum Find {
     /// Behind this name, as in /proc/PID/status: `VmSwap:  12 kB`.
     Field(String),
-    /// The one capture of a pattern.
+    /// The one capture of a pattern, in which `^` and `$` are the ends of a
+    /// line and case counts.
     Regex(String),
 }
 
@@ -131,10 +146,26 @@ pub enum Aggregate {
     Min,
 }
 
-/// `[[examples]]`: one process, as a process line would show it.
+/// `[logs]`: what members said before they ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogsOptions {
+    /// Look at all.
+    pub enabled: bool,
+    /// In a regular file behind descriptor 1 or 2.
+    pub stderr_file: bool,
+    /// In the journal.
+    pub journald: bool,
+    /// In these files: absolute paths, `*` and `?` allowed.
+    pub paths: Vec<String>,
+    /// By a kernel tap on writes to descriptor 2.
+    pub tap: bool,
+}
+
+/// `[[examples]]`: one process, as a process line would show it. At least one
+/// of name, executable and arguments is there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Example {
-    /// Name of the thread or program.
+    /// Name of the thread or program; may be empty.
     pub name: String,
     /// Path of the executable.
     pub exe: Option<String>,
@@ -309,6 +340,8 @@ impl Default for Plugin {
             max_groups: DEFAULT_MAX_GROUPS,
             capture_args: true,
             events_enabled: false,
+            traces_enabled: false,
+            logs: LogsOptions::default(),
             scheduler: false,
             metrics: MetricsOptions::default(),
             user: None,
@@ -317,6 +350,18 @@ impl Default for Plugin {
             custom_metrics: Vec::new(),
             examples: Vec::new(),
             unit: Unit::default(),
+        }
+    }
+}
+
+impl Default for LogsOptions {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            stderr_file: true,
+            journald: true,
+            paths: Vec::new(),
+            tap: false,
         }
     }
 }
@@ -377,6 +422,23 @@ impl Choice for Naming {
         ("semconv", Self::Semconv),
         ("instana", Self::Instana),
         ("both", Self::Both),
+    ];
+}
+
+impl Choice for Instrument {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("gauge", Self::Gauge),
+        ("counter", Self::Counter),
+        ("updowncounter", Self::UpDownCounter),
+    ];
+}
+
+impl Choice for Aggregate {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("sum", Self::Sum),
+        ("avg", Self::Avg),
+        ("max", Self::Max),
+        ("min", Self::Min),
     ];
 }
 

@@ -5,6 +5,11 @@ use std::path::Path;
 
 use super::*;
 
+mod custom;
+mod dialects;
+mod legacy;
+mod reference;
+
 const GUIDE: &str = r#"
 [plugin]
 name = "myapp"
@@ -283,7 +288,7 @@ fn faults_of_names_patterns_and_templates() {
             with("[custom_metrics]\n"),
             Some(6),
             "custom_metrics",
-            "unknown table",
+            "write [[custom_metrics]]",
         ),
         (with("[plugin]\n"), Some(6), "plugin", "duplicate key"),
         (

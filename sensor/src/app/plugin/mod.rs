@@ -1,15 +1,18 @@
 //! `sensor plugin`: one file a command.
 
 mod install;
+mod list;
 mod manifest;
+mod migrate;
+mod new;
 mod systemctl;
 mod uninstall;
 mod verify;
 
-use std::io::{self, Write};
+use std::{io, path::Path};
 
 use crate::{
-    app::setup::Stop,
+    app::setup::{Stop, print},
     cli::plugin::Command,
     exit::Exit,
     output::terminal::escaped,
@@ -26,6 +29,10 @@ use crate::{
 /// What could not be done, and why.
 pub fn run(command: &Command) -> Result<Exit, Stop> {
     match command {
+        Command::List(args) => list::list(args),
+        Command::Check(args) => list::check(args),
+        Command::New(args) => new::run(args),
+        Command::Migrate(args) => migrate::run(args),
         Command::Manifest(args) => manifest::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Install(args) => install::run(args),
@@ -71,17 +78,13 @@ fn place(args: &crate::cli::plugin::PlaceArgs) -> Result<Place, Stop> {
         .map_err(|error| Stop::new(Exit::CannotCreate, error.to_string()))
 }
 
-/// Prints text that a command is asked for.
-fn print(text: &str) -> Result<(), Stop> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Stop::new(Exit::Software, format!("cannot write: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Says what is noteworthy and stops nothing.
 fn warn(text: &str) {
     eprintln!("sensor: warning: {}", escaped(text));
+}
+
+/// A failure to make something at `path`.
+fn cannot_create(path: &Path, error: &io::Error) -> Stop {
+    let line = format!("{}: cannot be written: {error}", path.display());
+    Stop::new(Exit::CannotCreate, line)
 }

@@ -1,0 +1,18 @@
+//! `__init__.py`: whatever is in it, the answer is a plugin or its problems;
+//! and a plugin is the same after its migration.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use sensor::plugin::{legacy_as_toml, parse_init_py, parse_toml};
+
+fuzz_target!(|text: &str| {
+    match parse_init_py(Path::new("__init__.py"), text) {
+        Ok(plugin) => {
+            let migrated = parse_toml(Path::new("plugin.toml"), &legacy_as_toml(&plugin));
+            assert_eq!(migrated, Ok(plugin));
+        }
+        Err(problems) => assert!(!problems.is_empty()),
+    }
+});

@@ -1,0 +1,131 @@
+//! The guide of plugins/README.md: what it shows is what happens.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::fs::symlink,
+    process::{ChildStdout, Stdio},
+    time::Instant,
+};
+
+use sensor_tests::{
+    process::{Running, built},
+    sensor::LIMIT,
+};
+
+use super::*;
+
+/// What the shell prints behind the output of each command.
+const MARK: &str = "-- done --";
+
+/// A command of the guide, and what it shows below.
+struct Step {
+    line: usize,
+    command: String,
+    shown: Vec<String>,
+}
+
+/// The commands of all ```console blocks.
+fn steps(guide: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    for (index, line) in guide.lines().enumerate() {
+        if let Some(fence) = line.strip_prefix("```") {
+            inside = fence == "console";
+        } else if inside && let Some(command) = line.strip_prefix("$ ") {
+            steps.push(Step {
+                line: index + 1,
+                command: command.to_owned(),
+                shown: Vec::new(),
+            });
+        } else if inside {
+            steps.last_mut().unwrap().shown.push(line.to_owned());
+        }
+    }
+    steps
+}
+
+/// A line in which measured figures are only known to be figures.
+fn measured(line: &str, table: bool) -> String {
+    let blur = |word: &str| match table && word.starts_with(|char: char| char.is_ascii_digit()) {
+        true => "#".to_owned(),
+        false => word.to_owned(),
+    };
+    line.split_whitespace()
+        .map(blur)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn read_to_mark(output: &mut BufReader<ChildStdout>) -> Vec<String> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        assert!(
+            output.read_line(&mut line).unwrap() > 0,
+            "the shell ended: {lines:?}"
+        );
+        match line.trim_end_matches('\n') {
+            MARK => return lines,
+            line => lines.push(line.to_owned()),
+        }
+    }
+}
+
+/// Waits until a process is called so: a shell goes on before its child does.
+fn wait_for_name(pid: &str, name: &str) {
+    let deadline = Instant::now() + LIMIT;
+    let is_called = || {
+        let comm = fs::read_to_string(format!("/proc/{pid}/comm"));
+        comm.is_ok_and(|comm| comm.trim_end() == name)
+    };
+    while !is_called() {
+        assert!(Instant::now() < deadline, "{pid} is not {name}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn every_command_shows_what_the_guide_shows() {
+    let guide = fs::read_to_string(shipped().join("README.md")).unwrap();
+    let steps = steps(&guide);
+    assert!(steps.len() > 10);
+    let root = tempfile::tempdir().unwrap();
+    let (bin, work) = (root.path().join("bin"), root.path().join("work"));
+    for directory in [&bin, &work] {
+        fs::create_dir(directory).unwrap();
+    }
+    symlink(built("sensor-under-test"), bin.join("sensor")).unwrap();
+    let mut command = Command::new("sh");
+    command.current_dir(&work).env_clear();
+    command.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut shell = Running::start(&mut command);
+    let mut input = shell.stdin().unwrap();
+    let (output, _errors) = shell.outputs();
+    let mut output = BufReader::new(output);
+    writeln!(input, "exec 2>&1").unwrap();
+    for step in &steps {
+        writeln!(input, "{}\necho '{MARK}'", step.command).unwrap();
+        let mut printed = read_to_mark(&mut output);
+        // Some shells report the end of a job, at a moment of their own.
+        printed.retain(|line| !line.contains("Terminated"));
+        let table = step.command.contains("--run-once");
+        let blurred = |lines: &[String]| -> Vec<String> {
+            lines.iter().map(|line| measured(line, table)).collect()
+        };
+        assert_eq!(
+            blurred(&printed),
+            blurred(&step.shown),
+            "plugins/README.md:{}: {}",
+            step.line,
+            step.command
+        );
+        if let Some(program) = step.command.strip_suffix(" &") {
+            writeln!(input, "echo $!\necho '{MARK}'").unwrap();
+            let pid = read_to_mark(&mut output).remove(0);
+            wait_for_name(&pid, program.rsplit('/').next().unwrap());
+        }
+    }
+}
