@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod plugin;
+pub mod store;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -53,7 +54,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Show what survives restarts: identities, versions, the queue
     #[command(subcommand)]
-    Store(StoreCommand),
+    Store(store::Command),
     /// Make, check and install plugins
     #[command(
         subcommand,
@@ -63,34 +64,6 @@ pub enum Command {
     /// Check the configuration file, show what is in force
     #[command(subcommand)]
     Config(config::Command),
-}
-
-/// `sensor store`.
-#[derive(Debug, Subcommand)]
-#[command(after_help = "Example: sensor store show --json | jq .queue")]
-pub enum StoreCommand {
-    /// Hosts, services, metrics, and what waits for the collector
-    Show(StoreArgs),
-    /// The versions that the file had, and by which release
-    History(StoreArgs),
-    /// Look at every page and record; changes nothing
-    Verify(StoreArgs),
-}
-
-/// Flags of `sensor store`.
-#[derive(Debug, Args)]
-pub struct StoreArgs {
-    /// The store [default: /var/lib/sensor/metadata.redb]
-    #[arg(long, value_name = "PATH")]
-    pub metadata_db_path: Option<PathBuf>,
-
-    /// Configuration file [default: /etc/sensor/sensor.toml]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// One JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Flags of `sensor run`.

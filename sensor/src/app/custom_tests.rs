@@ -37,6 +37,7 @@ fn registry(metrics: &[CustomMetric]) -> Registry {
         name: Plugin::host().services[0].name.clone(),
         namespace: String::new(),
         pattern: String::new(),
+        description: None,
         version: None,
         attributes: Vec::new(),
         group_by: GroupBy::None,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::setup::{self, Stop};
 use crate::{
-    cli::{StoreArgs, StoreCommand},
+    cli::store::{Command, StoreArgs},
     clock,
     exit::Exit,
     output::terminal,
@@ -22,11 +22,11 @@ use crate::{
 /// # Errors
 ///
 /// Where there is no store, or it cannot be read.
-pub fn run(command: &StoreCommand) -> Result<Exit, Stop> {
+pub fn run(command: &Command) -> Result<Exit, Stop> {
     match command {
-        StoreCommand::Show(args) => show(args),
-        StoreCommand::History(args) => history(args),
-        StoreCommand::Verify(args) => check(args),
+        Command::Show(args) => show(args),
+        Command::History(args) => history(args),
+        Command::Verify(args) => check(args),
     }
 }
 

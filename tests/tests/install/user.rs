@@ -154,12 +154,16 @@ fn what_check_would_refuse_and_what_is_damaged_is_not_installed() {
         "[plugin]\nname = \"../evil\"\n[service]\nnamespace = \"x\"\nprocess_name = \"x\"\n",
         "[plugin]\nname = \"a\\nb\"\n[service]\nnamespace = \"x\"\nprocess_name = \"x\"\n",
         "[plugin]\nname = \"app\"\n[service]\nnamespace = \"x\"\nprocess_name = \"(\"\n",
+        "[plugin]\nname = \"app\"\n[service]\nnamespace = \"x\"\nprocess_name = \"x\"\n\
+         [[examples]]\nname = \"y\"\nmatches = true\n",
+        "[plugin]\nname = \"app\"\n[service]\nnamespace = \"x\"\nprocess_name = \"x\"\n\
+         [systemd]\nservice_name = \"../../evil\"\n",
     ] {
         fs::write(source.join("plugin.toml"), text).unwrap();
         fs::remove_file(source.join("manifest.toml")).ok();
         let ended = host.run(&["plugin", "install", "app", "--user"]);
         assert_eq!(ended.code, Some(78), "{text}: {}", ended.err);
-        assert!(ended.err.contains("plugin.toml"), "{}", ended.err);
+        assert!(ended.err.contains("app"), "{}", ended.err);
     }
     fs::remove_file(source.join("plugin.toml")).unwrap();
     let ended = host.run(&["plugin", "install", "app", "--user"]);
@@ -247,5 +251,48 @@ fn modes_do_not_depend_on_the_umask() {
             let is_file = host.at(&line[4..]).is_file();
             assert_eq!(&line[..3], if is_file { "644" } else { "755" }, "{line}");
         }
+    }
+}
+
+#[test]
+fn a_legacy_plugin_is_installed_and_its_unit_is_called_as_it_says() {
+    let host = Host::new();
+    fs::create_dir(host.at("old")).unwrap();
+    let text = "SERVICE_NAMESPACE = 'MyCompany'\nPROCESS_NAME = 'Old'\nPLUGIN_NAME = 'old'\n";
+    fs::write(host.at("old/__init__.py"), text).unwrap();
+    let ended = host.run(&["plugin", "install", "old", "--user"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(
+        host.at("home/.config/systemd/user/instana-old-monitor.service")
+            .exists()
+    );
+    assert_eq!(
+        host.run(&["plugin", "uninstall", "old", "--user"]).code,
+        Some(0)
+    );
+
+    for (table, key) in [
+        ("systemd", "service_name"),
+        ("installation", "systemd_service_name"),
+    ] {
+        let host = Host::new();
+        let source = host.source("app", "1");
+        let mut text = fs::read_to_string(source.join("plugin.toml")).unwrap();
+        if table == "installation" {
+            text = text.replace("[service]\nnamespace", "[metadata]\nservice_namespace");
+            text = text.replace(
+                "[plugin]\nname = \"app\"\nversion = \"1\"\ndescription = \"app 1\"\n",
+                "",
+            );
+            text = text.replace("process_name =", "plugin_name = \"app\"\nprocess_name =");
+        }
+        text += &format!("[{table}]\n{key} = \"watch-app\"\n");
+        fs::write(source.join("plugin.toml"), text).unwrap();
+        let ended = host.run(&["plugin", "install", "app", "--user"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(
+            host.at("home/.config/systemd/user/watch-app.service")
+                .exists()
+        );
     }
 }

@@ -19,7 +19,7 @@ pub use error::InstallError;
 pub use place::{Place, Scope};
 pub use removal::Removal;
 
-use super::{Plugin, files::Tree, load::load, manifest::stamp};
+use super::{Plugin, check_examples, files::Tree, find, manifest::stamp};
 use crate::{
     config::{
         Problem,
@@ -79,31 +79,33 @@ pub fn checked(
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let path = entry.path();
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !hidden && Some(path.as_path()) != target && is_there(&path.join("plugin.toml")) {
+        if !hidden && Some(path.as_path()) != target && is_plugin(&path) {
             dirs.push(path);
         }
     }
-    let loaded = load(&dirs, &[]);
-    let is_it = |found: &Option<PathBuf>| found.as_deref() == Some(directory);
-    if let Some(failed) = loaded
-        .failed
-        .into_iter()
-        .find(|failed| is_it(&failed.directory))
-    {
-        return Err(failed.problems);
-    }
-    let plugin = loaded
-        .plugins
-        .into_iter()
-        .find(|plugin| is_it(&plugin.directory));
-    let Some(plugin) = plugin else {
+    let mut entries = find(&dirs, &[]).entries.into_iter();
+    let entry = entries.find(|entry| entry.plugin.directory.as_deref() == Some(directory));
+    let Some(mut entry) = entry else {
         let message = "has neither plugin.toml nor __init__.py; name the directory of one plugin";
         return Err(vec![Problem::file(directory, message)]);
     };
-    check_name(&plugin.name).map_err(|message| vec![Problem::file(directory, message)])?;
-    let warnings = loaded.warnings.into_iter();
-    let own = warnings.filter(|warning| warning.file.starts_with(directory));
-    Ok((plugin, own.collect()))
+    if entry.problems.is_empty() {
+        entry.problems = check_examples(&entry.plugin, &entry.file);
+    }
+    if let Err(message) = check_name(&entry.plugin.name) {
+        entry.problems.push(Problem::file(directory, message));
+    }
+    if entry.problems.is_empty() {
+        Ok((entry.plugin, entry.warnings))
+    } else {
+        Err(entry.problems)
+    }
+}
+
+/// Whether a directory holds a plugin, in whatever dialect.
+fn is_plugin(directory: &Path) -> bool {
+    let has = |file: &str| is_there(&directory.join(file));
+    has("plugin.toml") || has("__init__.py")
 }
 
 /// Whether a plugin of this name may be a directory: nothing that leads out of

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use super::{InstallError, Place, backup_name, check_name, moves::Moves, units_of};
+use super::{InstallError, Place, backup_name, check_name, is_plugin, moves::Moves, units_of};
 use crate::{
     config::{file::is_there, item::shown},
     units::WallNanos,
@@ -34,9 +34,7 @@ impl Removal {
         if !there && units.is_empty() {
             return Err(missing(""));
         }
-        let has = |file: &str| is_there(&target.join(file));
-        let plugin = has("plugin.toml") || has("__init__.py");
-        if there && !plugin && !target.is_symlink() {
+        if there && !is_plugin(&target) && !target.is_symlink() {
             return Err(missing(": the directory of that name holds no plugin"));
         }
         let target = there.then_some(target);
