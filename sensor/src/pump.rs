@@ -246,7 +246,7 @@ fn context(
             }
             (exec.header.pid, exec.cgroup)
         }
-        Event::Exit(_) | Event::Late(_) => return context,
+        Event::Exit(_) | Event::Late(_) | Event::Rename(_) => return context,
     };
     if !engine.knows_cgroup(cgroup) {
         let hint = match proc.cgroup(pid) {

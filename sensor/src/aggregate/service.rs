@@ -115,6 +115,21 @@ impl Member {
         }
     }
 
+    /// What is kept of one that left while its process lives on. `earlier` is
+    /// what was kept of it the last time.
+    #[must_use]
+    pub fn former(mut self, earlier: Option<Self>) -> Self {
+        if let Some(earlier) = earlier {
+            self.base = earlier.base;
+            for (since, earlier) in self.since.iter_mut().zip(earlier.since) {
+                *since = since.saturating_add(earlier);
+            }
+        }
+        self.reading = None;
+        self.closed = false;
+        self
+    }
+
     /// Whether a counter is known as of the last look.
     fn shows(&self, index: usize) -> bool {
         let read = |reading: &Reading| counters_of_reading(reading)[index].is_some();
@@ -249,14 +264,17 @@ impl Service {
         for ((known, total), base) in self.known.iter_mut().zip(totals).zip(member.base) {
             *known |= total.is_some() && base.is_some();
         }
+        let before = member.since;
         member.advance(totals);
         if std::mem::take(&mut member.scanned)
             && let Some((then, cpu)) = &mut self.last_report
             && member.key.start < *then
         {
             // What it used before anybody looked is no rate of this interval.
-            for (earlier, since) in cpu.iter_mut().zip(member.since) {
-                *earlier = earlier.map(|earlier| earlier.saturating_add(since));
+            let grown = member.since.iter().zip(before);
+            for (earlier, (since, before)) in cpu.iter_mut().zip(grown) {
+                let grown = since.saturating_sub(before);
+                *earlier = earlier.map(|earlier| earlier.saturating_add(grown));
             }
         }
     }
@@ -275,6 +293,16 @@ impl Service {
         }
         self.credit([0; COUNTERS], &member);
         Some(member)
+    }
+
+    /// Takes back a member that had left: what it was credited with is its own
+    /// again, so that nothing counts twice.
+    pub fn rejoin(&mut self, mut member: Member) {
+        for (left, since) in self.left.iter_mut().zip(member.since) {
+            *left = left.saturating_sub(since);
+        }
+        member.scanned = true;
+        self.members.insert(member.key.pid, member);
     }
 
     /// Takes in totals of a member that has left, from threads that missed its

@@ -91,6 +91,18 @@ impl<'d> Item<'d> {
         Some(text)
     }
 
+    /// Any text, or a whole number as text.
+    #[must_use]
+    pub fn string_or_integer(&self) -> Option<String> {
+        let text = match self.value {
+            DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .map(|number| number.to_string()),
+            other => other.as_str().map(str::to_owned),
+        };
+        self.or_type(text, "a string or a whole number")
+    }
+
     /// True or false.
     #[must_use]
     pub fn boolean(&self) -> Option<bool> {

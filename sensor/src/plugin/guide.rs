@@ -145,6 +145,18 @@ fn matching(plugin: &mut Plugin, mut table: Table<'_>) {
             Err(message) => item.fault(message),
         }
     }
+    if let Some(item) = table.take("user") {
+        plugin.user = user(&item);
+    }
+    let cgroup = table.take("cgroup");
+    let cgroup = cgroup.and_then(|item| Some((item.string()?, item)));
+    // Empty is how the reference shows "any".
+    if let Some((pattern, item)) = cgroup.filter(|(pattern, _)| !pattern.is_empty()) {
+        match check_pattern(&pattern) {
+            Ok(()) => plugin.cgroup = Some(pattern),
+            Err(message) => item.fault(message),
+        }
+    }
     if let Some(group_by) = table.take("group_by").and_then(|item| item.choice()) {
         plugin.group_by = group_by;
     }
@@ -158,12 +170,25 @@ fn matching(plugin: &mut Plugin, mut table: Table<'_>) {
     for (key, place) in [
         ("capture_args", &mut plugin.capture_args),
         ("scheduler", &mut plugin.scheduler),
+        ("include_descendants", &mut plugin.include_descendants),
     ] {
         if let Some(value) = table.take(key).and_then(|item| item.boolean()) {
             *place = value;
         }
     }
     table.finish();
+}
+
+/// A user by name or number; empty is how the reference shows "any".
+fn user(item: &Item<'_>) -> Option<String> {
+    let name = item.string_or_integer().filter(|name| !name.is_empty())?;
+    match super::user::id_of(&name) {
+        Ok(_) => Some(name),
+        Err(error) => {
+            item.fault(error.to_string());
+            None
+        }
+    }
 }
 
 fn metrics(options: &mut MetricsOptions, mut table: Table<'_>) {

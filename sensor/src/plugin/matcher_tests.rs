@@ -217,7 +217,7 @@ fn only_what_is_needed_is_asked_for() {
         Needs {
             exe: true,
             cmdline: true,
-            name: false
+            ..Needs::default()
         }
     );
     let list: [&[u8]; 1] = [b"a"];
@@ -251,7 +251,7 @@ fn patterns_too_large_for_one_set_are_split() {
         cache: Mutex::default(),
     };
     let mut out = Vec::new();
-    kind.matches(b"a8xx", &mut out);
+    kind.matches(b"a8xx", &mut out, &mut Vec::new());
     assert_eq!(out, [ServiceIndex(8)]);
     assert!(compile(&patterns, 1_000, &mut Vec::new()).is_err());
 }

@@ -1,17 +1,20 @@
 //! Stage 4: plugin.toml and which process belongs to which service.
 
 mod cache;
+mod carried;
 mod guide;
 mod load;
 pub mod matcher;
 mod names;
 mod template;
+pub mod user;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::item::Choice;
 use crate::config::{Environment, Problem, check_pattern, parse_duration};
+pub use carried::{Carried, carried};
 pub use load::{FailedPlugin, Loaded, load};
 pub use matcher::{Args, Candidate, Matcher, MatcherError, Needs, ServiceIndex};
 pub use names::{display_name, sanitize, variable_name};
