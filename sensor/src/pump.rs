@@ -6,15 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sensor_common::{event::Exec, loss::Loss};
+use sensor_common::{
+    event::{Exec, UNKNOWN_UID},
+    loss::Loss,
+};
 
 use crate::{
     clock,
     collect::scan::{ARGS_LIMIT, Scanned, Wanted, scan},
     decode::{Event, decode},
     engine::{Engine, ExecContext, scans::Found},
+    plugin::user,
     process::{event::ProcessEvent, table::RawArguments},
-    procfs::{Args, Proc, ReadError},
+    procfs::{Args, Proc, ReadError, Stat},
     source::{
         cgroup::Cgroups,
         ebpf::{self, Kernel},
@@ -138,6 +142,9 @@ impl Pump {
             bytes += record.len() as u64 + RECORD_HEAD;
             match decode(record) {
                 Ok(event) => {
+                    if let Event::Exec(exec, _) = &event {
+                        learn_user(&mut self.engine, exec.uid);
+                    }
                     let context = context(&event, &self.engine, &mut self.proc, &mut self.cgroups);
                     self.engine.event(&event, context, out);
                 }
@@ -155,7 +162,7 @@ impl Pump {
     /// last time; soon, where that was just now.
     pub fn reconcile_after_loss(&mut self, out: &mut Vec<ProcessEvent>) -> bool {
         let loss = self.loss();
-        let lost = |loss: &Loss| [loss.fork, loss.exec, loss.exit];
+        let lost = |loss: &Loss| [loss.fork, loss.exec, loss.exit, loss.rename];
         self.behind |= lost(&loss) != lost(&self.seen_loss);
         let just_now = |last: Instant| last.elapsed() < RECONCILE;
         if !self.behind || self.reconciled.is_some_and(just_now) {
@@ -203,6 +210,9 @@ impl Pump {
                 return;
             }
             if found.complete(proc, *wanted) != Err(ReadError::Gone) {
+                if let Some(user) = found.uid {
+                    learn_user(engine, user);
+                }
                 engine.found(found_of(found), clock::boot());
             }
         });
@@ -217,6 +227,24 @@ impl Pump {
         self.engine.gone(&missing, before, out);
     }
 
+    /// A process that took another name, as it is now; `None` where it has
+    /// gone, or is called again as it was.
+    pub fn renamed(&mut self, key: ProcessKey) -> Option<Found> {
+        let mut now = Scanned::read(&mut self.proc, key.pid).ok()?;
+        let Stat {
+            pid,
+            start_ticks,
+            comm,
+            ..
+        } = &now.stat;
+        let known = self.engine.table().holds_scanned(*pid, *start_ticks);
+        if !known || self.engine.holds(*pid, *start_ticks, comm) {
+            return None;
+        }
+        now.complete(&mut self.proc, self.wanted).ok()?;
+        Some(found_of(now))
+    }
+
     /// Ends: no more events, everything that is known is told.
     pub fn finish(&mut self, out: &mut Vec<ProcessEvent>) {
         if let Some(kernel) = &mut self.kernel {
@@ -224,6 +252,13 @@ impl Pump {
         }
         self.drain(out);
         self.engine.flush(out);
+    }
+}
+
+/// Looks up what a user is called, where somebody groups by that.
+fn learn_user(engine: &mut Engine, id: u32) {
+    if id != UNKNOWN_UID && engine.registry().wants_user(id) {
+        engine.registry().learn_user(id, user::name_of(id));
     }
 }
 

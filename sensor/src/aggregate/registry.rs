@@ -224,7 +224,10 @@ impl Registry {
     ) -> Report {
         let mut places = vec![None; self.specs.len()];
         for (place, carried) in carried.iter().enumerate() {
-            if let Some(old) = carried.from.and_then(|from| places.get_mut(from.0 as usize)) {
+            if let Some(old) = carried
+                .from
+                .and_then(|from| places.get_mut(from.0 as usize))
+            {
                 *old = Some(place);
             }
         }

@@ -9,7 +9,7 @@ use crate::{
     aggregate::{
         metrics::{Moment, Sight},
         report::Report,
-        service::Look,
+        service::{COUNTERS, Look, counters_of_reading},
     },
     clock,
     collect::{Collector, Watched},
@@ -96,6 +96,21 @@ impl Collecting {
         self.collect(pump, &due, out)
     }
 
+    /// Those that took another name since the last time may be members of
+    /// other services now.
+    fn take_in_renamed(&mut self, pump: &mut Pump) {
+        for key in pump.engine.take_renamed() {
+            let Some(found) = pump.renamed(key) else {
+                continue;
+            };
+            let mut once = Watched::new(found.pid, Some(found.start_ticks));
+            let reading = self.collector.read(&mut pump.proc, &mut once);
+            // What is unknown now stays unknown of this member.
+            let totals = reading.map_or([None; COUNTERS], |reading| counters_of_reading(&reading));
+            pump.engine.renamed(found, totals, clock::boot());
+        }
+    }
+
     fn collect(&mut self, pump: &mut Pump, due: &[bool], out: &mut Vec<ProcessEvent>) -> Report {
         let start = Instant::now();
         let sight = if pump.kernel.is_some() {
@@ -105,6 +120,7 @@ impl Collecting {
             pump.scan(out);
             Sight::Scans
         };
+        self.take_in_renamed(pump);
         let members = pump.engine.registry().members(due);
         self.denied = 0;
         for &key in &members {

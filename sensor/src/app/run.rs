@@ -312,6 +312,7 @@ fn figures(pump: &mut Pump, collecting: &Collecting) -> Figures {
             ("exec", loss.exec),
             ("exit", loss.exit),
             ("late", loss.late + stats.late),
+            ("rename", loss.rename),
             ("group", loss.group),
         ],
         rejected: pump.rejected(),

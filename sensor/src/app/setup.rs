@@ -169,6 +169,9 @@ pub fn pump(
         peak: has(field::SIGNAL_MAXRSS),
     };
     let wanted = wanted(&matcher, plugins, wish.publish);
+    if let Some(kernel) = &kernel {
+        kernel.watch_renames(matcher.needs().name);
+    }
     let engine = Engine::new(engine::Config {
         matcher,
         registry: Registry::new(specs(plugins, config, wish.interval), host_id),
@@ -198,8 +201,8 @@ fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
     Wanted {
         exe: needs.exe || needs.name || groups(plugin::GroupBy::Executable),
         args: (needs.cmdline || needs.name).then_some(crate::collect::scan::ARGS_LIMIT),
-        user: groups(plugin::GroupBy::User),
-        cgroup: groups(plugin::GroupBy::Cgroup),
+        user: needs.user || groups(plugin::GroupBy::User),
+        cgroup: needs.cgroup || groups(plugin::GroupBy::Cgroup),
     }
 }
 

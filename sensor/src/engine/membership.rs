@@ -140,9 +140,8 @@ impl Engine {
     pub(super) fn heritage_of(&self, process: &Process) -> Arc<[ServiceIndex]> {
         let specs = process.services.iter();
         let specs = specs.map(|&id| self.config.registry.index_of(id));
-        let own = specs.filter(|&spec| {
-            self.config.matcher.descends(spec) && !process.lineage.contains(&spec)
-        });
+        let own = specs
+            .filter(|&spec| self.config.matcher.descends(spec) && !process.lineage.contains(&spec));
         let own: Vec<_> = own.collect();
         if own.is_empty() {
             return process.lineage.clone();

@@ -28,9 +28,9 @@ pub fn carried(old: &[Plugin], new: &[Plugin]) -> Vec<Carried> {
         .into_iter()
         .map(|(plugin, service)| {
             let (plugin, service) = (&new[plugin], &new[plugin].services[service]);
-            let from = old_places
-                .iter()
-                .position(|&(of, at)| is_same((&old[of], &old[of].services[at]), (plugin, service)));
+            let from = old_places.iter().position(|&(of, at)| {
+                is_same((&old[of], &old[of].services[at]), (plugin, service))
+            });
             let same_rule = from.is_some_and(|from| {
                 let (of, at) = old_places[from];
                 has_same_rule((&old[of], &old[of].services[at]), (plugin, service))
