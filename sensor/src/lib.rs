@@ -56,6 +56,7 @@ pub mod clock;
 
 /// Waiting for the ring, a signal, or a moment.
 pub mod wait;
+pub mod watch;
 
 /// Exit codes.
 pub mod exit;

@@ -12,10 +12,14 @@ use sensor_common::{
 };
 
 use crate::{
+    aggregate::{
+        metrics::{Moment, Sight},
+        report::Report,
+    },
     clock,
     collect::scan::{ARGS_LIMIT, Scanned, Wanted, scan},
     decode::{Event, decode},
-    engine::{Engine, ExecContext, scans::Found},
+    engine::{Engine, ExecContext, reload::Reload, scans::Found},
     plugin::user,
     process::{event::ProcessEvent, table::RawArguments},
     procfs::{Args, Proc, ReadError, Stat},
@@ -38,6 +42,17 @@ const OBSERVE: Duration = Duration::from_secs(1);
 /// How often, at most, losses make it walk /proc: under a load that loses
 /// events all the time the walk must not cost more of them.
 const RECONCILE: Duration = Duration::from_secs(1);
+
+/// At whom a scan looks closely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Those that the table does not have, or by another name.
+    New,
+    /// All: a lost exec may have left the name as it was.
+    All,
+    /// All, by the rules that the last reload brought.
+    Rules,
+}
 
 /// The source and the core, connected.
 pub struct Pump {
@@ -171,7 +186,8 @@ impl Pump {
         let execs_lost = loss.exec != self.seen_loss.exec;
         self.seen_loss = loss;
         self.behind = false;
-        self.look_at_all(execs_lost, out);
+        let depth = if execs_lost { Depth::All } else { Depth::New };
+        self.look_at_all(depth, out);
         self.reconciled = Some(Instant::now());
         true
     }
@@ -179,12 +195,37 @@ impl Pump {
     /// Looks at every process: takes in the new ones, and takes those that are
     /// missing as ended.
     pub fn scan(&mut self, out: &mut Vec<ProcessEvent>) {
-        self.look_at_all(false, out);
+        self.look_at_all(Depth::New, out);
     }
 
-    /// `closely`: also at those that the table has by this name; a lost exec
-    /// may have left the name as it was.
-    fn look_at_all(&mut self, closely: bool, out: &mut Vec<ProcessEvent>) {
+    /// Takes over other plugins: what was on its way is told by the old ones,
+    /// what ends with them is in the report, and whom the new ones watch is
+    /// found by one scan.
+    pub fn reload(
+        &mut self,
+        reload: Reload,
+        wanted: Wanted,
+        now: Moment,
+        out: &mut Vec<ProcessEvent>,
+    ) -> Report {
+        self.drain(out);
+        let look = reload.has_new_rules() || wanted != self.wanted;
+        self.wanted = wanted;
+        let sight = match &self.kernel {
+            Some(kernel) => {
+                kernel.watch_renames(reload.matcher.needs().name);
+                Sight::Events
+            }
+            None => Sight::Scans,
+        };
+        let report = self.engine.reload(reload, now, sight);
+        if look {
+            self.look_at_all(Depth::Rules, out);
+        }
+        report
+    }
+
+    fn look_at_all(&mut self, depth: Depth, out: &mut Vec<ProcessEvent>) {
         let before = clock::boot();
         let Self {
             engine,
@@ -206,14 +247,18 @@ impl Pump {
             if stat.is_kernel_thread() {
                 return;
             }
-            if !closely && engine.holds(stat.pid, stat.start_ticks, &stat.comm) {
+            if depth == Depth::New && engine.holds(stat.pid, stat.start_ticks, &stat.comm) {
                 return;
             }
             if found.complete(proc, *wanted) != Err(ReadError::Gone) {
                 if let Some(user) = found.uid {
                     learn_user(engine, user);
                 }
-                engine.found(found_of(found), clock::boot());
+                let (found, now) = (found_of(found), clock::boot());
+                match depth {
+                    Depth::Rules => engine.rematch(found, now),
+                    Depth::New | Depth::All => engine.found(found, now),
+                }
             }
         });
         // Half a list would make the other half look dead.

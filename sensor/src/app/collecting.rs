@@ -13,6 +13,7 @@ use crate::{
     },
     clock,
     collect::{Collector, Watched},
+    plugin::Carried,
     process::{event::ProcessEvent, table::ticks_of_start},
     procfs::ReadError,
     pump::Pump,
@@ -121,6 +122,43 @@ impl Collecting {
             Sight::Scans
         };
         self.take_in_renamed(pump);
+        self.look_at_members(pump, due);
+        let now = self.now();
+        let report = pump.engine.registry().report(due, now, sight);
+        self.took = start.elapsed();
+        report
+    }
+
+    /// The moment on both clocks.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        let boot = clock::boot();
+        Moment {
+            boot,
+            wall: self.offset.wall(boot),
+        }
+    }
+
+    /// Looks at every member, so that those who leave now leave with all that
+    /// they have used.
+    pub fn look_at_all(&mut self, pump: &mut Pump) {
+        let all = vec![true; self.due.len()];
+        self.look_at_members(pump, &all);
+    }
+
+    /// Goes on with other services: those that are new are due at once.
+    pub fn reload(&mut self, intervals: &[Duration], carried: &[Carried]) {
+        let now = Instant::now();
+        let before = std::mem::take(&mut self.due);
+        let due = |(&interval, carried): (&Duration, &Carried)| {
+            let old = carried.from.and_then(|from| before.get(from.0 as usize));
+            let next = old.map_or(now, |old| old.next.min(now + interval));
+            Due { next, interval }
+        };
+        self.due = intervals.iter().zip(carried).map(due).collect();
+    }
+
+    fn look_at_members(&mut self, pump: &mut Pump, due: &[bool]) {
         let members = pump.engine.registry().members(due);
         self.denied = 0;
         for &key in &members {
@@ -146,13 +184,5 @@ impl Collecting {
         } else if self.watched.len() > 2 * members.len() + 1_024 {
             self.watched.clear();
         }
-        let boot = clock::boot();
-        let now = Moment {
-            boot,
-            wall: self.offset.wall(boot),
-        };
-        let report = pump.engine.registry().report(due, now, sight);
-        self.took = start.elapsed();
-        report
     }
 }

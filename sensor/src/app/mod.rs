@@ -6,5 +6,6 @@ pub mod doctor;
 pub mod events;
 pub mod logging;
 pub mod once;
+pub mod reload;
 pub mod run;
 pub mod setup;

@@ -83,14 +83,41 @@ pub fn plugins(
     names: &[String],
     config: &Config,
 ) -> Result<Vec<Plugin>, Stop> {
-    let dirs = match named_dirs {
+    let loaded = load(named_dirs, names, config);
+    choose(loaded, !named_dirs.is_empty(), names, config.host)
+}
+
+/// Loads plugins, and with them what their variables say.
+#[must_use]
+pub fn load(named_dirs: &[PathBuf], names: &[String], config: &Config) -> Loaded {
+    let mut loaded = plugin::load(plugin_dirs(named_dirs, config), names);
+    loaded.apply_environment(&Environment::of_process());
+    loaded
+}
+
+/// The directories of plugins: those of the flag, else of the configuration.
+#[must_use]
+pub fn plugin_dirs<'a>(named_dirs: &'a [PathBuf], config: &'a Config) -> &'a [PathBuf] {
+    match named_dirs {
         [] => &config.plugins,
         named => named,
-    };
-    let mut loaded = plugin::load(dirs, names);
-    loaded.apply_environment(&Environment::of_process());
+    }
+}
+
+/// Tells what is wrong with the plugins, and decides whether to go on.
+/// `named`: somebody named their directories.
+///
+/// # Errors
+///
+/// As for [`plugins`].
+pub fn choose(
+    loaded: Loaded,
+    named: bool,
+    names: &[String],
+    host: HostMode,
+) -> Result<Vec<Plugin>, Stop> {
     let Loaded {
-        mut plugins,
+        plugins,
         failed,
         warnings,
         unreadable,
@@ -100,7 +127,7 @@ pub fn plugins(
         tracing::warn!("{warning}");
     }
     // The default directory need not be there.
-    if !named_dirs.is_empty() && !unreadable.is_empty() {
+    if named && !unreadable.is_empty() {
         return Err(Stop::problems(Exit::NoInput, &unreadable));
     }
     for failed in &failed {
@@ -116,9 +143,15 @@ pub fn plugins(
         let line = format!("no plugin is called `{name}`");
         return Err(Stop::new(Exit::NoInput, line));
     }
+    Ok(with_host(plugins, names, host))
+}
+
+/// The plugins that are switched on, and the built-in one where it belongs.
+#[must_use]
+pub fn with_host(mut plugins: Vec<Plugin>, names: &[String], host: HostMode) -> Vec<Plugin> {
     let none = plugins.is_empty();
     let host_named = names.iter().any(|name| name == "host");
-    let with_host = match config.host {
+    let with_host = match host {
         HostMode::Auto => none && names.is_empty() || host_named,
         HostMode::Always => names.is_empty() || host_named,
         HostMode::Never => false,
@@ -127,7 +160,7 @@ pub fn plugins(
         plugins.push(Plugin::host());
     }
     plugins.retain(|plugin| plugin.enabled);
-    Ok(plugins)
+    plugins
 }
 
 /// How the engine is to be.
@@ -192,7 +225,8 @@ pub fn pump(
 
 /// What a scan has to find out: all of it where processes are shown one by
 /// one, else what matching and grouping need.
-fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
+#[must_use]
+pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
     if publish == Publish::All || plugins.iter().any(|plugin| plugin.events_enabled) {
         return Wanted::ALL;
     }
@@ -207,7 +241,8 @@ fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
 }
 
 /// The services of all plugins, in the matcher's order.
-fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) -> Vec<Spec> {
+#[must_use]
+pub fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) -> Vec<Spec> {
     plugins
         .iter()
         .flat_map(|plugin| plugin.services.iter().map(move |service| (plugin, service)))
