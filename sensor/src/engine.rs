@@ -290,14 +290,19 @@ impl Engine {
     }
 
     /// A scan that was faster than the ring saw what this exec led to. The
-    /// exec is how the process joined.
+    /// exec is how the process joined, unless it did so by descent.
     fn rewind(&mut self, key: ProcessKey, time: u64) {
         let Some(known) = self.table.find(key) else {
             return;
         };
         if known.scanned.is_some_and(|scanned| time <= scanned.0) {
-            for &id in std::mem::take(&mut known.services).iter() {
-                self.config.registry.get_mut(id).leave(key.pid, None);
+            let registry = &mut self.config.registry;
+            let inherited = |id: u32| known.lineage.contains(&registry.index_of(id));
+            let (stays, leaves): (Vec<_>, Vec<_>) =
+                known.services.iter().partition(|&&id| inherited(id));
+            known.services = stays.into();
+            for id in leaves {
+                registry.get_mut(id).leave(key.pid, None);
             }
         }
     }

@@ -80,6 +80,10 @@ impl Collecting {
     pub fn collect_due(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) -> Report {
         let now = Instant::now();
         let due: Vec<bool> = self.due.iter().map(|due| due.next <= now).collect();
+        let mut steady: HashMap<Duration, Instant> = HashMap::new();
+        for due in self.due.iter().filter(|due| due.next > now) {
+            steady.insert(due.interval, due.next);
+        }
         for due in self.due.iter_mut().filter(|due| due.next <= now) {
             while due.next <= now {
                 due.next += due.interval.max(Duration::from_millis(1));
@@ -87,6 +91,9 @@ impl Collecting {
                     due.next = now + due.interval;
                 }
             }
+            // One that a reload brought goes on with the others.
+            let steady = steady.get(&due.interval);
+            due.next = steady.map_or(due.next, |&next| next.min(due.next));
         }
         self.collect(pump, &due, out)
     }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write,
+    fmt::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -15,6 +15,19 @@ use crate::{
     config::{Config, Problem},
     plugin::{FailedPlugin, Loaded, Plugin},
 };
+
+/// What is wrong, by who.
+type Wrong = BTreeMap<Who, Vec<Problem>>;
+
+/// Who has a fault.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Config,
+    /// A directory of plugins.
+    Directory(PathBuf),
+    /// Its directory and name.
+    Plugin(Option<PathBuf>, String),
+}
 
 /// Which plugins there are, and where they come from.
 pub struct Plugins {
@@ -30,7 +43,7 @@ pub struct Plugins {
     /// In use.
     current: Vec<Plugin>,
     /// What was wrong the last time, by who.
-    wrong: BTreeMap<String, Vec<Problem>>,
+    wrong: Wrong,
     /// Warnings that were told.
     warned: BTreeSet<Problem>,
 }
@@ -106,7 +119,7 @@ impl Plugins {
     /// Loads them again, but those that are `being_written`. What was there
     /// before, where anything is different now.
     pub fn reload(&mut self, being_written: &[PathBuf]) -> Option<Before> {
-        let mut wrong_now = BTreeMap::new();
+        let mut wrong_now = Wrong::new();
         let config = self.reload_config(being_written, &mut wrong_now);
         let mut found = setup::load(&self.dirs, &self.names, &config);
         for warning in &found.warnings {
@@ -150,11 +163,7 @@ impl Plugins {
         self.current = current;
     }
 
-    fn reload_config(
-        &self,
-        being_written: &[PathBuf],
-        wrong: &mut BTreeMap<String, Vec<Problem>>,
-    ) -> Config {
+    fn reload_config(&self, being_written: &[PathBuf], wrong: &mut Wrong) -> Config {
         let file = self.config_file();
         if being_written.iter().any(|path| path == file) {
             return self.config.clone();
@@ -162,7 +171,7 @@ impl Plugins {
         let config = match Config::load(file, self.config_flag.is_some()) {
             Ok(config) => config,
             Err(problems) => {
-                wrong.insert(String::new(), problems);
+                wrong.insert(Who::Config, problems);
                 return self.config.clone();
             }
         };
@@ -240,26 +249,23 @@ impl Plugins {
     }
 
     /// Says what is wrong now and was not before, and what was repaired.
-    fn tell(&self, wrong: &BTreeMap<String, Vec<Problem>>, next: &[Plugin]) {
+    fn tell(&self, wrong: &Wrong, next: &[Plugin]) {
         for (who, problems) in wrong {
             let before = self.wrong.get(who);
             let new = |problem: &&Problem| before.is_none_or(|before| !before.contains(problem));
-            let goes_on = next.iter().any(|plugin| label(&plugin.name) == *who);
             for problem in problems.iter().filter(new) {
-                match who.as_str() {
-                    "" => tracing::error!("the configuration stays as it was: {problem}"),
-                    who if goes_on => tracing::error!("{who} goes on as it was: {problem}"),
-                    who => tracing::error!("{who} is not loaded: {problem}"),
+                if who.goes_on(next) {
+                    tracing::error!("{who} stays as it was: {problem}");
+                } else {
+                    tracing::error!("{who} is not loaded: {problem}");
                 }
             }
         }
         for who in self.wrong.keys().filter(|who| !wrong.contains_key(*who)) {
-            match who.as_str() {
-                "" => tracing::info!("the configuration is right again: reloaded"),
-                who if next.iter().any(|plugin| label(&plugin.name) == who) => {
-                    tracing::info!("{who} is right again: reloaded");
-                }
-                who => tracing::info!("{who} is gone"),
+            if who.goes_on(next) {
+                tracing::info!("{who} is right again: reloaded");
+            } else {
+                tracing::info!("{who} is gone");
             }
         }
     }
@@ -295,22 +301,43 @@ impl Plugins {
     }
 }
 
-/// What is wrong with what was found, by who.
-fn wrong(found: &Loaded) -> BTreeMap<String, Vec<Problem>> {
-    let mut wrong: BTreeMap<String, Vec<Problem>> = BTreeMap::new();
+impl Who {
+    /// Whether there is something of it, as it is or as it was.
+    fn goes_on(&self, plugins: &[Plugin]) -> bool {
+        let directories = || plugins.iter().map(|plugin| plugin.directory.as_ref());
+        match self {
+            Self::Config => true,
+            Self::Directory(path) => directories()
+                .flatten()
+                .any(|directory| directory.starts_with(path)),
+            Self::Plugin(path, _) => directories().any(|directory| directory == path.as_ref()),
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config => f.write_str("the configuration"),
+            Self::Directory(path) => write!(f, "directory {}", path.display()),
+            Self::Plugin(_, name) => write!(f, "plugin `{name}`"),
+        }
+    }
+}
+
+/// What is wrong with what was found.
+fn wrong(found: &Loaded) -> Wrong {
+    let mut wrong = Wrong::new();
     for failed in &found.failed {
-        let problems = wrong.entry(label(&failed.name)).or_default();
+        let who = Who::Plugin(failed.directory.clone(), failed.name.clone());
+        let problems = wrong.entry(who).or_default();
         problems.extend(failed.problems.iter().cloned());
     }
     for problem in &found.unreadable {
-        let who = format!("the plugins of {}", problem.file.display());
+        let who = Who::Directory(problem.file.clone());
         wrong.entry(who).or_default().push(problem.clone());
     }
     wrong
-}
-
-fn label(name: &str) -> String {
-    format!("plugin `{name}`")
 }
 
 /// Whether they are one plugin, before and after a change.
