@@ -8,10 +8,14 @@
 
 #[path = "run/exit_codes.rs"]
 mod exit_codes;
+#[path = "run/matching.rs"]
+mod matching;
 #[path = "run/otlp.rs"]
 mod otlp;
 #[path = "run/proc.rs"]
 mod proc;
+#[path = "run/reload.rs"]
+mod reload;
 #[path = "run/totals.rs"]
 mod totals;
 #[path = "run/unprivileged.rs"]

@@ -52,6 +52,9 @@ fn main() {
         "comm" => comm(args[2].clone()),
         "storm" => storm(number(2), &args[3]),
         "until-eof" => until_eof(number(2), micros(3)),
+        "workers" => workers(number(2)),
+        "zombie" => zombie(),
+        "leader-gone" => leader_gone(),
         "spin-forever" => loop {
             spin(Duration::from_secs(1));
         },
@@ -211,6 +214,70 @@ fn until_eof(count: u64, time: Duration) {
     for thread in threads {
         thread.join().unwrap();
     }
+}
+
+/// Children of the same name; all wait for the end of standard input.
+fn workers(count: u64) {
+    let mut pids = Vec::new();
+    for _ in 0..count {
+        // SAFETY: one thread; the child reads and ends.
+        let pid = unsafe { libc::fork() };
+        assert!(pid >= 0, "fork");
+        if pid == 0 {
+            std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(0) };
+        }
+        pids.push(pid);
+    }
+    let list: Vec<String> = pids.iter().map(ToString::to_string).collect();
+    say(&format!("ready {}", list.join(" ")));
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    for pid in pids {
+        // SAFETY: null is allowed.
+        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+    }
+}
+
+/// A child that has ended and is not waited for.
+fn zombie() {
+    // SAFETY: one thread; the child ends.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork");
+    if pid == 0 {
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(0) };
+    }
+    // SAFETY: all zero is valid, and the child is left as it is.
+    unsafe {
+        let mut info = std::mem::zeroed();
+        let id = libc::id_t::try_from(pid).unwrap();
+        libc::waitid(
+            libc::P_PID,
+            id,
+            &raw mut info,
+            libc::WEXITED | libc::WNOWAIT,
+        );
+    }
+    say("ready");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// The leader has ended, a thread waits for the end of standard input.
+fn leader_gone() {
+    thread::spawn(|| {
+        let ended = || {
+            let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+            stat.rsplit_once(") ").unwrap().1.starts_with('Z')
+        };
+        while !ended() {
+            thread::yield_now();
+        }
+        say("ready");
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        process::exit(0);
+    });
+    end_thread(0);
 }
 
 fn exec(args: &[OsString]) {
