@@ -129,7 +129,7 @@ fn a_file_that_is_being_written_is_named() {
     let mut file = File::create(plugin.join("plugin.toml")).unwrap();
     file.write_all(b"half").unwrap();
     place.check(true);
-    assert_eq!(place.watch.being_written(), [plugin.clone()]);
+    assert_eq!(place.watch.being_written(), std::slice::from_ref(&plugin));
     file.write_all(b"whole").unwrap();
     drop(file);
     place.check(true);

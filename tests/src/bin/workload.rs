@@ -49,7 +49,7 @@ fn main() {
         "touch" => touch(usize::try_from(number(2)).unwrap()),
         "write" => write(&args[2], number(3)),
         "ping-pong" => ping_pong(number(2)),
-        "comm" => comm(args[2].clone()),
+        "comm" => comm(args[2].clone(), args.get(3)),
         "storm" => storm(number(2), &args[3]),
         "until-eof" => until_eof(number(2), micros(3)),
         "workers" => workers(number(2)),
@@ -454,13 +454,29 @@ fn pipe() -> (std::io::PipeWriter, std::io::PipeReader) {
     (writer, reader)
 }
 
-/// Takes another name, says `ready`, waits for the end of standard input.
-fn comm(name: OsString) {
+/// Takes another name and says `ready`; each line of standard input is one
+/// more name, until its end. A thread has a name of its own.
+fn comm(name: OsString, of_thread: Option<&OsString>) {
     let name = CString::new(name.into_vec()).unwrap();
     // SAFETY: a C string.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+    if let Some(name) = of_thread {
+        let named = thread::Builder::new().name(name.to_str().unwrap().to_owned());
+        let met = Arc::new(Barrier::new(2));
+        let theirs = Arc::clone(&met);
+        let work = move || {
+            theirs.wait();
+            loop {
+                thread::park();
+            }
+        };
+        drop(named.spawn(work).unwrap());
+        met.wait();
+    }
     say("ready");
-    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    for line in std::io::stdin().lines() {
+        std::fs::write("/proc/self/comm", line.unwrap()).unwrap();
+    }
 }
 
 /// Starts a program and waits for it, many times, as fast as it goes.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
     process::Command,
@@ -189,7 +190,7 @@ fn descendants_are_members_whatever_they_run() {
     let program = program.display();
     let scripts = [
         format!("{program} workers 2; :"),
-        format!("exec 3<&0; (/bin/sh -c '{program} workers 2 <&3' & ) ; read x"),
+        format!("exec 3<&0; (/bin/sh -c 'exec {program} workers 2 <&3' & ) ; read x"),
     ];
     let begin = |script: &String| waiting(Command::new(&shell).args(["-c", script]));
     let below = |workers: &[u32]| {
@@ -303,11 +304,12 @@ fn another_name_is_seen_with_the_next_collection() {
     let other = plugins.unique();
     let program = plugins.copy("workload", &other);
     let lines = start(&plugins);
-    // By itself, into the service.
-    let running = workload(&program, &["comm", &watched.name]).0;
+    // Into the service, by prctl; a thread's name is not the process's.
+    let mut running = workload(&program, &["comm", &watched.name, &other]).0;
     check(&plugins, &lines, &watched.name, &[running.pid()]);
-    // From outside, out of it.
-    fs::write(format!("/proc/{}/comm", running.pid()), &other).unwrap();
+    // Out of it, by the file.
+    let mut stdin = running.stdin().unwrap();
+    writeln!(stdin, "{other}").unwrap();
     let service = wait_service(&lines, &watched.name, "nobody", |service| {
         service["process_count"] == 0
     });
@@ -316,13 +318,7 @@ fn another_name_is_seen_with_the_next_collection() {
         sum(&service, "sensor.process.exits", None).unwrap_or(0.0),
         0.0
     );
-    // A thread's name is not the process's.
-    let (threads, _) = workload(&watched.program, &["until-eof", "4", "10"]);
-    for task in fs::read_dir(format!("/proc/{}/task", threads.pid())).unwrap() {
-        let task = task.unwrap();
-        if task.file_name() != *threads.pid().to_string() {
-            fs::write(task.path().join("comm"), &other).unwrap();
-        }
-    }
-    check(&plugins, &lines, &watched.name, &[threads.pid()]);
+    // And into it again: it counts from there.
+    writeln!(stdin, "{}", watched.name).unwrap();
+    check(&plugins, &lines, &watched.name, &[running.pid()]);
 }
