@@ -201,7 +201,10 @@ impl Mapping {
     /// The number at an offset in bytes, a multiple of eight within the
     /// mapping.
     pub(super) fn number(&self, at: usize) -> &AtomicU64 {
-        assert!(at.is_multiple_of(8) && at + 8 <= self.len, "within the mapping");
+        assert!(
+            at.is_multiple_of(8) && at + 8 <= self.len,
+            "within the mapping"
+        );
         // SAFETY: mapped for as long as `self` lives, page-aligned, and `at`
         // is aligned and within.
         unsafe { self.start.byte_add(at).cast::<AtomicU64>().as_ref() }
