@@ -355,6 +355,7 @@ impl Engine {
         out: &mut Vec<ProcessEvent>,
     ) {
         let exit = &finished.exit;
+        self.renamed.remove(&process.key.pid);
         let usage = Usage::from(&finished.figures);
         let end = end_of(exit.status);
         let totals = self.config.known.counters(&usage);
@@ -391,6 +392,7 @@ impl Engine {
     /// Concludes that a process ended, though nobody saw it.
     fn vanish(&mut self, process: Process, time: BootNanos, out: &mut Vec<ProcessEvent>) {
         self.stats.inferred += 1;
+        self.renamed.remove(&process.key.pid);
         for &id in process.services.iter() {
             let service = self.config.registry.get_mut(id);
             service.leave(process.key.pid, None);

@@ -203,7 +203,8 @@ pub fn pump(
     };
     let wanted = wanted(&matcher, plugins, wish.publish);
     if let Some(kernel) = &kernel {
-        kernel.watch_renames(matcher.needs().name);
+        // A stream of events has no collection that would look at them.
+        kernel.watch_renames(wish.publish == Publish::Enabled && matcher.needs().name);
     }
     let engine = Engine::new(engine::Config {
         matcher,

@@ -110,6 +110,7 @@ pub struct Matcher {
     services: Vec<Service>,
     /// What must hold besides the pattern, by plugin.
     limits: Vec<Limits>,
+    any_descends: bool,
 }
 
 #[derive(Debug)]
@@ -162,6 +163,7 @@ impl Matcher {
         let [name, exe, cmdline] = builders.map(Builder::build);
         Ok(Self {
             own_pid,
+            any_descends: services.iter().any(|service| service.descends),
             kinds: [name?, exe?, cmdline?],
             services,
             limits,
@@ -213,7 +215,7 @@ impl Matcher {
     /// Whether any service takes in descendants.
     #[must_use]
     pub fn any_descends(&self) -> bool {
-        self.services.iter().any(|service| service.descends)
+        self.any_descends
     }
 
     /// What a process must be described by.
