@@ -12,4 +12,7 @@ pub struct Awake {
     /// Written by the hooks: when one of them last looked how full the ring is,
     /// CLOCK_BOOTTIME, ns.
     pub looked: u64,
+    /// Written by the consumer: not 0 where it wants to know who takes another
+    /// name.
+    pub renames: u64,
 }

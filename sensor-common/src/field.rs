@@ -14,8 +14,9 @@ pub type Field = usize;
 /// What the programs need to know of one kernel field.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
-    /// `type.member.member`, or `sizeof type`, `args tracepoint`, or
-    /// `percpu variable`. A member of an array is that of its first element.
+    /// `type.member.member`, or `bit type.member`, `sizeof type`,
+    /// `args tracepoint`, or `percpu variable`. A member of an array is that
+    /// of its first element; the offset of a bit is in bits.
     pub path: &'static str,
     /// Its size in bytes; another size counts as absent. 0: any.
     pub size: u32,
@@ -43,6 +44,7 @@ fields! {
     TASK_PID = "task_struct.pid", 4;
     TASK_TGID = "task_struct.tgid", 4;
     TASK_FLAGS = "task_struct.flags", 4;
+    TASK_IN_EXEC = "bit task_struct.in_execve", 0;
     TASK_EXIT_STATE = "task_struct.exit_state", 4;
     TASK_EXIT_CODE = "task_struct.exit_code", 4;
     TASK_START = "task_struct.start_boottime", 8;

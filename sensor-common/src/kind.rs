@@ -8,3 +8,6 @@ pub const EXEC: u32 = 2;
 pub const EXIT: u32 = 3;
 /// Threads whose figures missed the exit record: [`crate::event::Late`].
 pub const LATE: u32 = 4;
+/// A process took another name, not by an exec: [`crate::event::Header`] and
+/// nothing else.
+pub const RENAME: u32 = 5;

@@ -12,6 +12,8 @@ pub struct Loss {
     pub exit: u64,
     /// Late records that found the ring full.
     pub late: u64,
+    /// Renames that found the ring full.
+    pub rename: u64,
     /// Processes whose threads could not be counted: the group map was full.
     pub group: u64,
 }

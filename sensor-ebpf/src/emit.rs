@@ -20,6 +20,23 @@ pub fn now() -> u64 {
     unsafe { bpf_ktime_get_boot_ns() }
 }
 
+/// Whether a quarter of the ring waits for the consumer.
+#[inline(always)]
+pub fn is_filling() -> bool {
+    let size = RING.query(u64::from(BPF_RB_RING_SIZE));
+    RING.query(u64::from(BPF_RB_AVAIL_DATA)) >= size / 4
+}
+
+/// Whether the consumer wants to know who takes another name.
+#[inline(always)]
+pub fn wants_renames() -> bool {
+    match AWAKE.get_ptr(0) {
+        // SAFETY: the pointer is that of a map element; one field is read.
+        Some(awake) => unsafe { (&raw const (*awake).renames).read_volatile() != 0 },
+        None => false,
+    }
+}
+
 /// Puts a record of fixed size into the ring; `fill` writes every byte of it,
 /// in place.
 #[inline(always)]
@@ -77,8 +94,7 @@ fn wake_up(time: u64) -> u64 {
                 return u64::from(BPF_RB_NO_WAKEUP);
             }
             looked.write_volatile(time);
-            let size = RING.query(u64::from(BPF_RB_RING_SIZE));
-            if RING.query(u64::from(BPF_RB_AVAIL_DATA)) < size / 4 {
+            if !is_filling() {
                 return u64::from(BPF_RB_NO_WAKEUP);
             }
         } else {

@@ -145,6 +145,18 @@ impl Task {
         self.u32(field::TASK_FLAGS) & KERNEL_THREAD != 0
     }
 
+    /// Whether it is about to run a new program.
+    #[inline(always)]
+    pub fn is_in_exec(self) -> bool {
+        let bit = offset(field::TASK_IN_EXEC);
+        if bit == ABSENT {
+            return false;
+        }
+        // SAFETY: as in `read`; the word is the one that holds the bit.
+        let word = unsafe { ptr::read_volatile(self.0.add((bit / 32 * 4) as usize).cast::<u32>()) };
+        word >> (bit % 32) & 1 != 0
+    }
+
     /// Whether it has passed the exit hook for good (`EXIT_ZOMBIE` or dead).
     #[inline(always)]
     pub fn has_exited(self) -> bool {

@@ -6,9 +6,14 @@
 mod config;
 mod describe;
 mod exits;
+mod membership;
+pub mod reload;
 pub mod scans;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use sensor_common::event::{Exec, Fork, Header, Late, UNKNOWN_UID};
 
@@ -19,6 +24,7 @@ pub use self::{
 use self::{
     describe::{end_of, until_nul, whole_arguments},
     exits::{Arrival, Exits, Finished, Reported},
+    membership::Way,
     scans::Disputed,
 };
 use crate::{
@@ -26,10 +32,9 @@ use crate::{
         metrics::{Moment, Sight},
         registry::{Registry, Spec},
         report::Report,
-        service::{COUNTERS, Counters, Look, Member},
+        service::Look,
     },
     decode::Event,
-    plugin::{Args, Candidate},
     process::{
         event::{ProcessEvent, What},
         table::{Process, Program, RawArguments, ServiceId, Table, ticks_of_start},
@@ -48,19 +53,12 @@ pub struct Engine {
     exits: Exits,
     cgroups: HashMap<u64, Arc<str>>,
     disputed: Vec<Disputed>,
+    /// Processes that took another name since the last collection, by pid.
+    renamed: BTreeMap<u32, ProcessKey>,
+    /// Declared services whose rule the last reload brought or changed.
+    changed: Vec<bool>,
     uids: u64,
     stats: Stats,
-}
-
-/// How a process comes to its services.
-#[derive(Debug, Clone, Copy)]
-enum Way {
-    /// Born by a member: it has used nothing.
-    Fork,
-    /// By its program; so much it had used before.
-    Exec(Counters),
-    /// A scan found it: its whole life counts, and it is no start.
-    Scan,
 }
 
 impl Engine {
@@ -72,6 +70,8 @@ impl Engine {
             exits: Exits::default(),
             cgroups: HashMap::new(),
             disputed: Vec::new(),
+            renamed: BTreeMap::new(),
+            changed: Vec::new(),
             uids: 0,
             stats: Stats::default(),
             config,
@@ -153,6 +153,7 @@ impl Engine {
                     .or_else(|| Some(whole_arguments(tail.args, exec.args_total)));
                 self.exec(exec, path, args, context.cgroup, out);
             }
+            Event::Rename(header) => self.rename(key_of(header)),
             Event::Exit(exit) => {
                 self.stats.exits += 1;
                 if let Some(finished) = self.exits.exit(exit) {
@@ -188,24 +189,20 @@ impl Engine {
             pid: fork.parent_pid,
             start: BootNanos(fork.parent_start),
         };
+        let lineage = self.heritage(parent);
         let (program, user, services) = match self.table.find(parent) {
             Some(parent) => (parent.program.clone(), parent.user, parent.services.clone()),
             None => Default::default(),
         };
-        if let Some(known) = self.table.find(key) {
-            // The scan was faster than the ring; where the parent's services
-            // are the child's too, it is a start all the same.
-            known.parent = Some(fork.parent_pid);
-            let inherited = known.services.iter().filter(|id| services.contains(id));
-            let mut started = false;
-            for &id in inherited.filter(|_| known.scanned.is_some()) {
-                self.config.registry.get_mut(id).starts += 1;
-                started = true;
-            }
-            if started {
-                known.scanned = None;
-            }
+        if self.table.find(key).is_some() {
+            // The scan was faster than the ring.
+            self.born_before(key, fork.parent_pid, &services);
+            self.adopt(key, &lineage, Way::Fork);
             return;
+        }
+        if self.renamed.get(&parent.pid) == Some(&parent) {
+            // It has the new name, of which nobody tells again.
+            self.renamed.insert(key.pid, key);
         }
         if !self.succeed(key, out) {
             return;
@@ -219,9 +216,35 @@ impl Engine {
             cgroup: self.cgroups.get(&fork.cgroup).cloned(),
             earlier_peak_pages: None,
             services,
+            lineage,
+            former: Vec::new(),
             scanned: None,
         };
         self.place(process, Way::Fork);
+    }
+
+    /// A birth that a scan was faster than: where the parent's services are
+    /// the child's too, it is a start all the same.
+    fn born_before(&mut self, key: ProcessKey, parent: u32, services: &[ServiceId]) {
+        let Some(known) = self.table.find(key) else {
+            return;
+        };
+        known.parent = Some(parent);
+        if known.scanned.is_none() {
+            return;
+        }
+        let inherited: Vec<_> = known
+            .services
+            .iter()
+            .copied()
+            .filter(|id| services.contains(id))
+            .collect();
+        if !inherited.is_empty() {
+            known.scanned = None;
+        }
+        for id in inherited {
+            self.config.registry.get_mut(id).starts += 1;
+        }
     }
 
     fn exec(
@@ -235,6 +258,16 @@ impl Engine {
         self.stats.execs += 1;
         let key = key_of(&exec.header);
         self.learn_cgroup(exec.cgroup, cgroup);
+        let of = if self.table.find(key).is_some() {
+            key
+        } else {
+            // Its birth was lost.
+            ProcessKey {
+                pid: exec.parent_pid,
+                start: BootNanos(exec.parent_start),
+            }
+        };
+        let lineage = self.heritage(of);
         let mut process = Process {
             key,
             exact: true,
@@ -248,6 +281,8 @@ impl Engine {
             cgroup: self.cgroups.get(&exec.cgroup).cloned(),
             earlier_peak_pages: Some(exec.peak_pages),
             services: Arc::default(),
+            lineage,
+            former: Vec::new(),
             scanned: None,
         };
         process.services = self.match_services(&process, exec.header.time);
@@ -267,14 +302,19 @@ impl Engine {
     }
 
     /// A scan that was faster than the ring saw what this exec led to. The
-    /// exec is how the process joined.
+    /// exec is how the process joined, unless it did so by descent.
     fn rewind(&mut self, key: ProcessKey, time: u64) {
         let Some(known) = self.table.find(key) else {
             return;
         };
         if known.scanned.is_some_and(|scanned| time <= scanned.0) {
-            for &id in std::mem::take(&mut known.services).iter() {
-                self.config.registry.get_mut(id).leave(key.pid, None);
+            let registry = &mut self.config.registry;
+            let inherited = |id: u32| known.lineage.contains(&registry.index_of(id));
+            let (stays, leaves): (Vec<_>, Vec<_>) =
+                known.services.iter().partition(|&&id| inherited(id));
+            known.services = stays.into();
+            for id in leaves {
+                registry.get_mut(id).leave(key.pid, None);
             }
         }
     }
@@ -301,34 +341,6 @@ impl Engine {
         true
     }
 
-    /// Puts a process, new or changed, into the table, out of the services
-    /// that it left and into those that it joined. One for which there is no
-    /// room is a member of nothing.
-    fn place(&mut self, process: Process, way: Way) {
-        let key = process.key;
-        if !self.table.make_room(key.pid) {
-            return;
-        }
-        let before = self.table.by_pid(key.pid);
-        let before = before
-            .map(|known| known.services.clone())
-            .unwrap_or_default();
-        let (member, totals) = match &way {
-            Way::Fork => (Member::new(key, [Some(0); COUNTERS]), None),
-            Way::Exec(totals) => (Member::new(key, *totals), Some(totals)),
-            Way::Scan => (Member::scanned(key), None),
-        };
-        for &id in before.iter().filter(|id| !process.services.contains(id)) {
-            self.config.registry.get_mut(id).leave(key.pid, totals);
-        }
-        for &id in process.services.iter().filter(|id| !before.contains(id)) {
-            let service = self.config.registry.get_mut(id);
-            service.members.insert(key.pid, member.clone());
-            service.starts += u64::from(!matches!(way, Way::Scan));
-        }
-        self.table.insert(process);
-    }
-
     fn finish(&mut self, finished: &Finished, out: &mut Vec<ProcessEvent>) {
         let exit = &finished.exit;
         let key = key_of(&exit.header);
@@ -341,6 +353,8 @@ impl Engine {
             cgroup: None,
             earlier_peak_pages: None,
             services: Arc::default(),
+            lineage: Arc::default(),
+            former: Vec::new(),
             scanned: None,
         });
         self.finish_process(process, finished, out);
@@ -353,6 +367,7 @@ impl Engine {
         out: &mut Vec<ProcessEvent>,
     ) {
         let exit = &finished.exit;
+        self.renamed.remove(&process.key.pid);
         let usage = Usage::from(&finished.figures);
         let end = end_of(exit.status);
         let totals = self.config.known.counters(&usage);
@@ -389,6 +404,7 @@ impl Engine {
     /// Concludes that a process ended, though nobody saw it.
     fn vanish(&mut self, process: Process, time: BootNanos, out: &mut Vec<ProcessEvent>) {
         self.stats.inferred += 1;
+        self.renamed.remove(&process.key.pid);
         for &id in process.services.iter() {
             let service = self.config.registry.get_mut(id);
             service.leave(process.key.pid, None);
@@ -410,33 +426,11 @@ impl Engine {
         usage::add(&mut reported.figures, &late.figures);
         let totals = self.config.known.counters(&Usage::from(&reported.figures));
         for (id, member) in &mut reported.members {
-            self.config.registry.get_mut(*id).settle(member, &totals);
+            // Its plugin may have been removed meanwhile.
+            if self.config.registry.has(*id) {
+                self.config.registry.get_mut(*id).settle(member, &totals);
+            }
         }
-    }
-
-    fn match_services(&mut self, process: &Process, time: u64) -> Arc<[ServiceId]> {
-        let args = process.program.args.as_ref().map(|args| &*args.bytes);
-        let mut specs = Vec::new();
-        self.config.matcher.matches(
-            &Candidate {
-                pid: process.key.pid,
-                comm: &process.program.comm,
-                argv0: args.and_then(|args| args.split(|&byte| byte == 0).next()),
-                exe: process.program.path.as_deref(),
-                args: args.map(Args::NulSeparated),
-            },
-            &mut specs,
-        );
-        if specs.is_empty() {
-            return Arc::default();
-        }
-        let now = self.config.offset.wall(BootNanos(time));
-        let mut ids: Vec<_> = specs
-            .into_iter()
-            .map(|spec| self.config.registry.service_of(spec, process, now))
-            .collect();
-        ids.sort_unstable();
-        ids.into()
     }
 
     fn published(&self, services: &[ServiceId]) -> bool {

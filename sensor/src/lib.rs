@@ -57,6 +57,7 @@ pub mod clock;
 
 /// Waiting for the ring, a signal, or a moment.
 pub mod wait;
+pub mod watch;
 
 /// Exit codes.
 pub mod exit;

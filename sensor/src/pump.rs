@@ -6,15 +6,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sensor_common::{event::Exec, loss::Loss};
+use sensor_common::{
+    event::{Exec, UNKNOWN_UID},
+    loss::Loss,
+};
 
 use crate::{
+    aggregate::{
+        metrics::{Moment, Sight},
+        report::Report,
+    },
     clock,
     collect::scan::{ARGS_LIMIT, Scanned, Wanted, scan},
     decode::{Event, decode},
-    engine::{Engine, ExecContext, scans::Found},
+    engine::{Engine, ExecContext, reload::Reload, scans::Found},
+    plugin::user,
     process::{event::ProcessEvent, table::RawArguments},
-    procfs::{Args, Proc, ReadError},
+    procfs::{Args, Proc, ReadError, Stat},
     source::{
         cgroup::Cgroups,
         ebpf::{self, Kernel},
@@ -34,6 +42,17 @@ const OBSERVE: Duration = Duration::from_secs(1);
 /// How often, at most, losses make it walk /proc: under a load that loses
 /// events all the time the walk must not cost more of them.
 const RECONCILE: Duration = Duration::from_secs(1);
+
+/// At whom a scan looks closely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Those that the table does not have, or by another name.
+    New,
+    /// All: a lost exec may have left the name as it was.
+    All,
+    /// All, by the rules that the last reload brought.
+    Rules,
+}
 
 /// The source and the core, connected.
 pub struct Pump {
@@ -138,6 +157,9 @@ impl Pump {
             bytes += record.len() as u64 + RECORD_HEAD;
             match decode(record) {
                 Ok(event) => {
+                    if let Event::Exec(exec, _) = &event {
+                        learn_user(&mut self.engine, exec.uid);
+                    }
                     let context = context(&event, &self.engine, &mut self.proc, &mut self.cgroups);
                     self.engine.event(&event, context, out);
                 }
@@ -155,7 +177,7 @@ impl Pump {
     /// last time; soon, where that was just now.
     pub fn reconcile_after_loss(&mut self, out: &mut Vec<ProcessEvent>) -> bool {
         let loss = self.loss();
-        let lost = |loss: &Loss| [loss.fork, loss.exec, loss.exit];
+        let lost = |loss: &Loss| [loss.fork, loss.exec, loss.exit, loss.rename];
         self.behind |= lost(&loss) != lost(&self.seen_loss);
         let just_now = |last: Instant| last.elapsed() < RECONCILE;
         if !self.behind || self.reconciled.is_some_and(just_now) {
@@ -164,7 +186,8 @@ impl Pump {
         let execs_lost = loss.exec != self.seen_loss.exec;
         self.seen_loss = loss;
         self.behind = false;
-        self.look_at_all(execs_lost, out);
+        let depth = if execs_lost { Depth::All } else { Depth::New };
+        self.look_at_all(depth, out);
         self.reconciled = Some(Instant::now());
         true
     }
@@ -172,12 +195,37 @@ impl Pump {
     /// Looks at every process: takes in the new ones, and takes those that are
     /// missing as ended.
     pub fn scan(&mut self, out: &mut Vec<ProcessEvent>) {
-        self.look_at_all(false, out);
+        self.look_at_all(Depth::New, out);
     }
 
-    /// `closely`: also at those that the table has by this name; a lost exec
-    /// may have left the name as it was.
-    fn look_at_all(&mut self, closely: bool, out: &mut Vec<ProcessEvent>) {
+    /// Takes over other plugins: what was on its way is told by the old ones,
+    /// what ends with them is in the report, and whom the new ones watch is
+    /// found by one scan.
+    pub fn reload(
+        &mut self,
+        reload: Reload,
+        wanted: Wanted,
+        now: Moment,
+        out: &mut Vec<ProcessEvent>,
+    ) -> Report {
+        self.drain(out);
+        let look = reload.has_new_rules() || wanted != self.wanted;
+        self.wanted = wanted;
+        let sight = match &self.kernel {
+            Some(kernel) => {
+                kernel.watch_renames(reload.matcher.needs().name);
+                Sight::Events
+            }
+            None => Sight::Scans,
+        };
+        let report = self.engine.reload(reload, now, sight);
+        if look {
+            self.look_at_all(Depth::Rules, out);
+        }
+        report
+    }
+
+    fn look_at_all(&mut self, depth: Depth, out: &mut Vec<ProcessEvent>) {
         let before = clock::boot();
         let Self {
             engine,
@@ -199,11 +247,18 @@ impl Pump {
             if stat.is_kernel_thread() {
                 return;
             }
-            if !closely && engine.holds(stat.pid, stat.start_ticks, &stat.comm) {
+            if depth == Depth::New && engine.holds(stat.pid, stat.start_ticks, &stat.comm) {
                 return;
             }
             if found.complete(proc, *wanted) != Err(ReadError::Gone) {
-                engine.found(found_of(found), clock::boot());
+                if let Some(user) = found.uid {
+                    learn_user(engine, user);
+                }
+                let (found, now) = (found_of(found), clock::boot());
+                match depth {
+                    Depth::Rules => engine.rematch(found, now),
+                    Depth::New | Depth::All => engine.found(found, now),
+                }
             }
         });
         // Half a list would make the other half look dead.
@@ -217,6 +272,24 @@ impl Pump {
         self.engine.gone(&missing, before, out);
     }
 
+    /// A process that took another name, as it is now; `None` where it has
+    /// gone, or is called again as it was.
+    pub fn renamed(&mut self, key: ProcessKey) -> Option<Found> {
+        let mut now = Scanned::read(&mut self.proc, key.pid).ok()?;
+        let Stat {
+            pid,
+            start_ticks,
+            comm,
+            ..
+        } = &now.stat;
+        let known = self.engine.table().holds_scanned(*pid, *start_ticks);
+        if !known || self.engine.holds(*pid, *start_ticks, comm) {
+            return None;
+        }
+        now.complete(&mut self.proc, self.wanted).ok()?;
+        Some(found_of(now))
+    }
+
     /// Ends: no more events, everything that is known is told.
     pub fn finish(&mut self, out: &mut Vec<ProcessEvent>) {
         if let Some(kernel) = &mut self.kernel {
@@ -224,6 +297,13 @@ impl Pump {
         }
         self.drain(out);
         self.engine.flush(out);
+    }
+}
+
+/// Looks up what a user is called, where somebody groups by that.
+fn learn_user(engine: &mut Engine, id: u32) {
+    if id != UNKNOWN_UID && engine.registry().wants_user(id) {
+        engine.registry().learn_user(id, user::name_of(id));
     }
 }
 
@@ -246,7 +326,7 @@ fn context(
             }
             (exec.header.pid, exec.cgroup)
         }
-        Event::Exit(_) | Event::Late(_) => return context,
+        Event::Exit(_) | Event::Late(_) | Event::Rename(_) => return context,
     };
     if !engine.knows_cgroup(cgroup) {
         let hint = match proc.cgroup(pid) {

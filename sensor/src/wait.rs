@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 const RING: u64 = 1;
 const SIGNAL: u64 = 2;
+const FILES: u64 = 3;
 
 /// What ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Woken {
     End,
     /// SIGHUP: load the plugins again.
     Reload,
+    /// Something happened to the watched files.
+    Files,
 }
 
 /// Waits for all of it at once.
@@ -78,6 +81,21 @@ impl Waiter {
         Ok(())
     }
 
+    /// Waits for changes of files as well.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses.
+    pub fn add_files(&self, files: BorrowedFd<'_>) -> io::Result<()> {
+        epoll::add(
+            &self.epoll,
+            files.as_fd(),
+            epoll::EventData::new_u64(FILES),
+            epoll::EventFlags::IN,
+        )?;
+        Ok(())
+    }
+
     /// Waits at most until `deadline`.
     ///
     /// # Errors
@@ -92,9 +110,11 @@ impl Waiter {
             Err(rustix::io::Errno::INTR) => return Ok(self.signal()),
             Err(error) => return Err(error.into()),
         };
-        let signalled = events.iter().any(|event| event.data.u64() == SIGNAL);
-        Ok(if signalled {
+        let any = |what| events.iter().any(|event| event.data.u64() == what);
+        Ok(if any(SIGNAL) {
             self.signal()
+        } else if any(FILES) {
+            Woken::Files
         } else {
             Woken::Events
         })

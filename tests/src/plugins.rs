@@ -89,6 +89,21 @@ impl Plugins {
         fs::write(directory.join("plugin.toml"), text).expect("cannot write a plugin");
     }
 
+    /// A name that no other program has, of at most 15 bytes.
+    #[must_use]
+    pub fn unique(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        // Fits comm, which has 15 bytes.
+        format!("kt{}x{number}", process::id())
+    }
+
+    /// Writes a plugin whose service has the plugin's name; `rest` is what its
+    /// file has to say besides.
+    pub fn plugin(&self, name: &str, pattern: &str, rest: &str) {
+        self.write(name, &plugin_text(name, pattern, rest));
+    }
+
     /// A program of its own and the plugin that watches it by name.
     #[must_use]
     pub fn watch(&self, events: bool) -> Watched {
@@ -98,10 +113,7 @@ impl Plugins {
     /// The same with further tables in plugin.toml.
     #[must_use]
     pub fn watch_with(&self, more: &str) -> Watched {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        // Fits comm, which has 15 bytes.
-        let name = format!("kt{}x{number}", process::id());
+        let name = self.unique();
         self.write(
             &name,
             &format!(
@@ -115,6 +127,16 @@ impl Plugins {
         let program = self.copy("workload", &name);
         Watched { name, program }
     }
+}
+
+/// A plugin.toml whose service has the plugin's name.
+#[must_use]
+pub fn plugin_text(name: &str, pattern: &str, rest: &str) -> String {
+    format!(
+        "[plugin]\nname = '{name}'\n\
+         [service]\nnamespace = 'tests'\nprocess_name = '{pattern}'\n\
+         [otel_config]\nservice_name_template = '{name}'\n{rest}\n"
+    )
 }
 
 /// The service of this name in a report of `--output json`.

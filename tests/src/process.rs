@@ -149,14 +149,20 @@ impl Running {
         both.expect("standard output and error are piped, and taken once")
     }
 
-    /// Waits until it says a line on standard output, which was piped.
-    pub fn wait_for_line(&mut self, line: &str) {
+    /// The next line on standard output, which was piped.
+    #[must_use]
+    pub fn read_line(&mut self) -> String {
         let stdout = self.child.stdout.as_mut().expect("stdout is piped");
         let mut said = String::new();
         BufReader::new(stdout)
             .read_line(&mut said)
             .expect("cannot read what a workload says");
-        assert_eq!(said.trim_end(), line);
+        said
+    }
+
+    /// Waits until it says a line on standard output, which was piped.
+    pub fn wait_for_line(&mut self, line: &str) {
+        assert_eq!(self.read_line().trim_end(), line);
     }
 
     /// Sends a signal.

@@ -8,12 +8,16 @@
 
 #[path = "run/exit_codes.rs"]
 mod exit_codes;
+#[path = "run/matching.rs"]
+mod matching;
 #[path = "run/names.rs"]
 mod names;
 #[path = "run/otlp.rs"]
 mod otlp;
 #[path = "run/proc.rs"]
 mod proc;
+#[path = "run/reload.rs"]
+mod reload;
 #[path = "run/top.rs"]
 mod top;
 #[path = "run/totals.rs"]

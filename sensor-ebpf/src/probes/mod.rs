@@ -4,3 +4,4 @@ pub mod clock;
 pub mod exec;
 pub mod exit;
 pub mod fork;
+pub mod rename;

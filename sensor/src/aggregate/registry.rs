@@ -1,7 +1,7 @@
 //! All services, made when their first member shows up.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -11,19 +11,21 @@ use uuid::Uuid;
 use super::{
     custom::Round,
     metrics::{self, Moment, NameOf, Sight, Style},
-    report::{Metric, Report, ServiceIdentity},
+    report::{Metric, Report, ServiceIdentity, ServiceReport},
     series,
     service::{Look, Service},
 };
 use crate::{
     collect::custom::CustomSet,
-    plugin::{GroupBy, MetricsOptions, ServiceIndex, ServiceName, sanitize},
+    plugin::{Carried, GroupBy, MetricsOptions, ServiceIndex, ServiceName, sanitize},
     process::table::{Process, ServiceId},
     units::{ProcessKey, WallNanos},
 };
 
 /// The group of everybody above the limit of groups.
 const OTHER: &str = "other";
+/// Names of users that are kept; they are asked for again after that.
+const USERS: usize = 8_192;
 
 /// A service as its plugin declares it.
 #[derive(Debug, Clone)]
@@ -75,10 +77,14 @@ pub struct Registry {
     specs: Vec<Spec>,
     /// Seeds `service.instance.id`.
     host_id: String,
-    services: Vec<Entry>,
+    /// An id is never used again, so that what is late finds nobody else.
+    services: BTreeMap<ServiceId, Entry>,
+    next_id: ServiceId,
     index: HashMap<(usize, Option<Box<str>>), ServiceId>,
     groups: Vec<usize>,
     folded: u64,
+    /// Names of users, as far as somebody looked them up.
+    users: HashMap<u32, Option<Box<str>>>,
 }
 
 #[derive(Debug)]
@@ -101,9 +107,11 @@ impl Registry {
             groups: vec![0; specs.len()],
             specs,
             host_id,
-            services: Vec::new(),
+            services: BTreeMap::new(),
+            next_id: 0,
             index: HashMap::new(),
             folded: 0,
+            users: HashMap::new(),
         }
     }
 
@@ -117,7 +125,7 @@ impl Registry {
     #[must_use]
     pub fn unmatched(&self) -> Vec<&str> {
         let mut matched = vec![false; self.specs.len()];
-        for entry in &self.services {
+        for entry in self.services.values() {
             matched[entry.spec] |= entry.service.living().next().is_some();
         }
         let specs = self.specs.iter().zip(matched);
@@ -145,11 +153,7 @@ impl Registry {
             GroupBy::None => None,
             GroupBy::Executable => Some(executable_name(process)),
             GroupBy::Cgroup => Some(process.cgroup.as_deref().unwrap_or("unknown").to_owned()),
-            GroupBy::User => Some(
-                process
-                    .user
-                    .map_or("unknown".to_owned(), |id| id.to_string()),
-            ),
+            GroupBy::User => Some(self.user_name(process.user)),
         };
         let known = |group: &Option<String>| {
             let key = (spec, group.as_deref().map(Box::from));
@@ -169,58 +173,157 @@ impl Registry {
     }
 
     fn make(&mut self, index: usize, group: Option<String>, now: WallNanos) -> ServiceId {
-        let spec = &self.specs[index];
-        let name = spec.name.of_group(group.as_deref().unwrap_or_default());
-        let seed = [
-            self.host_id.as_str(),
-            &spec.namespace,
-            &name,
-            group.as_deref().unwrap_or_default(),
-        ]
-        .join("\0");
-        let identity = ServiceIdentity {
-            name: name.clone(),
-            namespace: spec.namespace.clone(),
-            instance_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, seed.as_bytes()),
-            version: spec.version.clone(),
-            description: spec.description.clone(),
-            plugin: spec.plugin.to_string(),
-            group: group.clone(),
-            attributes: spec.attributes.clone(),
-        };
-        let id = ServiceId::try_from(self.services.len()).unwrap_or(ServiceId::MAX);
-        self.services.push(Entry {
+        let identity = self.identity(index, group.as_deref());
+        let id = self.next_id;
+        self.next_id = id.saturating_add(1);
+        let entry = Entry {
             spec: index,
-            service_id: sanitize(&name),
-            name: name.into(),
+            service_id: sanitize(&identity.name),
+            name: identity.name.as_str().into(),
             service: Service::new(Arc::new(identity), now),
             shown: Vec::new(),
-        });
+        };
+        self.services.insert(id, entry);
         self.groups[index] += 1;
         self.index
             .insert((index, group.map(String::into_boxed_str)), id);
         id
     }
 
+    fn identity(&self, index: usize, group: Option<&str>) -> ServiceIdentity {
+        let spec = &self.specs[index];
+        let name = spec.name.of_group(group.unwrap_or_default());
+        let seed = [
+            self.host_id.as_str(),
+            &spec.namespace,
+            &name,
+            group.unwrap_or_default(),
+        ]
+        .join("\0");
+        ServiceIdentity {
+            name,
+            namespace: spec.namespace.clone(),
+            instance_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, seed.as_bytes()),
+            version: spec.version.clone(),
+            description: spec.description.clone(),
+            plugin: spec.plugin.to_string(),
+            group: group.map(str::to_owned),
+            attributes: spec.attributes.clone(),
+        }
+    }
+
+    fn user_name(&self, user: Option<u32>) -> String {
+        let Some(id) = user else {
+            return "unknown".to_owned();
+        };
+        let name = self.users.get(&id).and_then(Option::as_deref);
+        name.map_or_else(|| id.to_string(), str::to_owned)
+    }
+
+    /// Whether somebody groups by users and the name of this one has not been
+    /// looked up.
+    #[must_use]
+    pub fn wants_user(&self, id: u32) -> bool {
+        let by_user = |spec: &Spec| spec.group_by == GroupBy::User;
+        !self.users.contains_key(&id) && self.specs.iter().any(by_user)
+    }
+
+    /// Takes in what a user is called, if anything.
+    pub fn learn_user(&mut self, id: u32, name: Option<String>) {
+        if self.users.len() >= USERS {
+            self.users.clear();
+        }
+        self.users.insert(id, name.map(String::into_boxed_str));
+    }
+
+    /// Takes over other specs. Services of those that are carried over go on,
+    /// with all that they have counted; the others end: the report has a last
+    /// word on each of their series.
+    pub fn reload(
+        &mut self,
+        specs: Vec<Spec>,
+        carried: &[Carried],
+        now: Moment,
+        sight: Sight,
+    ) -> Report {
+        let mut places = vec![None; self.specs.len()];
+        for (place, carried) in carried.iter().enumerate() {
+            if let Some(old) = carried
+                .from
+                .and_then(|from| places.get_mut(from.0 as usize))
+            {
+                *old = Some(place);
+            }
+        }
+        self.groups = vec![0; specs.len()];
+        let former = std::mem::replace(&mut self.specs, specs);
+        self.index.clear();
+        // Whoever changes a user's name wants to see it.
+        self.users.clear();
+        let mut report = Report {
+            time: now.wall,
+            services: Vec::new(),
+        };
+        for (id, mut entry) in std::mem::take(&mut self.services) {
+            let group = entry.service.identity.group.clone();
+            let Some(place) = places[entry.spec] else {
+                let options = former[entry.spec].metrics;
+                let last = last_words(&mut entry, options, now, sight);
+                report.services.push(last);
+                continue;
+            };
+            entry.spec = place;
+            let identity = self.identity(place, group.as_deref());
+            entry.name = identity.name.as_str().into();
+            entry.service_id = sanitize(&identity.name);
+            entry.service.identity = Arc::new(identity);
+            self.groups[place] += 1;
+            let group = group.map(String::into_boxed_str);
+            self.index.insert((place, group), id);
+            self.services.insert(id, entry);
+        }
+        sort(&mut report.services);
+        report
+    }
+
+    /// Whether there is, still, a service of this id.
+    #[must_use]
+    pub fn has(&self, id: ServiceId) -> bool {
+        self.services.contains_key(&id)
+    }
+
+    fn entry(&self, id: ServiceId) -> &Entry {
+        &self.services[&id]
+    }
+
     /// A service by its id.
     ///
     /// # Panics
     ///
-    /// Where the id is not from [`Self::service_of`].
+    /// Where [`Self::has`] says no.
     pub fn get_mut(&mut self, id: ServiceId) -> &mut Service {
-        &mut self.services[id as usize].service
+        match self.services.get_mut(&id) {
+            Some(entry) => &mut entry.service,
+            None => panic!("no service {id}"),
+        }
+    }
+
+    /// Which spec a service is of.
+    #[must_use]
+    pub fn index_of(&self, id: ServiceId) -> ServiceIndex {
+        ServiceIndex(u32::try_from(self.entry(id).spec).unwrap_or(u32::MAX))
     }
 
     /// What the plugin says of a service.
     #[must_use]
     pub fn spec_of(&self, id: ServiceId) -> &Spec {
-        &self.specs[self.services[id as usize].spec]
+        &self.specs[self.entry(id).spec]
     }
 
     /// `service.name` of a service.
     #[must_use]
     pub fn name_of(&self, id: ServiceId) -> Arc<str> {
-        self.services[id as usize].name.clone()
+        self.entry(id).name.clone()
     }
 
     /// Members of the services whose spec is due, each once, by pid.
@@ -241,9 +344,9 @@ impl Registry {
     /// What is to be read for the plugins' own metrics.
     #[must_use]
     pub fn custom_work(&self, due: &[bool]) -> Vec<CustomWork> {
-        let ids = (0..).zip(&self.services);
+        let ids = self.services.iter();
         ids.filter(|(_, entry)| due.get(entry.spec) == Some(&true))
-            .filter_map(|(id, entry)| {
+            .filter_map(|(&id, entry)| {
                 Some(CustomWork {
                     id,
                     set: self.specs[entry.spec].custom.clone()?,
@@ -271,7 +374,7 @@ impl Registry {
             specs, services, ..
         } = self;
         let mut services: Vec<_> = services
-            .iter_mut()
+            .values_mut()
             .filter(|entry| due.get(entry.spec) == Some(&true))
             .map(|entry| {
                 let style = Style {
@@ -286,9 +389,7 @@ impl Registry {
                 report
             })
             .collect();
-        services.sort_by(|a, b| {
-            (&a.identity.name, &a.identity.group).cmp(&(&b.identity.name, &b.identity.group))
-        });
+        sort(&mut services);
         Report {
             time: now.wall,
             services,
@@ -297,9 +398,41 @@ impl Registry {
 
     fn due(&self, due: &[bool]) -> impl Iterator<Item = &Entry> {
         self.services
-            .iter()
+            .values()
             .filter(move |entry| due.get(entry.spec) == Some(&true))
     }
+}
+
+/// The end of a service: nobody is left, and every series of it ends.
+fn last_words(
+    entry: &mut Entry,
+    options: MetricsOptions,
+    now: Moment,
+    sight: Sight,
+) -> ServiceReport {
+    let style = Style {
+        // Series of single members are in what was shown.
+        options: MetricsOptions {
+            per_process_top: 0,
+            ..options
+        },
+        service_id: &entry.service_id,
+        sight,
+        name_of: &|_| None,
+    };
+    let mut report = metrics::report(&mut entry.service, now, style);
+    report.ended = std::mem::take(&mut report.metrics);
+    let missing = series::ended(&entry.shown, &report.ended);
+    report.ended.extend(missing);
+    report.process_count = 0;
+    report.pids.clear();
+    report
+}
+
+fn sort(services: &mut [ServiceReport]) {
+    services.sort_by(|a, b| {
+        (&a.identity.name, &a.identity.group).cmp(&(&b.identity.name, &b.identity.group))
+    });
 }
 
 /// Name of the executable file, of the thread where the file is unknown.

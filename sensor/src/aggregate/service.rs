@@ -127,6 +127,21 @@ impl Member {
         }
     }
 
+    /// What is kept of one that left while its process lives on. `earlier` is
+    /// what was kept of it the last time.
+    #[must_use]
+    pub fn former(mut self, earlier: Option<Self>) -> Self {
+        if let Some(earlier) = earlier {
+            self.base = earlier.base;
+            for (since, earlier) in self.since.iter_mut().zip(earlier.since) {
+                *since = since.saturating_add(earlier);
+            }
+        }
+        self.reading = None;
+        self.closed = false;
+        self
+    }
+
     /// Whether a counter is known as of the last look.
     fn shows(&self, index: usize) -> bool {
         let read = |reading: &Reading| counters_of_reading(reading)[index].is_some();
@@ -310,13 +325,16 @@ impl Service {
         for ((known, total), base) in self.known.iter_mut().zip(totals).zip(member.base) {
             *known |= total.is_some() && base.is_some();
         }
+        let before = member.since;
         member.advance(totals);
         if std::mem::take(&mut member.scanned) {
             // What it used before anybody looked is no rate of this interval.
+            let grown: [u64; COUNTERS] =
+                std::array::from_fn(|index| member.since[index].saturating_sub(before[index]));
             for mark in self.marks.iter_mut().flatten() {
                 if member.key.start < mark.time {
-                    for (earlier, since) in mark.cpu.iter_mut().zip(member.since) {
-                        *earlier = earlier.map(|earlier| earlier.saturating_add(since));
+                    for (earlier, grown) in mark.cpu.iter_mut().zip(grown) {
+                        *earlier = earlier.map(|earlier| earlier.saturating_add(grown));
                     }
                     member.marks[mark.slot] = member.cpu();
                 }
@@ -364,6 +382,16 @@ impl Service {
         }
         self.credit([0; COUNTERS], &member);
         Some(member)
+    }
+
+    /// Takes back a member that had left: what it was credited with is its own
+    /// again, so that nothing counts twice.
+    pub fn rejoin(&mut self, mut member: Member) {
+        for (left, since) in self.left.iter_mut().zip(member.since) {
+            *left = left.saturating_sub(since);
+        }
+        member.scanned = true;
+        self.members.insert(member.key.pid, member);
     }
 
     /// Takes in totals of a member that has left, from threads that missed its

@@ -10,10 +10,11 @@ use crate::{
     aggregate::{
         metrics::{Moment, Sight},
         report::Report,
-        service::Look,
+        service::{COUNTERS, Look, counters_of_reading},
     },
     clock,
     collect::{self, Collector, Watched},
+    plugin::Carried,
     process::{event::ProcessEvent, table::ticks_of_start},
     procfs::ReadError,
     pump::Pump,
@@ -89,6 +90,10 @@ impl Collecting {
     pub fn collect_due(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) -> Report {
         let now = Instant::now();
         let due: Vec<bool> = self.due.iter().map(|due| due.next <= now).collect();
+        let mut steady: HashMap<Duration, Instant> = HashMap::new();
+        for due in self.due.iter().filter(|due| due.next > now) {
+            steady.insert(due.interval, due.next);
+        }
         for due in self.due.iter_mut().filter(|due| due.next <= now) {
             while due.next <= now {
                 due.next += due.interval.max(Duration::from_millis(1));
@@ -96,6 +101,9 @@ impl Collecting {
                     due.next = now + due.interval;
                 }
             }
+            // One that a reload brought goes on with the others.
+            let steady = steady.get(&due.interval);
+            due.next = steady.map_or(due.next, |&next| next.min(due.next));
         }
         self.collect(pump, &due, out)
     }
@@ -104,6 +112,21 @@ impl Collecting {
     pub fn collect_all(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) -> Report {
         let due = vec![true; self.due.len()];
         self.collect(pump, &due, out)
+    }
+
+    /// Those that took another name since the last time may be members of
+    /// other services now.
+    fn take_in_renamed(&mut self, pump: &mut Pump) {
+        for key in pump.engine.take_renamed() {
+            let Some(found) = pump.renamed(key) else {
+                continue;
+            };
+            let mut once = Watched::new(found.pid, Some(found.start_ticks));
+            let reading = self.collector.read(&mut pump.proc, &mut once);
+            // What is unknown now stays unknown of this member.
+            let totals = reading.map_or([None; COUNTERS], |reading| counters_of_reading(&reading));
+            pump.engine.renamed(found, totals, clock::boot());
+        }
     }
 
     fn collect(&mut self, pump: &mut Pump, due: &[bool], out: &mut Vec<ProcessEvent>) -> Report {
@@ -115,6 +138,46 @@ impl Collecting {
             pump.scan(out);
             Sight::Scans
         };
+        self.take_in_renamed(pump);
+        self.look_at_members(pump, due);
+        self.custom
+            .collect(&mut pump.proc, pump.engine.registry(), due);
+        let report = pump.engine.report(due, self.now(), sight);
+        self.took = start.elapsed();
+        report
+    }
+
+    /// The moment on both clocks.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        let boot = clock::boot();
+        Moment {
+            boot,
+            wall: self.offset.wall(boot),
+            memory_bytes: collect::physical_memory(),
+        }
+    }
+
+    /// Looks at every member, so that those who leave now leave with all that
+    /// they have used.
+    pub fn look_at_all(&mut self, pump: &mut Pump) {
+        let all = vec![true; self.due.len()];
+        self.look_at_members(pump, &all);
+    }
+
+    /// Goes on with other services: those that are new are due at once.
+    pub fn reload(&mut self, intervals: &[Duration], carried: &[Carried]) {
+        let now = Instant::now();
+        let before = std::mem::take(&mut self.due);
+        let due = |(&interval, carried): (&Duration, &Carried)| {
+            let old = carried.from.and_then(|from| before.get(from.0 as usize));
+            let next = old.map_or(now, |old| old.next.min(now + interval));
+            Due { next, interval }
+        };
+        self.due = intervals.iter().zip(carried).map(due).collect();
+    }
+
+    fn look_at_members(&mut self, pump: &mut Pump, due: &[bool]) {
         let members = pump.engine.registry().members(due);
         self.denied = 0;
         for &key in &members {
@@ -140,16 +203,5 @@ impl Collecting {
         } else if self.watched.len() > 2 * members.len() + 1_024 {
             self.watched.clear();
         }
-        self.custom
-            .collect(&mut pump.proc, pump.engine.registry(), due);
-        let boot = clock::boot();
-        let now = Moment {
-            boot,
-            wall: self.offset.wall(boot),
-            memory_bytes: collect::physical_memory(),
-        };
-        let report = pump.engine.report(due, now, sight);
-        self.took = start.elapsed();
-        report
     }
 }

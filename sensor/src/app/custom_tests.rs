@@ -64,6 +64,8 @@ fn join(registry: &mut Registry, pid: u32, start_ticks: u64) {
         cgroup: None,
         earlier_peak_pages: None,
         services: Arc::default(),
+        lineage: Arc::default(),
+        former: Vec::new(),
         scanned: None,
     };
     let id = registry.service_of(ServiceIndex(0), &process, WallNanos(1));

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     logging,
     run::no_events,
-    setup::{self, Stop, Wish},
+    setup::{self, Selection, Stop, Wish},
 };
 use crate::{
     cli::EventsArgs,
@@ -125,7 +125,12 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
     let fault = |error: io::Error| Stop::new(Exit::Software, error.to_string());
     let _ = logging::start(tracing::Level::WARN, None);
     let config = setup::config(args.config.as_deref())?;
-    let mut plugins = setup::plugins(&args.plugins, &args.plugin, &config, false)?;
+    let selection = Selection {
+        dirs: args.plugins.clone(),
+        names: args.plugin.clone(),
+        verify: false,
+    };
+    let mut plugins = setup::plugins(&selection, &config)?;
     if args.plugin.is_empty() {
         // Everybody is shown, so the plugin that watches everybody says nothing.
         plugins.retain(|plugin| plugin.directory.is_some());

@@ -10,6 +10,7 @@ pub mod keeping;
 pub mod logging;
 pub mod once;
 pub mod plugin;
+pub mod reload;
 pub mod run;
 pub mod setup;
 pub mod store;

@@ -24,7 +24,7 @@ use crate::{
 pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let config = setup::config(args.config.as_deref())?;
     let export = export(args, &config)?;
-    let plugins = setup::plugins(&args.plugins, &args.plugin, &config, args.verify_plugins)?;
+    let plugins = setup::plugins(&args.into(), &config)?;
     let host = HostResource::detect();
     let wish = Wish {
         publish: Publish::Enabled,

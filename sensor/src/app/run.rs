@@ -11,6 +11,7 @@ use super::{
     delivery::{self, Delivery},
     keeping::{self, Memory},
     logging,
+    reload::Plugins,
     setup::{self, Stop, Wish},
 };
 use crate::{
@@ -18,10 +19,11 @@ use crate::{
     cli::{Output, RunArgs},
     clock,
     config::{Config, EbpfMode, Environment, ExportFlags, export_settings},
-    engine::Publish,
+    engine::{Publish, reload::Reload},
     exit::Exit,
     export::{HostResource, Interval, Keeper, otlp::Otlp},
     output::{json, table},
+    plugin::{Matcher, carried},
     process::event::ProcessEvent,
     pump::Pump,
     selfmon::{self, Figures, Telemetry},
@@ -30,6 +32,7 @@ use crate::{
         ebpf::{EbpfError, Kernel},
     },
     wait::{Waiter, Woken},
+    watch::Watch,
 };
 
 /// Lines that end a verifier's log.
@@ -50,7 +53,8 @@ const LAST_DELIVERY: Duration = Duration::from_secs(5);
 pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let config = setup::config(args.config.as_deref())?;
     let export = export(args, &config)?;
-    let plugins = setup::plugins(&args.plugins, &args.plugin, &config, args.verify_plugins)?;
+    let file = args.config.as_deref();
+    let plugins = Plugins::load(args.into(), file, &config)?;
     let memory = Memory::open(args, &config)?;
     let kernel = attach(args, &config)?;
     let attached = kernel.is_some().then(clock::boot);
@@ -60,11 +64,12 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         publish: Publish::Enabled,
         interval: args.interval,
     };
-    let (pump, offset) = setup::pump(&plugins, &config, kernel, attached, &host, &wish)?;
+    let (pump, offset) = setup::pump(plugins.current(), &config, kernel, attached, &host, &wish)?;
     let waiter = Waiter::new().map_err(fault)?;
     if let Some(kernel) = &pump.kernel {
         waiter.add_ring(kernel.as_fd()).map_err(fault)?;
     }
+    let watch = watch(&plugins, &waiter);
     let exporting = export.is_some();
     let (delivery, keeper) = memory.start(|waiting| {
         export
@@ -81,6 +86,9 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let daemon = Daemon {
         collecting: Collecting::new(intervals(&pump), offset),
         pump,
+        plugins,
+        watch,
+        wish,
         delivery,
         keeper,
         host,
@@ -199,8 +207,41 @@ fn fault(error: io::Error) -> Stop {
     Stop::new(Exit::Software, error.to_string())
 }
 
+/// Watches the plugins. Without it, SIGHUP is left.
+fn watch(plugins: &Plugins, waiter: &Waiter) -> Option<Watch> {
+    let watch = Watch::new().and_then(|mut watch| {
+        watch_all(&mut watch, plugins)?;
+        waiter.add_files(watch.as_fd())?;
+        Ok(watch)
+    });
+    let told = |error: &io::Error| {
+        tracing::warn!(
+            "changes of plugins are not seen by themselves, only with SIGHUP: {error} \
+             (see fs.inotify.max_user_instances and max_user_watches)"
+        );
+    };
+    watch.inspect_err(told).ok()
+}
+
+fn watch_all(watch: &mut Watch, plugins: &Plugins) -> io::Result<()> {
+    let files = [plugins.config_file().to_owned()];
+    watch.watch(plugins.dirs(), &files)
+}
+
+/// Why plugins are loaded again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Somebody asked for it.
+    Signal,
+    /// Their files changed.
+    Files,
+}
+
 struct Daemon {
     pump: Pump,
+    plugins: Plugins,
+    watch: Option<Watch>,
+    wish: Wish,
     collecting: Collecting,
     delivery: Option<Delivery>,
     keeper: Option<Keeper>,
@@ -234,14 +275,77 @@ impl Daemon {
             match waiter.wait(self.next_deadline())? {
                 Woken::End => break,
                 Woken::Events => {}
-                Woken::Reload => tracing::info!("SIGHUP: nothing to load again"),
+                Woken::Reload => self.reload(Cause::Signal, &mut events)?,
+                Woken::Files => {
+                    if let Some(watch) = &mut self.watch {
+                        watch.read()?;
+                    }
+                }
+            }
+            if self.watch.as_mut().is_some_and(Watch::is_due) {
+                self.reload(Cause::Files, &mut events)?;
             }
         }
         self.end()
     }
 
+    /// Loads the plugins again and goes on with them.
+    fn reload(&mut self, cause: Cause, events: &mut Vec<ProcessEvent>) -> io::Result<()> {
+        let being_written = match (&self.watch, cause) {
+            (Some(watch), Cause::Files) => watch.being_written(),
+            _ => Vec::new(),
+        };
+        let changed = self.plugins.reload(&being_written);
+        if let Some(watch) = &mut self.watch
+            && let Err(error) = watch_all(watch, &self.plugins)
+        {
+            tracing::warn!("cannot watch all plugins: {error}");
+        }
+        let Some(before) = changed else {
+            match cause {
+                Cause::Signal if self.plugins.is_broken() => {
+                    tracing::info!("SIGHUP: nothing has changed; what is wrong was said before")
+                }
+                Cause::Signal => tracing::info!("SIGHUP: nothing has changed"),
+                Cause::Files => {}
+            }
+            return Ok(());
+        };
+        let matcher = match Matcher::new(self.plugins.current(), std::process::id()) {
+            Ok(matcher) => matcher,
+            Err(error) => {
+                tracing::error!("all plugins go on as they were: {error}");
+                self.plugins.undo(before);
+                return Ok(());
+            }
+        };
+        let plugins = self.plugins.current();
+        let wanted = setup::wanted(&matcher, plugins, self.wish.publish);
+        let reload = Reload {
+            matcher,
+            specs: setup::specs(plugins, self.plugins.config(), self.wish.interval),
+            carried: carried(&before.current, plugins),
+        };
+        let services = reload.carried.clone();
+        self.collecting.look_at_all(&mut self.pump);
+        let now = self.collecting.now();
+        let report = self.pump.reload(reload, wanted, now, events);
+        self.collecting.reload(&intervals(&self.pump), &services);
+        match self.plugins.changes(&before) {
+            line if line.is_empty() => tracing::info!("reloaded: the configuration has changed"),
+            line => tracing::info!("plugins reloaded: {line}"),
+        }
+        self.publish(events);
+        if report.services.is_empty() {
+            return Ok(());
+        }
+        self.report(&report)
+    }
+
     fn next_deadline(&mut self) -> Instant {
         let next = self.pump.next_look();
+        let changed = self.watch.as_ref().and_then(Watch::due);
+        let next = changed.map_or(next, |due| due.min(next));
         let next = self.collecting.next().map_or(next, |due| due.min(next));
         self.end.map_or(next, |end| end.min(next))
     }
@@ -333,6 +437,7 @@ fn figures(pump: &mut Pump, collecting: &Collecting) -> Figures {
             ("exec", loss.exec),
             ("exit", loss.exit),
             ("late", loss.late + stats.late),
+            ("rename", loss.rename),
             ("group", loss.group),
         ],
         rejected: pump.rejected(),

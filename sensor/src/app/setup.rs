@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     aggregate::registry::{Registry, Spec},
+    cli::RunArgs,
     clock,
     collect::{Scale, Wanted, custom::CustomSet},
     config::{Config, Environment, HostMode, Problem},
@@ -87,30 +88,66 @@ pub fn config(flag: Option<&Path>) -> Result<Config, Stop> {
     })
 }
 
-/// Loads plugins; the built-in `host` where there are none. With `verify`,
-/// one whose files are not those of its manifest is a faulty one.
+/// Which plugins somebody asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// `--plugins`; none: the directories of the configuration.
+    pub dirs: Vec<PathBuf>,
+    /// `--plugin`; none: all.
+    pub names: Vec<String>,
+    /// `--verify-plugins`.
+    pub verify: bool,
+}
+
+impl From<&RunArgs> for Selection {
+    fn from(args: &RunArgs) -> Self {
+        Self {
+            dirs: args.plugins.clone(),
+            names: args.plugin.clone(),
+            verify: args.verify_plugins,
+        }
+    }
+}
+
+/// Loads plugins; the built-in `host` where there are none.
 ///
 /// # Errors
 ///
 /// Where a named directory is missing, a named plugin is unknown, or every
 /// plugin has faults.
-pub fn plugins(
-    named_dirs: &[PathBuf],
-    names: &[String],
-    config: &Config,
-    verify: bool,
-) -> Result<Vec<Plugin>, Stop> {
-    let dirs = match named_dirs {
-        [] => &config.plugins,
-        named => named,
-    };
-    let mut loaded = plugin::load(dirs, names);
-    if verify {
+pub fn plugins(selection: &Selection, config: &Config) -> Result<Vec<Plugin>, Stop> {
+    choose(load(selection, config), selection, config.host)
+}
+
+/// Loads plugins, and with them what their variables say.
+#[must_use]
+pub fn load(selection: &Selection, config: &Config) -> Loaded {
+    let dirs = plugin_dirs(&selection.dirs, config);
+    let mut loaded = plugin::load(dirs, &selection.names);
+    if selection.verify {
         loaded.refuse_unverified();
     }
     loaded.apply_environment(&Environment::of_process());
+    loaded
+}
+
+/// The directories of plugins: those of the flag, else of the configuration.
+#[must_use]
+pub fn plugin_dirs<'a>(named_dirs: &'a [PathBuf], config: &'a Config) -> &'a [PathBuf] {
+    match named_dirs {
+        [] => &config.plugins,
+        named => named,
+    }
+}
+
+/// Tells what is wrong with the plugins, and decides whether to go on.
+///
+/// # Errors
+///
+/// As for [`plugins`].
+pub fn choose(loaded: Loaded, selection: &Selection, host: HostMode) -> Result<Vec<Plugin>, Stop> {
     let Loaded {
-        mut plugins,
+        plugins,
         failed,
         warnings,
         unreadable,
@@ -120,7 +157,7 @@ pub fn plugins(
         tracing::warn!("{warning}");
     }
     // The default directory need not be there.
-    if !named_dirs.is_empty() && !unreadable.is_empty() {
+    if !selection.dirs.is_empty() && !unreadable.is_empty() {
         return Err(Stop::problems(Exit::NoInput, &unreadable));
     }
     for failed in &failed {
@@ -136,9 +173,15 @@ pub fn plugins(
         let line = format!("no plugin is called `{name}`");
         return Err(Stop::new(Exit::NoInput, line));
     }
+    Ok(with_host(plugins, &selection.names, host))
+}
+
+/// The plugins that are switched on, and the built-in one where it belongs.
+#[must_use]
+pub fn with_host(mut plugins: Vec<Plugin>, names: &[String], host: HostMode) -> Vec<Plugin> {
     let none = plugins.is_empty();
     let host_named = names.iter().any(|name| name == "host");
-    let with_host = match config.host {
+    let with_host = match host {
         HostMode::Auto => none && names.is_empty() || host_named,
         HostMode::Always => names.is_empty() || host_named,
         HostMode::Never => false,
@@ -147,7 +190,7 @@ pub fn plugins(
         plugins.push(Plugin::host());
     }
     plugins.retain(|plugin| plugin.enabled);
-    Ok(plugins)
+    plugins
 }
 
 /// How the engine is to be.
@@ -189,6 +232,10 @@ pub fn pump(
         peak: has(field::SIGNAL_MAXRSS),
     };
     let wanted = wanted(&matcher, plugins, wish.publish);
+    if let Some(kernel) = &kernel {
+        // A stream of events has no collection that would look at them.
+        kernel.watch_renames(wish.publish == Publish::Enabled && matcher.needs().name);
+    }
     let engine = Engine::new(engine::Config {
         matcher,
         registry: Registry::new(specs(plugins, config, wish.interval), host_id),
@@ -209,7 +256,8 @@ pub fn pump(
 
 /// What a scan has to find out: all of it where processes are shown one by
 /// one, else what matching and grouping need.
-fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
+#[must_use]
+pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
     if publish == Publish::All || plugins.iter().any(|plugin| plugin.events_enabled) {
         return Wanted::ALL;
     }
@@ -221,13 +269,14 @@ fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
     Wanted {
         exe: needs.exe || needs.name || singles || groups(plugin::GroupBy::Executable),
         args: (needs.cmdline || needs.name).then_some(crate::collect::scan::ARGS_LIMIT),
-        user: groups(plugin::GroupBy::User),
-        cgroup: groups(plugin::GroupBy::Cgroup),
+        user: needs.user || groups(plugin::GroupBy::User),
+        cgroup: needs.cgroup || groups(plugin::GroupBy::Cgroup),
     }
 }
 
 /// The services of all plugins, in the matcher's order.
-fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) -> Vec<Spec> {
+#[must_use]
+pub fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) -> Vec<Spec> {
     plugins
         .iter()
         .flat_map(|plugin| {

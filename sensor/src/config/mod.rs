@@ -24,7 +24,6 @@ pub use environment::Environment;
 pub use export::{ExportFlags, Headers, OtlpSettings, Protocol, export_settings};
 use item::Choice;
 pub use pattern::check_pattern;
-#[cfg(test)]
 pub(crate) use pattern::compile as compile_pattern;
 pub use problem::Problem;
 

@@ -20,6 +20,8 @@ pub enum Event<'a> {
     Exit(Box<Exit>),
     /// Figures that missed the exit record.
     Late(Box<Late>),
+    /// A process took another name.
+    Rename(Header),
 }
 
 impl Event<'_> {
@@ -31,6 +33,7 @@ impl Event<'_> {
             Self::Exec(exec, _) => &exec.header,
             Self::Exit(exit) => &exit.header,
             Self::Late(late) => &late.header,
+            Self::Rename(header) => header,
         }
     }
 }
@@ -70,6 +73,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, Rejected> {
             Ok(Event::Exec(Box::new(exec), tail))
         }
         kind::EXIT => Ok(Event::Exit(Box::new(read(bytes)?.0))),
+        kind::RENAME => Ok(Event::Rename(header)),
         kind::LATE => Ok(Event::Late(Box::new(read(bytes)?.0))),
         other => Err(Rejected::Kind(other)),
     }
@@ -159,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_an_event_or_rejected(kind in 0_u32..6, bytes: Vec<u8>) {
+        fn any_bytes_are_an_event_or_rejected(kind in 0_u32..7, bytes: Vec<u8>) {
             let mut record = kind.to_ne_bytes().to_vec();
             record.extend(bytes);
             let _ = decode(&record);

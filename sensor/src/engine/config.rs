@@ -96,6 +96,11 @@ pub struct Stats {
     pub execs: u64,
     /// Exit records.
     pub exits: u64,
+    /// Rename records.
+    pub renames: u64,
+    /// Processes that were matched, from the cache or not: one for each exec,
+    /// none for a collection.
+    pub matched: u64,
     /// Threads whose figures came after their exit was reported, or whose
     /// exit did not come.
     pub late: u64,

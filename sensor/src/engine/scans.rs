@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Engine, Way};
+use super::{Engine, membership::Way};
 use crate::{
     process::{
         event::ProcessEvent,
@@ -93,11 +93,14 @@ impl Engine {
             cgroup: found.cgroup,
             earlier_peak_pages: None,
             services: Arc::default(),
+            lineage: Arc::default(),
+            former: Vec::new(),
             scanned: Some(now),
         };
         if let Some(known) = self.table.by_pid(found.pid) {
             process.key = known.key;
             process.exact = known.exact;
+            process.lineage = self.heritage_of(known);
             process.cgroup = process.cgroup.or_else(|| known.cgroup.clone());
             if process.program.comm == known.program.comm {
                 // The same program, or one that hides behind the same name:
@@ -130,7 +133,8 @@ impl Engine {
     }
 
     /// Ends a scan, after everything was taken in that the ring had by then:
-    /// those that are still in the table have ended, unseen.
+    /// those that are still in the table have ended, unseen. Whose parent is a
+    /// member is known only now.
     pub fn gone(&mut self, missing: &[ProcessKey], now: BootNanos, out: &mut Vec<ProcessEvent>) {
         for &key in missing {
             if let Some(key) = self.as_now(key).filter(|&key| !self.exits.waits(key))
@@ -149,6 +153,7 @@ impl Engine {
                 self.take_in(disputed.found, disputed.now);
             }
         }
+        self.descend();
     }
 
     /// The key of a process in the table: an event may have made it exact

@@ -3,5 +3,7 @@
 mod bench;
 mod figures;
 mod lifecycle;
+mod membership;
 mod model;
+mod reload;
 mod scans;

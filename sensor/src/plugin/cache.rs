@@ -1,6 +1,7 @@
 //! Answers that were given before.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::matcher::ServiceIndex;
 
@@ -9,7 +10,16 @@ const MAX_KEY_BYTES: usize = 256;
 /// Entries of one generation; there are two.
 const GENERATION: usize = 2_048;
 
-/// A bounded map from a string to the services that match it.
+/// What one search found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The services that match.
+    pub(super) services: Box<[ServiceIndex]>,
+    /// The plugins that exclude the string.
+    pub(super) excluded: Box<[usize]>,
+}
+
+/// A bounded map from a string to what was found for it.
 ///
 /// Two generations: a full young one becomes the old one, whose entries are
 /// dropped unless they were asked for again. So a flood of new names costs
@@ -17,32 +27,32 @@ const GENERATION: usize = 2_048;
 /// are in use. The hash is keyed: chosen names cannot collide.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    young: HashMap<Box<[u8]>, Box<[ServiceIndex]>>,
-    old: HashMap<Box<[u8]>, Box<[ServiceIndex]>>,
+    young: HashMap<Box<[u8]>, Arc<Answer>>,
+    old: HashMap<Box<[u8]>, Arc<Answer>>,
 }
 
 impl Cache {
     /// The answer for `key`, where it is known.
-    pub(super) fn get(&mut self, key: &[u8]) -> Option<&[ServiceIndex]> {
+    pub(super) fn get(&mut self, key: &[u8]) -> Option<Arc<Answer>> {
         if !self.young.contains_key(key) {
-            let (key, services) = self.old.remove_entry(key)?;
-            self.insert(key, services);
+            let (key, answer) = self.old.remove_entry(key)?;
+            self.insert(key, answer);
         }
-        self.young.get(key).map(AsRef::as_ref)
+        self.young.get(key).cloned()
     }
 
     /// Keeps an answer.
-    pub(super) fn put(&mut self, key: &[u8], services: &[ServiceIndex]) {
+    pub(super) fn put(&mut self, key: &[u8], answer: &Arc<Answer>) {
         if key.len() <= MAX_KEY_BYTES {
-            self.insert(key.into(), services.into());
+            self.insert(key.into(), Arc::clone(answer));
         }
     }
 
-    fn insert(&mut self, key: Box<[u8]>, services: Box<[ServiceIndex]>) {
+    fn insert(&mut self, key: Box<[u8]>, answer: Arc<Answer>) {
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key, services);
+        self.young.insert(key, answer);
     }
 }
 
@@ -53,14 +63,17 @@ mod tests {
     #[test]
     fn a_flood_of_names_is_bounded_and_leaves_the_used_ones() {
         let mut cache = Cache::default();
-        let services = [ServiceIndex(7)];
-        cache.put(b"used", &services);
+        let used = Arc::new(Answer {
+            services: [ServiceIndex(7)].into(),
+            excluded: [3].into(),
+        });
+        cache.put(b"used", &used);
         for n in 0..100_000_u32 {
-            cache.put(&n.to_le_bytes(), &[]);
-            assert_eq!(cache.get(b"used"), Some(&services[..]), "{n}");
+            cache.put(&n.to_le_bytes(), &Arc::default());
+            assert_eq!(cache.get(b"used").as_ref(), Some(&used), "{n}");
         }
         assert!(cache.young.len() + cache.old.len() <= 2 * GENERATION);
-        cache.put(&[b'x'; MAX_KEY_BYTES + 1], &services);
+        cache.put(&[b'x'; MAX_KEY_BYTES + 1], &used);
         assert_eq!(cache.get(&[b'x'; MAX_KEY_BYTES + 1]), None);
     }
 }

@@ -3,16 +3,17 @@
 //! All patterns on one kind of string are one automaton: a process is
 //! searched once, however many plugins there are, in time linear in the
 //! string. Whether a forked child without exec inherits its parent's services
-//! is the caller's to decide.
+//! is the caller's to decide; who descends from a member comes in with the
+//! candidate.
 
 use std::borrow::Cow;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use regex::bytes::{RegexSet, RegexSetBuilder};
+use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
 
-use super::cache::Cache;
-use super::{MatchOn, Plugin};
-use crate::config::check_pattern;
+use super::cache::{Answer, Cache};
+use super::{MatchOn, Plugin, user};
+use crate::config::{check_pattern, compile_pattern};
 
 /// `comm` is cut at this length (include/linux/sched.h, TASK_COMM_LEN - 1).
 const COMM_BYTES: usize = 15;
@@ -40,6 +41,13 @@ pub struct Candidate<'a> {
     pub exe: Option<&'a [u8]>,
     /// All arguments.
     pub args: Option<Args<'a>>,
+    /// Effective user id.
+    pub user: Option<u32>,
+    /// Path of its cgroup in the v2 hierarchy.
+    pub cgroup: Option<&'a [u8]>,
+    /// Services of which an ancestor was a member, where these take in
+    /// descendants: it belongs to them whatever it is called.
+    pub lineage: &'a [ServiceIndex],
 }
 
 /// The arguments of a process, in either form that they come in.
@@ -61,6 +69,10 @@ pub struct Needs {
     pub exe: bool,
     /// `args`.
     pub cmdline: bool,
+    /// `user`.
+    pub user: bool,
+    /// `cgroup`.
+    pub cgroup: bool,
 }
 
 /// A plugin that [`super::load`] would have rejected.
@@ -73,6 +85,14 @@ pub enum MatcherError {
         plugin: String,
         /// What is wrong with the pattern.
         message: String,
+    },
+    /// `[match] user` names nobody.
+    #[error("plugin `{plugin}`: {source}")]
+    User {
+        /// Name of the plugin.
+        plugin: String,
+        /// Who is not there.
+        source: user::UnknownUser,
     },
     /// The patterns do not compile together.
     #[error("the patterns of all plugins do not compile; shorten or remove some")]
@@ -88,6 +108,9 @@ pub struct Matcher {
     own_pid: u32,
     kinds: [Kind; 3],
     services: Vec<Service>,
+    /// What must hold besides the pattern, by plugin.
+    limits: Vec<Limits>,
+    any_descends: bool,
 }
 
 #[derive(Debug)]
@@ -96,6 +119,15 @@ struct Service {
     service: usize,
     /// The plugin asks for the sensor itself.
     names_sensor: bool,
+    /// Descendants of members are members.
+    descends: bool,
+}
+
+/// What must hold of a process besides the pattern.
+#[derive(Debug, Default)]
+struct Limits {
+    user: Option<u32>,
+    cgroup: Option<Regex>,
 }
 
 impl Matcher {
@@ -103,10 +135,12 @@ impl Matcher {
     /// is the sensor's own, which only a plugin matches that names it.
     ///
     /// # Errors
-    /// A pattern that does not compile; [`super::load`] lets none through.
+    /// A pattern that does not compile or a user who does not exist;
+    /// [`super::load`] lets none through.
     pub fn new(plugins: &[Plugin], own_pid: u32) -> Result<Self, MatcherError> {
         let mut builders: [Builder; 3] = Default::default();
         let mut services = Vec::new();
+        let mut limits = Vec::new();
         for (plugin_index, plugin) in plugins.iter().enumerate() {
             let builder = &mut builders[slot(plugin.match_on)];
             for (service_index, service) in plugin.services.iter().enumerate() {
@@ -118,8 +152,10 @@ impl Matcher {
                     plugin: plugin_index,
                     service: service_index,
                     names_sensor: names_sensor(&service.pattern),
+                    descends: plugin.include_descendants,
                 });
             }
+            limits.push(Limits::of(plugin)?);
             if plugin.enabled {
                 builder.exclude(plugin, plugin_index)?;
             }
@@ -127,8 +163,10 @@ impl Matcher {
         let [name, exe, cmdline] = builders.map(Builder::build);
         Ok(Self {
             own_pid,
+            any_descends: services.iter().any(|service| service.descends),
             kinds: [name?, exe?, cmdline?],
             services,
+            limits,
         })
     }
 
@@ -137,20 +175,47 @@ impl Matcher {
     pub fn matches(&self, candidate: &Candidate<'_>, out: &mut Vec<ServiceIndex>) {
         out.clear();
         let [name, exe, cmdline] = &self.kinds;
+        let mut excluded = Vec::new();
         if name.is_used() {
             let text = process_name(candidate.comm, candidate.argv0, candidate.exe);
-            name.matches(text, out);
+            name.matches(text, out, &mut excluded);
         }
         if let Some(path) = candidate.exe.filter(|_| exe.is_used()) {
-            exe.matches(without_deleted(path), out);
+            exe.matches(without_deleted(path), out, &mut excluded);
         }
         if let Some(args) = candidate.args.filter(|_| cmdline.is_used()) {
-            cmdline.matches(&args.joined(), out);
+            cmdline.matches(&args.joined(), out, &mut excluded);
         }
-        if candidate.pid == self.own_pid {
-            out.retain(|&index| self.service(index).is_some_and(|found| found.names_sensor));
+        out.extend(candidate.lineage.iter().filter(|&&index| {
+            let service = self.service(index);
+            service.is_some_and(|service| !excluded.contains(&service.plugin))
+        }));
+        if !out.is_empty() {
+            out.retain(|&index| self.admits(index, candidate));
+            out.sort_unstable();
+            out.dedup();
         }
-        out.sort_unstable();
+    }
+
+    /// Whether a process may be a member, its name aside.
+    fn admits(&self, index: ServiceIndex, candidate: &Candidate<'_>) -> bool {
+        let Some(service) = self.service(index) else {
+            return false;
+        };
+        (service.names_sensor || candidate.pid != self.own_pid)
+            && self.limits[service.plugin].admit(candidate)
+    }
+
+    /// Whether descendants of a member are members, too.
+    #[must_use]
+    pub fn descends(&self, index: ServiceIndex) -> bool {
+        self.service(index).is_some_and(|service| service.descends)
+    }
+
+    /// Whether any service takes in descendants.
+    #[must_use]
+    pub fn any_descends(&self) -> bool {
+        self.any_descends
     }
 
     /// What a process must be described by.
@@ -161,6 +226,8 @@ impl Matcher {
             name: name.is_used(),
             exe: exe.is_used(),
             cmdline: cmdline.is_used(),
+            user: self.limits.iter().any(|limits| limits.user.is_some()),
+            cgroup: self.limits.iter().any(|limits| limits.cgroup.is_some()),
         }
     }
 
@@ -180,6 +247,32 @@ impl Matcher {
 
     fn service(&self, index: ServiceIndex) -> Option<&Service> {
         self.services.get(usize::try_from(index.0).ok()?)
+    }
+}
+
+impl Limits {
+    /// Those of a plugin; one that is switched off is not asked about them.
+    fn of(plugin: &Plugin) -> Result<Self, MatcherError> {
+        if !plugin.enabled {
+            return Ok(Self::default());
+        }
+        let user = plugin.user.as_deref().map(user::id_of).transpose();
+        let cgroup = plugin.cgroup.as_deref();
+        cgroup.map_or(Ok(()), |pattern| checked(plugin, pattern))?;
+        Ok(Self {
+            user: user.map_err(|source| MatcherError::User {
+                plugin: plugin.name.clone(),
+                source,
+            })?,
+            cgroup: cgroup.map(compile_pattern).transpose()?,
+        })
+    }
+
+    /// What is unknown does not match.
+    fn admit(&self, candidate: &Candidate<'_>) -> bool {
+        let user = self.user.is_none_or(|user| candidate.user == Some(user));
+        let cgroup = |pattern: &Regex| candidate.cgroup.is_some_and(|path| pattern.is_match(path));
+        user && self.cgroup.as_ref().is_none_or(cgroup)
     }
 }
 
@@ -262,25 +355,27 @@ impl Kind {
         !self.always.is_empty() || !self.sets.is_empty()
     }
 
-    fn matches(&self, text: &[u8], out: &mut Vec<ServiceIndex>) {
+    /// Adds the services that match, and the plugins that exclude the string.
+    fn matches(&self, text: &[u8], out: &mut Vec<ServiceIndex>, excluded: &mut Vec<usize>) {
         if self.sets.is_empty() {
             out.extend(self.always.iter().map(|&(_, index)| index));
             return;
         }
         // Where another thread has the cache, searching is cheaper than waiting.
         let mut cache = self.cache.try_lock().ok();
-        if let Some(known) = cache.as_mut().and_then(|cache| cache.get(text)) {
-            out.extend_from_slice(known);
-            return;
-        }
-        let start = out.len();
-        self.search(text, out);
-        if let Some(mut cache) = cache {
-            cache.put(text, &out[start..]);
-        }
+        let known = cache.as_mut().and_then(|cache| cache.get(text));
+        let answer = known.unwrap_or_else(|| {
+            let answer = Arc::new(self.search(text));
+            if let Some(mut cache) = cache {
+                cache.put(text, &answer);
+            }
+            answer
+        });
+        out.extend_from_slice(&answer.services);
+        excluded.extend_from_slice(&answer.excluded);
     }
 
-    fn search(&self, text: &[u8], out: &mut Vec<ServiceIndex>) {
+    fn search(&self, text: &[u8]) -> Answer {
         let mut found = self.always.clone();
         let mut excluded = Vec::new();
         for (set, roles) in &self.sets {
@@ -296,7 +391,10 @@ impl Kind {
             }
         }
         found.retain(|(plugin, _)| !excluded.contains(plugin));
-        out.extend(found.into_iter().map(|(_, index)| index));
+        Answer {
+            services: found.into_iter().map(|(_, index)| index).collect(),
+            excluded: excluded.into(),
+        }
     }
 }
 
@@ -330,10 +428,7 @@ impl Builder {
     }
 
     fn push(&mut self, plugin: &Plugin, pattern: &str, role: Role) -> Result<(), MatcherError> {
-        check_pattern(pattern).map_err(|message| MatcherError::Pattern {
-            plugin: plugin.name.clone(),
-            message,
-        })?;
+        checked(plugin, pattern)?;
         self.patterns.push((pattern.to_owned(), role));
         Ok(())
     }
@@ -349,6 +444,13 @@ impl Builder {
             cache: Mutex::default(),
         })
     }
+}
+
+fn checked(plugin: &Plugin, pattern: &str) -> Result<(), MatcherError> {
+    check_pattern(pattern).map_err(|message| MatcherError::Pattern {
+        plugin: plugin.name.clone(),
+        message,
+    })
 }
 
 /// Compiles the patterns into one set, or into several where one would be

@@ -217,7 +217,7 @@ fn only_what_is_needed_is_asked_for() {
         Needs {
             exe: true,
             cmdline: true,
-            name: false
+            ..Needs::default()
         }
     );
     let list: [&[u8]; 1] = [b"a"];
@@ -227,6 +227,74 @@ fn only_what_is_needed_is_asked_for() {
         ..comm(b"a")
     };
     assert_eq!(search(&all, &candidate), [0, 1, 2]);
+}
+
+#[test]
+fn user_and_cgroup_must_hold_too() {
+    let limited = |user: Option<&str>, cgroup: Option<&str>| Plugin {
+        user: user.map(str::to_owned),
+        cgroup: cgroup.map(str::to_owned),
+        ..plugin(MatchOn::Name, &["web"], &[])
+    };
+    let known = Candidate {
+        user: Some(0),
+        cgroup: Some(b"/Shop.slice/web.service"),
+        ..comm(b"web")
+    };
+    for (user, cgroup, expected) in [
+        (None, None, true),
+        (Some("root"), None, true),
+        (Some("0"), Some("^/shop[.]slice/"), true),
+        (Some("1"), None, false),
+        (None, Some("web[.]service$"), true),
+        (None, Some("db"), false),
+        (Some("1"), Some("shop"), false),
+    ] {
+        let found = search(&[limited(user, cgroup)], &known);
+        assert_eq!(!found.is_empty(), expected, "{user:?} {cgroup:?}");
+        // What is unknown does not match.
+        let found = search(&[limited(user, cgroup)], &comm(b"web"));
+        assert_eq!(!found.is_empty(), user.is_none() && cgroup.is_none());
+    }
+    let needs = |plugin| Matcher::new(&[plugin], SENSOR).unwrap().needs();
+    assert!(needs(limited(Some("0"), None)).user);
+    assert!(needs(limited(None, Some("x"))).cgroup);
+    let error = Matcher::new(&[limited(Some("no such user"), None)], SENSOR);
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("plugin `p`: there is no user"), "{error}");
+    assert!(Matcher::new(&[limited(None, Some("("))], SENSOR).is_err());
+    let off = Plugin {
+        enabled: false,
+        ..limited(Some("no such user"), Some("("))
+    };
+    assert!(Matcher::new(&[off], SENSOR).is_ok());
+}
+
+#[test]
+fn lineage_goes_before_the_name_and_not_before_the_rest() {
+    let plugins = [
+        plugin(MatchOn::Name, &["web", "sensor"], &["^not$"]),
+        Plugin {
+            user: Some("0".to_owned()),
+            ..plugin(MatchOn::Exe, &["web"], &[])
+        },
+    ];
+    let lineage = [2, 0, 1].map(ServiceIndex);
+    let of = |pid, name, user| Candidate {
+        pid,
+        user,
+        lineage: &lineage,
+        ..comm(name)
+    };
+    for (candidate, expected) in [
+        (of(1, b"sh", Some(0)), &[0, 1, 2][..]),
+        (of(1, b"web", Some(0)), &[0, 1, 2]),
+        (of(1, b"sh", Some(1)), &[0, 1]),
+        (of(1, b"not", Some(0)), &[2]),
+        (of(SENSOR, b"sh", Some(0)), &[1]),
+    ] {
+        assert_eq!(search(&plugins, &candidate), expected, "{candidate:?}");
+    }
 }
 
 #[test]
@@ -251,7 +319,7 @@ fn patterns_too_large_for_one_set_are_split() {
         cache: Mutex::default(),
     };
     let mut out = Vec::new();
-    kind.matches(b"a8xx", &mut out);
+    kind.matches(b"a8xx", &mut out, &mut Vec::new());
     assert_eq!(out, [ServiceIndex(8)]);
     assert!(compile(&patterns, 1_000, &mut Vec::new()).is_err());
 }

@@ -1,6 +1,7 @@
 //! Stage 4: plugin.toml and which process belongs to which service.
 
 mod cache;
+mod carried;
 mod custom;
 pub mod custom_check;
 mod dialects;
@@ -15,6 +16,7 @@ mod names;
 mod python;
 mod read;
 mod template;
+pub mod user;
 pub mod verify;
 mod write;
 
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 use crate::config::item::Choice;
 use crate::config::{Environment, Problem, check_pattern, parse_duration};
+pub use carried::{Carried, carried};
 pub use examples::check_examples;
 pub use load::{Entry, FailedPlugin, Found, Loaded, find, load, parse_init_py, parse_toml};
 pub use matcher::{Args, Candidate, Matcher, MatcherError, Needs, ServiceIndex};

@@ -167,9 +167,9 @@ fn matching(plugin: &mut Plugin, mut table: Table<'_>) {
             Err(message) => item.fault(message),
         }
     }
-    // Empty is how the reference shows "any".
-    let user = table.take("user").and_then(|item| item.string_or_integer());
-    plugin.user = user.filter(|user| !user.is_empty());
+    if let Some(item) = table.take("user") {
+        plugin.user = user(&item);
+    }
     let cgroup = table.take("cgroup");
     let cgroup = cgroup.and_then(|item| Some((item.string()?, item)));
     if let Some((pattern, item)) = cgroup.filter(|(pattern, _)| !pattern.is_empty()) {
@@ -194,6 +194,18 @@ fn matching(plugin: &mut Plugin, mut table: Table<'_>) {
     boolean(&mut plugin.capture_args, &mut table, "capture_args");
     boolean(&mut plugin.scheduler, &mut table, "scheduler");
     table.finish();
+}
+
+/// A user by name or number; empty is how the reference shows "any".
+fn user(item: &Item<'_>) -> Option<String> {
+    let name = item.string_or_integer().filter(|name| !name.is_empty())?;
+    match super::user::id_of(&name) {
+        Ok(_) => Some(name),
+        Err(error) => {
+            item.fault(error.to_string());
+            None
+        }
+    }
 }
 
 fn metrics(options: &mut MetricsOptions, mut table: Table<'_>) {

@@ -5,7 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use crate::units::{BootNanos, ProcessKey};
+use crate::{
+    aggregate::service::Member,
+    plugin::ServiceIndex,
+    units::{BootNanos, ProcessKey},
+};
 
 /// What /proc knows of a start: hundredths of a second.
 const TICK_NS: u64 = 10_000_000;
@@ -60,6 +64,11 @@ pub struct Process {
     pub earlier_peak_pages: Option<u64>,
     /// The services that it is a member of, in ascending order.
     pub services: Arc<[ServiceId]>,
+    /// The declared services of which an ancestor was a member, where these
+    /// take in descendants.
+    pub lineage: Arc<[ServiceIndex]>,
+    /// What it was in services that it has left.
+    pub former: Vec<(ServiceId, Member)>,
     /// When a scan found what is known of it; `None` once an event told more.
     pub scanned: Option<BootNanos>,
 }

@@ -160,13 +160,20 @@ impl Btf {
         if let Some(name) = need.path.strip_prefix("percpu ") {
             return self.per_cpu(name.as_bytes());
         }
-        let mut path = need.path.split('.');
+        let (path, one_bit) = match need.path.strip_prefix("bit ") {
+            Some(path) => (path, true),
+            None => (need.path, false),
+        };
+        let mut path = path.split('.');
         let mut id = *self.named.get(path.next()?.as_bytes())?;
         let mut bits = 0;
         for member in path {
-            let (offset, of) = self.member(id, member.as_bytes(), DEPTH)?;
+            let (offset, of) = self.member(id, member.as_bytes(), one_bit, DEPTH)?;
             bits += offset;
             id = of;
+        }
+        if one_bit {
+            return Some(bits);
         }
         let fits = need.size == 0 || self.size(id) == Some(need.size);
         (fits && bits % 8 == 0).then_some(bits / 8)
@@ -194,12 +201,13 @@ impl Btf {
     }
 
     /// Offset in bits and type of a member, also inside anonymous members and
-    /// in the first element of an array.
-    fn member(&self, id: u32, name: &[u8], depth: u32) -> Option<(u32, u32)> {
+    /// in the first element of an array. A bit field is one where `one_bit`
+    /// asks for it.
+    fn member(&self, id: u32, name: &[u8], one_bit: bool, depth: u32) -> Option<(u32, u32)> {
         let depth = depth.checked_sub(1)?;
         let of = self.get(self.plain(id)?)?;
         if of.kind == KIND_ARRAY {
-            return self.member(read_u32(of.tail, 0)?, name, depth);
+            return self.member(read_u32(of.tail, 0)?, name, one_bit, depth);
         }
         if !matches!(of.kind, KIND_STRUCT | KIND_UNION) {
             return None;
@@ -211,7 +219,8 @@ impl Btf {
             let mut offset = read_u32(of.tail, at + 8)?;
             if of.kind_flag {
                 // The upper byte is the size of a bit field.
-                if offset >> 24 != 0 && member == name {
+                let size = offset >> 24;
+                if member == name && (one_bit && size != 1 || !one_bit && size != 0) {
                     return None;
                 }
                 offset &= 0x00ff_ffff;
@@ -220,7 +229,7 @@ impl Btf {
                 return Some((offset, kind));
             }
             if member.is_empty()
-                && let Some((inner, kind)) = self.member(kind, name, depth)
+                && let Some((inner, kind)) = self.member(kind, name, one_bit, depth)
             {
                 return Some((offset.checked_add(inner)?, kind));
             }
@@ -283,6 +292,7 @@ fn wanted_names() -> Vec<String> {
         .iter()
         .map(|need| match need.path.split_once(' ') {
             Some(("args", tracepoint)) => format!("btf_trace_{tracepoint}"),
+            Some(("bit", path)) => path.split('.').next().unwrap_or_default().to_owned(),
             Some(("percpu", _)) => String::from_utf8_lossy(PER_CPU).into_owned(),
             Some((_, name)) => name.to_owned(),
             None => need.path.split('.').next().unwrap_or_default().to_owned(),
@@ -314,6 +324,8 @@ mod tests {
         let offsets = Btf::of_kernel().unwrap().offsets();
         // pid and tgid are neighbours in every kernel.
         assert_eq!(offsets[field::TASK_PID] + 4, offsets[field::TASK_TGID]);
+        // A bit among others.
+        assert_ne!(offsets[field::TASK_IN_EXEC], ABSENT);
         // A member of a member.
         assert_ne!(offsets[field::TASK_CPU], ABSENT);
         assert_ne!(offsets[field::FILE_PATH_DENTRY], ABSENT);

@@ -1,6 +1,7 @@
 //! Loads and attaches the kernel programs, and reads the ring.
 
 use std::{
+    mem::offset_of,
     os::fd::{AsFd, BorrowedFd},
     sync::atomic::Ordering,
     time::Duration,
@@ -13,6 +14,7 @@ use aya::{
 };
 use rustix::mm::ProtFlags;
 use sensor_common::{
+    awake::Awake,
     field::{self, ABSENT, Field},
     limits::{LOOK_EVERY_NS, RING_BYTES},
     loss::Loss,
@@ -157,6 +159,11 @@ impl Kernel {
         for hook in hook::CORE {
             attach(&mut programs, hook, &kernel_btf)?;
         }
+        for hook in hook::EXTRA {
+            if let Err(error) = attach(&mut programs, hook, &kernel_btf) {
+                tracing::debug!("{error}: {} are missed", hook.gives);
+            }
+        }
         drop(kernel_btf);
         // SAFETY: no arguments that could be wrong. Parsing took tens of
         // megabytes, which the allocator would keep for the rest of the life.
@@ -182,13 +189,24 @@ impl Kernel {
         let ahead = LOOK_EVERY + LATE;
         let ahead = u64::try_from(ahead.as_nanos()).unwrap_or_default();
         let until = clock::boot().0.saturating_add(ahead);
-        self.awake.position().store(until, Ordering::SeqCst);
+        self.awake
+            .number(offset_of!(Awake, until))
+            .store(until, Ordering::SeqCst);
     }
 
     /// Takes the promise back: the next record wakes the consumer. One that a
     /// hook is just putting in may not, so look once more after [`LOOK_EVERY`].
     pub fn go_to_sleep(&self) {
-        self.awake.position().store(0, Ordering::SeqCst);
+        self.awake
+            .number(offset_of!(Awake, until))
+            .store(0, Ordering::SeqCst);
+    }
+
+    /// Says whether somebody wants to know who takes another name.
+    pub fn watch_renames(&self, wanted: bool) {
+        let at = offset_of!(Awake, renames);
+        let renames = self.awake.number(at);
+        renames.store(u64::from(wanted), Ordering::SeqCst);
     }
 
     /// Takes the programs away; the ring keeps what it has.
@@ -212,6 +230,7 @@ impl Kernel {
                 sum.exec += value.exec;
                 sum.exit += value.exit;
                 sum.late += value.late;
+                sum.rename += value.rename;
                 sum.group += value.group;
             }
         }
@@ -220,6 +239,7 @@ impl Kernel {
         sum.exec = sum.exec.saturating_sub(before.exec);
         sum.exit = sum.exit.saturating_sub(before.exit);
         sum.late = sum.late.saturating_sub(before.late);
+        sum.rename = sum.rename.saturating_sub(before.rename);
         sum
     }
 
@@ -238,6 +258,7 @@ impl Kernel {
         };
         hook::CORE
             .iter()
+            .chain(&hook::EXTRA)
             .filter_map(|hook| {
                 let info = programs.program(hook.name)?.info().ok()?;
                 let (runs, time) = (info.run_count(), info.run_time());

@@ -29,6 +29,12 @@ pub const EXIT: Hook = Hook {
     tracepoint: "sched_process_exit",
     gives: "exit codes and what a process used until its end",
 };
+/// Processes that take another name.
+pub const RENAME: Hook = Hook {
+    name: "rename",
+    tracepoint: "task_rename",
+    gives: "members that take another name while they run",
+};
 /// Observations of the scheduler's clock.
 pub const CLOCK: Hook = Hook {
     name: "clock",
@@ -56,6 +62,8 @@ pub const OOM: Hook = Hook {
 
 /// All hooks, in the order in which they attach: the end of a process first,
 /// so that whatever is seen to begin is seen to end.
-pub const ALL: [Hook; 7] = [EXIT, EXEC, FORK, CLOCK, SCHED, SIGNAL, OOM];
+pub const ALL: [Hook; 8] = [EXIT, EXEC, FORK, CLOCK, RENAME, SCHED, SIGNAL, OOM];
 /// The hooks without which there are no events.
 pub const CORE: [Hook; 4] = [EXIT, EXEC, FORK, CLOCK];
+/// Hooks that are attached where the kernel has them.
+pub const EXTRA: [Hook; 1] = [RENAME];

@@ -195,8 +195,19 @@ impl Mapping {
 
     /// The number that the page begins with.
     pub(super) fn position(&self) -> &AtomicU64 {
-        // SAFETY: mapped for as long as `self` lives, and page-aligned.
-        unsafe { self.start.cast::<AtomicU64>().as_ref() }
+        self.number(0)
+    }
+
+    /// The number at an offset in bytes, a multiple of eight within the
+    /// mapping.
+    pub(super) fn number(&self, at: usize) -> &AtomicU64 {
+        assert!(
+            at.is_multiple_of(8) && at + 8 <= self.len,
+            "within the mapping"
+        );
+        // SAFETY: mapped for as long as `self` lives, page-aligned, and `at`
+        // is aligned and within.
+        unsafe { self.start.byte_add(at).cast::<AtomicU64>().as_ref() }
     }
 }
 

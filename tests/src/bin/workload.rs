@@ -49,9 +49,12 @@ fn main() {
         "touch" => touch(usize::try_from(number(2)).unwrap()),
         "write" => write(&args[2], number(3)),
         "ping-pong" => ping_pong(number(2)),
-        "comm" => comm(args[2].clone()),
+        "comm" => comm(args[2].clone(), args.get(3)),
         "storm" => storm(number(2), &args[3]),
         "until-eof" => until_eof(number(2), micros(3)),
+        "workers" => workers(number(2)),
+        "zombie" => zombie(),
+        "leader-gone" => leader_gone(),
         "spin-forever" => loop {
             spin(Duration::from_secs(1));
         },
@@ -211,6 +214,70 @@ fn until_eof(count: u64, time: Duration) {
     for thread in threads {
         thread.join().unwrap();
     }
+}
+
+/// Children of the same name; all wait for the end of standard input.
+fn workers(count: u64) {
+    let mut pids = Vec::new();
+    for _ in 0..count {
+        // SAFETY: one thread; the child reads and ends.
+        let pid = unsafe { libc::fork() };
+        assert!(pid >= 0, "fork");
+        if pid == 0 {
+            std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(0) };
+        }
+        pids.push(pid);
+    }
+    let list: Vec<String> = pids.iter().map(ToString::to_string).collect();
+    say(&format!("ready {}", list.join(" ")));
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    for pid in pids {
+        // SAFETY: null is allowed.
+        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+    }
+}
+
+/// A child that has ended and is not waited for.
+fn zombie() {
+    // SAFETY: one thread; the child ends.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork");
+    if pid == 0 {
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(0) };
+    }
+    // SAFETY: all zero is valid, and the child is left as it is.
+    unsafe {
+        let mut info = std::mem::zeroed();
+        let id = libc::id_t::try_from(pid).unwrap();
+        libc::waitid(
+            libc::P_PID,
+            id,
+            &raw mut info,
+            libc::WEXITED | libc::WNOWAIT,
+        );
+    }
+    say("ready");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// The leader has ended, a thread waits for the end of standard input.
+fn leader_gone() {
+    thread::spawn(|| {
+        let ended = || {
+            let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+            stat.rsplit_once(") ").unwrap().1.starts_with('Z')
+        };
+        while !ended() {
+            thread::yield_now();
+        }
+        say("ready");
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        process::exit(0);
+    });
+    end_thread(0);
 }
 
 fn exec(args: &[OsString]) {
@@ -387,13 +454,29 @@ fn pipe() -> (std::io::PipeWriter, std::io::PipeReader) {
     (writer, reader)
 }
 
-/// Takes another name, says `ready`, waits for the end of standard input.
-fn comm(name: OsString) {
+/// Takes another name and says `ready`; each line of standard input is one
+/// more name, until its end. A thread has a name of its own.
+fn comm(name: OsString, of_thread: Option<&OsString>) {
     let name = CString::new(name.into_vec()).unwrap();
     // SAFETY: a C string.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+    if let Some(name) = of_thread {
+        let named = thread::Builder::new().name(name.to_str().unwrap().to_owned());
+        let met = Arc::new(Barrier::new(2));
+        let theirs = Arc::clone(&met);
+        let work = move || {
+            theirs.wait();
+            loop {
+                thread::park();
+            }
+        };
+        drop(named.spawn(work).unwrap());
+        met.wait();
+    }
     say("ready");
-    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    for line in std::io::stdin().lines() {
+        std::fs::write("/proc/self/comm", line.unwrap()).unwrap();
+    }
 }
 
 /// Starts a program and waits for it, many times, as fast as it goes.

@@ -310,8 +310,7 @@ fn legacy_names_arrive_with_type_unit_and_display_name() {
         whole.pop();
         whole
             .into_iter()
-            .filter(|resource| resource.contains(&name) && resource.contains(&last))
-            .last()
+            .rfind(|resource| resource.contains(&name) && resource.contains(&last))
             .map(str::to_owned)
     };
     let prefix = format!("{}.", prefixed.name);

@@ -37,7 +37,7 @@ impl Bar {
         }
     }
 
-    fn at_most(name: String, measured: f64, most: f64, unit: &str) -> Self {
+    pub fn at_most(name: String, measured: f64, most: f64, unit: &str) -> Self {
         // As shown, so that the verdict never contradicts the figure.
         let rounded = (measured * 100.0).round() / 100.0;
         Self::new(

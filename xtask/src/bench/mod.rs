@@ -4,6 +4,7 @@ mod bars;
 mod captured;
 mod collector;
 mod machine;
+mod matching;
 mod measure;
 mod report;
 mod running;
@@ -60,6 +61,8 @@ pub struct BenchArgs {
 enum Suite {
     /// Short processes, one after the other
     Storm,
+    /// New processes against 200 patterns
+    Matching,
 }
 
 /// Measures and prints.
@@ -69,6 +72,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     }
     match args.suite {
         Suite::Storm => storm(args),
+        Suite::Matching => matching::run(),
     }
 }
 

@@ -121,14 +121,14 @@ pub fn sensor(sensor: &Sensor<'_>) -> Result<Vec<Tool>> {
             name: RUN,
             parts: vec![part(&run, Format::Service)],
             telling: Some(vec![part(&telling, Format::Service)]),
-            programs: 3,
+            programs: 5,
             follows: (true, true),
         },
         Tool {
             name: EVENTS,
             parts: vec![part(&["events", "--json"], Format::Events)],
             telling: None,
-            programs: 3,
+            programs: 5,
             follows: (true, true),
         },
     ])

@@ -7,7 +7,7 @@ use sensor_common::{
     kind,
 };
 
-use super::super::{Config, Engine, ExecContext, Known, Publish, scans::Found};
+use super::super::{Config, Engine, ExecContext, Known, Publish, reload::Reload, scans::Found};
 use crate::{
     aggregate::{
         metrics::{Moment, Sight},
@@ -17,7 +17,7 @@ use crate::{
     },
     collect::Reading,
     decode::{Event, ExecTail},
-    plugin::{GroupBy, Matcher, MetricsOptions, Plugin, ServiceSpec},
+    plugin::{GroupBy, Matcher, MetricsOptions, Plugin, ServiceSpec, carried},
     process::{
         event::{ExitDetail, ProcessEvent, What},
         table::{RawArguments, ticks_of_start},
@@ -35,9 +35,70 @@ pub const ATTACHED: u64 = SECOND;
 /// A process: pid and start.
 pub type Id = (u32, u64);
 
+/// The sensor's own pid.
+pub const SENSOR: u32 = 4_000_000;
+
 pub struct Bench {
     pub engine: Engine,
     pub out: Vec<ProcessEvent>,
+    pub plugins: Vec<Plugin>,
+}
+
+/// A plugin with one service, without groups.
+pub fn plugin(name: &str, pattern: &str) -> Plugin {
+    let host = Plugin::host();
+    let service = ServiceSpec {
+        pattern: pattern.to_owned(),
+        namespace: "test".to_owned(),
+        ..host.services[0].clone()
+    };
+    Plugin {
+        name: name.to_owned(),
+        services: vec![service],
+        group_by: GroupBy::None,
+        ..Plugin::default()
+    }
+}
+
+fn specs(plugins: &[Plugin]) -> Vec<Spec> {
+    let services = plugins.iter().flat_map(|plugin| {
+        let services = plugin.services.iter();
+        services.map(move |service| (plugin, service))
+    });
+    services
+        .map(|(plugin, service)| Spec {
+            plugin: plugin.name.as_str().into(),
+            name: service.name.clone(),
+            namespace: service.namespace.clone(),
+            pattern: service.pattern.clone(),
+            version: plugin.version.clone(),
+            description: None,
+            attributes: plugin.attributes.clone(),
+            group_by: plugin.group_by,
+            max_groups: 3,
+            interval: Duration::from_secs(1),
+            events: true,
+            capture_args: true,
+            metrics: MetricsOptions::default(),
+            custom: None,
+        })
+        .collect()
+}
+
+pub fn found(id: Id, parent: u32, name: &str) -> Found {
+    Found {
+        pid: id.0,
+        parent,
+        start_ticks: ticks_of_start(BootNanos(id.1)),
+        comm: name.as_bytes().to_vec(),
+        path: Some(format!("/bin/{name}").into_bytes()),
+        args: Some(RawArguments {
+            bytes: Arc::from(name.as_bytes()),
+            truncated: false,
+        }),
+        user: None,
+        cgroup: None,
+    }
 }
 
 pub fn key((pid, start): Id) -> ProcessKey {
@@ -91,34 +152,18 @@ impl Bench {
     }
 
     pub fn with(processes: usize, group_by: GroupBy, patterns: &[&str]) -> Self {
-        let service = Plugin::host().services[0].clone();
-        let services = patterns.iter().map(|&pattern| ServiceSpec {
-            pattern: pattern.to_owned(),
-            ..service.clone()
-        });
-        let plugin = Plugin {
-            services: services.collect(),
-            ..Plugin::default()
-        };
-        let specs = patterns.iter().map(|pattern| Spec {
-            plugin: pattern.trim_matches(['^', '$']).into(),
-            name: service.name.clone(),
-            namespace: "test".to_owned(),
-            pattern: (*pattern).to_owned(),
-            version: None,
-            description: None,
-            attributes: Vec::new(),
+        let plugins = patterns.iter().map(|pattern| Plugin {
             group_by,
-            max_groups: 3,
-            interval: Duration::from_secs(1),
-            events: true,
-            capture_args: true,
-            metrics: MetricsOptions::default(),
-            custom: None,
+            ..plugin(pattern.trim_matches(['^', '$']), pattern)
         });
+        Self::of(processes, plugins.collect())
+    }
+
+    /// Services as these plugins have them.
+    pub fn of(processes: usize, plugins: Vec<Plugin>) -> Self {
         let engine = Engine::new(Config {
-            matcher: Matcher::new(std::slice::from_ref(&plugin), u32::MAX).unwrap(),
-            registry: Registry::new(specs.collect(), "host".to_owned()),
+            matcher: Matcher::new(&plugins, SENSOR).unwrap(),
+            registry: Registry::new(specs(&plugins), "host".to_owned()),
             scrubber: Scrubber::new(&ScrubConfig::default()).unwrap(),
             publish: Publish::All,
             capture_args: true,
@@ -136,7 +181,36 @@ impl Bench {
         Self {
             engine,
             out: Vec::new(),
+            plugins,
         }
+    }
+
+    /// Other plugins; whom they watch is for the caller to find.
+    pub fn reload(&mut self, plugins: Vec<Plugin>, now: u64) -> Report {
+        let reload = Reload {
+            matcher: Matcher::new(&plugins, SENSOR).unwrap(),
+            specs: specs(&plugins),
+            carried: carried(&self.plugins, &plugins),
+        };
+        self.plugins = plugins;
+        let now = Moment {
+            boot: BootNanos(now),
+            wall: WallNanos(now),
+            memory_bytes: Some(1 << 20),
+        };
+        self.engine.reload(reload, now, Sight::Events)
+    }
+
+    pub fn rematch(&mut self, id: Id, name: &str, now: u64) {
+        self.engine.rematch(found(id, 1, name), BootNanos(now));
+    }
+
+    /// Members of a plugin's services.
+    pub fn pids(&mut self, plugin: &str) -> Vec<u32> {
+        let report = self.report(100 * SECOND);
+        let services = report.services.into_iter();
+        let services = services.filter(|service| service.identity.plugin == plugin);
+        services.flat_map(|service| service.pids).collect()
     }
 
     pub fn event(&mut self, event: &Event<'_>) {
@@ -152,24 +226,29 @@ impl Bench {
         exec(id, time, name, cpu(used), |event| self.event(event));
     }
 
+    /// An exec of a child of `parent`.
+    pub fn exec_below(&mut self, parent: Id, id: Id, time: u64, name: &str) {
+        exec(id, time, name, cpu(7), |event| {
+            let Event::Exec(record, tail) = event else {
+                panic!("no exec");
+            };
+            let mut record = record.clone();
+            record.parent_pid = parent.0;
+            record.parent_start = parent.1;
+            self.event(&Event::Exec(record, tail.clone()));
+        });
+    }
+
     pub fn exit(&mut self, id: Id, time: u64, status: u32, used: u64) {
         self.event(&exit(id, time, status, cpu(used), 0));
     }
 
     pub fn found(&mut self, id: Id, name: &str, now: u64) {
-        let found = Found {
-            pid: id.0,
-            parent: 1,
-            start_ticks: ticks_of_start(BootNanos(id.1)),
-            comm: name.as_bytes().to_vec(),
-            path: Some(format!("/bin/{name}").into_bytes()),
-            args: Some(RawArguments {
-                bytes: Arc::from(name.as_bytes()),
-                truncated: false,
-            }),
-            user: None,
-            cgroup: None,
-        };
+        self.found_below(1, id, name, now);
+    }
+
+    pub fn found_below(&mut self, parent: u32, id: Id, name: &str, now: u64) {
+        let found = found(id, parent, name);
         self.engine.found(found, BootNanos(now));
     }
 
@@ -295,6 +374,10 @@ pub fn exit(id: Id, time: u64, status: u32, figures: Figures, pending: u32) -> E
         exec_peak_pages: UNKNOWN_PAGES,
         ..Exit::default()
     }))
+}
+
+pub fn rename(id: Id, time: u64) -> Event<'static> {
+    Event::Rename(header(kind::RENAME, id, time))
 }
 
 pub fn late(id: Id, time: u64, threads: u32, figures: Figures) -> Event<'static> {

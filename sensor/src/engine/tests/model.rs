@@ -1,5 +1,6 @@
 //! The engine beside a simple model of processes: any interleaving of what
-//! processes do, what gets lost, and when the ring and scans are read.
+//! processes do, what gets lost, when the ring and scans are read, and plugins
+//! that come, change and go.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -15,6 +16,10 @@ use crate::{
 
 const NAMES: [&str; 3] = ["web", "db", "other"];
 const SERVICES: [&str; 3] = ["^web$", "^db$", "^(web|db)$"];
+/// A plugin that comes and goes beside the others.
+const EXTRA: &str = "extra";
+/// Its patterns.
+const RULES: [&str; 3] = ["^web$", "^(db|other)$", "."];
 const ROOT: Id = (1, 0);
 /// Few, so that they are used again and again.
 const PIDS: u32 = 12;
@@ -43,6 +48,11 @@ enum Step {
     Wait {
         ms: u64,
     },
+    /// The extra plugin with this pattern, if any, at this place.
+    Reload {
+        rule: Option<usize>,
+        place: usize,
+    },
 }
 
 /// A step, and whether its record is lost.
@@ -57,6 +67,8 @@ fn step() -> impl Strategy<Value = (Step, bool)> {
         1 => Just(Step::Scan),
         2 => Just(Step::Collect),
         2 => (1..80_u64).prop_map(|ms| Step::Wait { ms }),
+        1 => (prop::option::of(0..RULES.len()), 0..=SERVICES.len())
+            .prop_map(|(rule, place)| Step::Reload { rule, place }),
     ];
     (step, prop::bool::weighted(0.2))
 }
@@ -86,6 +98,8 @@ struct World {
     processes: Vec<Process>,
     ring: VecDeque<Record>,
     counters: BTreeMap<String, f64>,
+    /// Pattern of the extra plugin.
+    rule: Option<usize>,
     /// Starts, ends and final CPU time, by name.
     truth: [(i64, i64, u64); 3],
 }
@@ -105,6 +119,7 @@ impl World {
             }],
             ring: VecDeque::new(),
             counters: BTreeMap::new(),
+            rule: None,
             truth: [(0, 0, 0); 3],
         }
     }
@@ -184,6 +199,7 @@ impl World {
             Step::Drain => self.drain(),
             Step::Scan => self.scan(),
             Step::Collect => self.collect(),
+            Step::Reload { rule, place } => self.reload(rule, place),
             Step::Wait { ms } => {
                 self.now += ms * MS;
                 self.bench.tick(self.now);
@@ -209,11 +225,35 @@ impl World {
     }
 
     /// As the pump does it.
+    fn reload(&mut self, rule: Option<usize>, place: usize) {
+        self.drain();
+        let mut plugins = self.bench.plugins.clone();
+        plugins.retain(|plugin| plugin.name != EXTRA);
+        if let Some(rule) = rule {
+            plugins.insert(place, plugin(EXTRA, RULES[rule]));
+        } else {
+            self.counters.retain(|name, _| !name.starts_with(EXTRA));
+        }
+        self.rule = rule;
+        let report = self.bench.reload(plugins, self.now);
+        assert!(
+            report
+                .services
+                .iter()
+                .all(|ended| ended.identity.plugin == EXTRA)
+        );
+        self.look_at_all(true);
+    }
+
     fn scan(&mut self) {
         if self.lossless {
             // Who ended before a scan saw it is known by its records only.
             self.drain();
         }
+        self.look_at_all(false);
+    }
+
+    fn look_at_all(&mut self, rules: bool) {
         let now = BootNanos(self.now);
         let mut pids = HashSet::new();
         for process in &self.processes {
@@ -221,7 +261,9 @@ impl World {
             pids.insert(pid);
             let ticks = ticks_of_start(BootNanos(start));
             let name = NAMES[process.name];
-            if !self.bench.engine.holds(pid, ticks, name.as_bytes()) {
+            if rules {
+                self.bench.rematch(process.id, name, self.now);
+            } else if !self.bench.engine.holds(pid, ticks, name.as_bytes()) {
                 self.bench.found(process.id, name, self.now);
             }
         }
@@ -233,7 +275,7 @@ impl World {
 
     fn collect(&mut self) {
         self.drain();
-        for key in self.bench.engine.registry().members(&[true; 3]) {
+        for key in self.bench.engine.registry().members(&[true; 4]) {
             let process = self.processes.iter().find(|process| {
                 process.id.0 == key.pid
                     && ticks_of_start(BootNanos(process.id.1)) == ticks_of_start(key.start)
@@ -340,6 +382,19 @@ impl World {
                 .map(|(pid, ..)| *pid)
                 .collect();
             assert_eq!(pids, expected, "{pattern}");
+        }
+        if let Some(rule) = self.rule {
+            let is_member = |name: &str| match rule {
+                0 => name == NAMES[0],
+                1 => name != NAMES[0],
+                _ => true,
+            };
+            let expected: Vec<_> = table
+                .iter()
+                .filter(|(_, _, name)| is_member(name))
+                .map(|(pid, ..)| *pid)
+                .collect();
+            assert_eq!(self.bench.pids(EXTRA), expected, "{}", RULES[rule]);
         }
         if self.lossless {
             self.check_sums();

@@ -94,7 +94,7 @@ fn wire_metric(metric: &Metric, time: WallNanos, mark: Mark) -> WireMetric {
             data_points: metric
                 .points
                 .iter()
-                .filter_map(|point| histogram(point, time))
+                .filter_map(|point| histogram(point, time, mark))
                 .collect(),
             aggregation_temporality: cumulative,
         }),
@@ -128,7 +128,7 @@ fn number(point: &Point, time: WallNanos, mark: Mark) -> Option<NumberDataPoint>
     })
 }
 
-fn histogram(point: &Point, time: WallNanos) -> Option<ExponentialHistogramDataPoint> {
+fn histogram(point: &Point, time: WallNanos, mark: Mark) -> Option<ExponentialHistogramDataPoint> {
     let PointValue::Histogram(value) = &point.value else {
         return None;
     };
@@ -143,6 +143,15 @@ fn histogram(point: &Point, time: WallNanos) -> Option<ExponentialHistogramDataP
         offset,
         counts,
     } = &**value;
+    if mark == Mark::End {
+        return Some(ExponentialHistogramDataPoint {
+            attributes: attributes(point),
+            start_time_unix_nano: start(point),
+            time_unix_nano: time.0,
+            flags: DataPointFlags::NoRecordedValueMask as u32,
+            ..ExponentialHistogramDataPoint::default()
+        });
+    }
     Some(ExponentialHistogramDataPoint {
         attributes: attributes(point),
         start_time_unix_nano: start(point),
