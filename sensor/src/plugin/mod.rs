@@ -6,6 +6,7 @@ mod guide;
 mod load;
 pub mod matcher;
 mod names;
+mod patterns;
 mod template;
 pub mod user;
 
