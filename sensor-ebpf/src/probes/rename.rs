@@ -12,11 +12,12 @@ use crate::{emit, task::Task};
 /// a thread beside the leader is not the process's, and an exec tells its own.
 #[btf_tracepoint(function = "task_rename")]
 pub fn rename(ctx: BtfTracePointContext) -> i32 {
-    if !emit::wants_renames() {
+    // Nearly all are execs; these are told apart by what is in the cache.
+    let task = Task::new(ctx.arg(0));
+    if task.is_in_exec() || task.tid() != task.pid() || task.is_kernel_thread() {
         return 0;
     }
-    let task = Task::new(ctx.arg(0));
-    if task.tid() != task.pid() || task.is_in_exec() || task.is_kernel_thread() {
+    if !emit::wants_renames() {
         return 0;
     }
     // Whoever renames itself all the time must not push out what others did.

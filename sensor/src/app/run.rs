@@ -1,11 +1,14 @@
 //! `sensor run`: the daemon.
 
+mod reloading;
+
 use std::{
     io::{self, Write},
     os::fd::AsFd,
     time::{Duration, Instant},
 };
 
+use self::reloading::{Cause, watch};
 use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
@@ -19,11 +22,10 @@ use crate::{
     cli::{Output, RunArgs},
     clock,
     config::{Config, EbpfMode, Environment, ExportFlags, export_settings},
-    engine::{Publish, reload::Reload},
+    engine::Publish,
     exit::Exit,
     export::{HostResource, Interval, Keeper, otlp::Otlp},
     output::{json, table},
-    plugin::{Matcher, carried},
     process::event::ProcessEvent,
     pump::Pump,
     selfmon::{self, Figures, Telemetry},
@@ -207,36 +209,6 @@ fn fault(error: io::Error) -> Stop {
     Stop::new(Exit::Software, error.to_string())
 }
 
-/// Watches the plugins. Without it, SIGHUP is left.
-fn watch(plugins: &Plugins, waiter: &Waiter) -> Option<Watch> {
-    let watch = Watch::new().and_then(|mut watch| {
-        watch_all(&mut watch, plugins)?;
-        waiter.add_files(watch.as_fd())?;
-        Ok(watch)
-    });
-    let told = |error: &io::Error| {
-        tracing::warn!(
-            "changes of plugins are not seen by themselves, only with SIGHUP: {error} \
-             (see fs.inotify.max_user_instances and max_user_watches)"
-        );
-    };
-    watch.inspect_err(told).ok()
-}
-
-fn watch_all(watch: &mut Watch, plugins: &Plugins) -> io::Result<()> {
-    let files = [plugins.config_file().to_owned()];
-    watch.watch(plugins.dirs(), &files)
-}
-
-/// Why plugins are loaded again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// Somebody asked for it.
-    Signal,
-    /// Their files changed.
-    Files,
-}
-
 struct Daemon {
     pump: Pump,
     plugins: Plugins,
@@ -287,59 +259,6 @@ impl Daemon {
             }
         }
         self.end()
-    }
-
-    /// Loads the plugins again and goes on with them.
-    fn reload(&mut self, cause: Cause, events: &mut Vec<ProcessEvent>) -> io::Result<()> {
-        let being_written = match (&self.watch, cause) {
-            (Some(watch), Cause::Files) => watch.being_written(),
-            _ => Vec::new(),
-        };
-        let changed = self.plugins.reload(&being_written);
-        if let Some(watch) = &mut self.watch
-            && let Err(error) = watch_all(watch, &self.plugins)
-        {
-            tracing::warn!("cannot watch all plugins: {error}");
-        }
-        let Some(before) = changed else {
-            match cause {
-                Cause::Signal if self.plugins.is_broken() => {
-                    tracing::info!("SIGHUP: nothing has changed; what is wrong was said before")
-                }
-                Cause::Signal => tracing::info!("SIGHUP: nothing has changed"),
-                Cause::Files => {}
-            }
-            return Ok(());
-        };
-        let matcher = match Matcher::new(self.plugins.current(), std::process::id()) {
-            Ok(matcher) => matcher,
-            Err(error) => {
-                tracing::error!("all plugins go on as they were: {error}");
-                self.plugins.undo(before);
-                return Ok(());
-            }
-        };
-        let plugins = self.plugins.current();
-        let wanted = setup::wanted(&matcher, plugins, self.wish.publish);
-        let reload = Reload {
-            matcher,
-            specs: setup::specs(plugins, self.plugins.config(), self.wish.interval),
-            carried: carried(&before.current, plugins),
-        };
-        let services = reload.carried.clone();
-        self.collecting.look_at_all(&mut self.pump);
-        let now = self.collecting.now();
-        let report = self.pump.reload(reload, wanted, now, events);
-        self.collecting.reload(&intervals(&self.pump), &services);
-        match self.plugins.changes(&before) {
-            line if line.is_empty() => tracing::info!("reloaded: the configuration has changed"),
-            line => tracing::info!("plugins reloaded: {line}"),
-        }
-        self.publish(events);
-        if report.services.is_empty() {
-            return Ok(());
-        }
-        self.report(&report)
     }
 
     fn next_deadline(&mut self) -> Instant {

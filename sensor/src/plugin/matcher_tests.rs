@@ -1,8 +1,11 @@
+use std::sync::Mutex;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::config::compile_pattern;
 use crate::plugin::ServiceSpec;
+use crate::plugin::patterns::{Role, compile};
 use crate::plugin::template::Values;
 
 const SENSOR: u32 = 999;

@@ -13,6 +13,7 @@ mod load;
 pub mod manifest;
 pub mod matcher;
 mod names;
+mod patterns;
 mod python;
 mod read;
 mod template;

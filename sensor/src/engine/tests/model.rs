@@ -325,6 +325,8 @@ impl World {
         self.now += SECOND;
         self.drain();
         self.scan();
+        // Those whose end was lost may have had the place of the living.
+        self.scan();
         self.collect();
         let mut living: Vec<_> = self
             .processes
