@@ -1,15 +1,21 @@
 //! The store of the daemon: opened at the start, written every interval.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
 
 use super::{delivery::Delivery, setup::Stop, store};
 use crate::{
     aggregate::report::Report,
     cli::RunArgs,
+    clock,
     config::Config,
+    engine::Engine,
     exit::Exit,
     export::{HostResource, Interval, Keeper, Shelf},
-    store::{Indexed, Known, Opened, Seen, Store, StoreConfig, default_path, records::Totals},
+    store::{
+        Indexed, Known, Opened, Seen, Store, StoreConfig, default_path,
+        records::{Host, Totals},
+        totals,
+    },
 };
 
 /// Where requests are, and which waited there before the start.
@@ -47,6 +53,7 @@ impl Memory {
             for warning in &warnings {
                 tracing::warn!("{warning}");
             }
+            store.begin_boot(&boot_id())?;
             Ok(Self {
                 known: store.known()?,
                 totals: store.totals()?,
@@ -66,6 +73,20 @@ impl Memory {
             );
             Ok(Self::default())
         })
+    }
+
+    /// Tells the engine who was there before the start, and which host this
+    /// is in what is exported.
+    pub fn remind(&mut self, engine: &mut Engine, host: &mut HostResource) {
+        let totals = std::mem::take(&mut self.totals);
+        let remembered = totals::remembered(&self.known, &totals);
+        engine.registry().remember(remembered, clock::wall());
+        let this = |(name, _): &&(String, Host)| *name == host.host_name;
+        if let Some((_, known)) = self.known.hosts.iter().find(this)
+            && !known.id.is_empty()
+        {
+            host.host_id = Some(known.id.clone());
+        }
     }
 
     /// The store itself.
@@ -107,11 +128,17 @@ pub fn path(args: &RunArgs, config: &Config) -> Option<PathBuf> {
 
 /// What there is to write about a report.
 #[must_use]
-pub fn interval(report: &Report, host: &HostResource, totals: Vec<(Vec<u8>, Totals)>) -> Interval {
+pub fn interval(report: &Report, host: &HostResource, engine: &mut Engine) -> Interval {
     Interval {
-        totals,
+        totals: totals::rows(&engine.registry().saved()),
         seen: Some(seen(report, host)),
     }
+}
+
+/// Tells one boot of the host from another (random(4)); empty where the kernel
+/// does not say.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }
 
 /// Who is in a report.
