@@ -1,6 +1,13 @@
 //! The store of the daemon: opened at the start, written every interval.
 
-use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use uuid::Uuid;
 
 use super::{delivery::Delivery, setup::Stop, store};
 use crate::{
@@ -10,9 +17,13 @@ use crate::{
     config::Config,
     engine::Engine,
     exit::Exit,
-    export::{HostResource, Interval, Keeper, Shelf},
+    export::{
+        HostResource, Interval, Keeper, Shelf,
+        otlp::Signal,
+        wire::{MAX_REQUEST_BYTES, metric_batches},
+    },
     store::{
-        Indexed, Known, Opened, Seen, Store, StoreConfig, default_path,
+        Changes, Indexed, Known, Opened, Reader, Request, Seen, Store, StoreConfig, default_path,
         records::{Host, Totals},
         totals,
     },
@@ -73,6 +84,84 @@ impl Memory {
             );
             Ok(Self::default())
         })
+    }
+
+    /// Looks into the store without counting on it: what `--run-once` needs.
+    /// One that somebody named is made where it is missing, and written.
+    ///
+    /// # Errors
+    ///
+    /// Where one that somebody named cannot be used, and is not just held by
+    /// a daemon.
+    pub fn look(args: &RunArgs, config: &Config) -> Result<Self, Stop> {
+        let named = path(args, config);
+        if named.is_some() {
+            match Self::open(args, config) {
+                Err(stop) if stop.exit == Exit::TempFail => {
+                    tracing::warn!("{}; nothing is written", stop.lines.join("; "));
+                }
+                other => return other,
+            }
+        }
+        let path = named.unwrap_or_else(default_path);
+        let known = Reader::open(&path).and_then(|reader| reader.known());
+        let known = known.unwrap_or_else(|error| {
+            tracing::debug!("{}", store::stop(&error).lines.join("; "));
+            Known::default()
+        });
+        Ok(Self {
+            known,
+            ..Self::default()
+        })
+    }
+
+    /// Writes who was seen, and with `unsent` the report for the next daemon to
+    /// send. False where nothing was written.
+    #[must_use]
+    pub fn keep(&self, report: &Report, host: &HostResource, unsent: bool) -> bool {
+        let Some(store) = &self.store else {
+            return false;
+        };
+        let signal = Signal::Metrics;
+        let mine = |indexed: &&Indexed| indexed.place.0 == signal.number();
+        let last = self.waiting.iter().rfind(mine);
+        let first = last.map_or(1, |indexed| indexed.place.1 + 1);
+        let batches = match unsent {
+            true => metric_batches(report, host, MAX_REQUEST_BYTES),
+            false => Vec::new(),
+        };
+        let time = clock::wall();
+        let accepted = (first..).zip(batches).map(|(number, batch)| Request {
+            place: (signal.number(), number),
+            records: batch.records,
+            since: time,
+            bytes: batch.bytes,
+        });
+        let changes = Changes {
+            time,
+            accepted: accepted.collect(),
+            seen: Some(seen(report, host)),
+            ..Changes::default()
+        };
+        let written = store.commit(&changes);
+        if let Err(error) = &written {
+            tracing::warn!("{}", store::stop(error).lines.join("; "));
+        }
+        written.is_ok()
+    }
+
+    /// As [`remind`](Self::remind), but without figures: one look shows what
+    /// /proc shows. Returns the ids of all services that were ever seen.
+    pub fn remind_identities(
+        &mut self,
+        engine: &mut Engine,
+        host: &mut HostResource,
+    ) -> HashSet<Uuid> {
+        self.totals.clear();
+        self.remind(engine, host);
+        let ids = self.known.services.iter();
+        ids.filter_map(|service| Uuid::parse_str(&service.instance_id).ok())
+            .collect()
     }
 
     /// Tells the engine who was there before the start, and which host this
