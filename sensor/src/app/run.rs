@@ -53,7 +53,10 @@ const LAST_DELIVERY: Duration = Duration::from_secs(5);
 ///
 /// What keeps it from starting, or a fault of the system.
 pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
-    let config = setup::config(args.config.as_deref())?;
+    let mut config = setup::config(args.config.as_deref())?;
+    if let Some(bytes) = args.queue_max_bytes {
+        config.queue.max_bytes = bytes;
+    }
     let export = export(args, &config)?;
     let file = args.config.as_deref();
     let plugins = Plugins::load(args.into(), file, &config)?;
