@@ -13,7 +13,7 @@ use super::{
     metrics::{self, Moment, NameOf, Sight, Style},
     report::{Metric, Report, ServiceIdentity, ServiceReport},
     series,
-    service::{Look, Service},
+    service::{Look, Saved, Service},
 };
 use crate::{
     collect::custom::CustomSet,
@@ -85,6 +85,21 @@ pub struct Registry {
     folded: u64,
     /// Names of users, as far as somebody looked them up.
     users: HashMap<u32, Option<Box<str>>>,
+    /// Services of before the start that nobody has asked for yet.
+    remembered: HashMap<Identifier, Remembered>,
+}
+
+/// What tells a service, or a group of it, from all others: namespace, name
+/// and group.
+pub type Identifier = (String, String, Option<String>);
+
+/// A service of before the start.
+#[derive(Debug, Clone, Default)]
+pub struct Remembered {
+    /// `service.instance.id`.
+    pub instance_id: Option<Uuid>,
+    /// Where its series go on.
+    pub saved: Option<Saved>,
 }
 
 #[derive(Debug)]
@@ -112,6 +127,56 @@ impl Registry {
             index: HashMap::new(),
             folded: 0,
             users: HashMap::new(),
+            remembered: HashMap::new(),
+        }
+    }
+
+    /// Takes in the services of before the start. Those that are declared
+    /// still are there at once, so that one that does not come back is told
+    /// as 0; of groups those that had members, so that the dead do not keep
+    /// the living out.
+    pub fn remember(&mut self, remembered: HashMap<Identifier, Remembered>, now: WallNanos) {
+        let mut there: Vec<_> = remembered
+            .iter()
+            .filter(|((_, _, group), known)| {
+                let lived = |saved: &Saved| !saved.members.is_empty();
+                group.is_none() || known.saved.as_ref().is_some_and(lived)
+            })
+            .map(|(identifier, _)| identifier.clone())
+            .collect();
+        there.sort();
+        self.remembered = remembered;
+        for (namespace, name, group) in there {
+            let is_of = |spec: &Spec| {
+                spec.namespace == namespace
+                    && (spec.group_by == GroupBy::None) == group.is_none()
+                    && spec.name.of_group(group.as_deref().unwrap_or_default()) == name
+            };
+            if let Some(index) = self.specs.iter().position(is_of)
+                && self.groups[index] < self.specs[index].max_groups.max(1)
+            {
+                self.make(index, group, now);
+            }
+        }
+    }
+
+    /// What of every service survives a restart; those that nobody asked for
+    /// are in the store already.
+    #[must_use]
+    pub fn saved(&self) -> Vec<(Identifier, Saved)> {
+        let of = |entry: &Entry| {
+            let identity = &entry.service.identity;
+            let (namespace, name) = (identity.namespace.clone(), identity.name.clone());
+            let identifier = (namespace, name, identity.group.clone());
+            (identifier, entry.service.saved())
+        };
+        self.services.values().map(of).collect()
+    }
+
+    /// Members of before the start that have not been found by now have ended.
+    pub fn await_no_more(&mut self) {
+        for entry in self.services.values_mut() {
+            entry.service.await_no_more();
         }
     }
 
@@ -176,11 +241,18 @@ impl Registry {
         let identity = self.identity(index, group.as_deref());
         let id = self.next_id;
         self.next_id = id.saturating_add(1);
+        let service_id = sanitize(&identity.name);
+        let name = identity.name.as_str().into();
+        let saved = self.remembered_as(&identity, |known| known.saved.take());
+        let mut service = Service::new(Arc::new(identity), now);
+        if let Some(saved) = saved {
+            service.resume(saved);
+        }
         let entry = Entry {
             spec: index,
-            service_id: sanitize(&identity.name),
-            name: identity.name.as_str().into(),
-            service: Service::new(Arc::new(identity), now),
+            service_id,
+            name,
+            service,
             shown: Vec::new(),
         };
         self.services.insert(id, entry);
@@ -190,7 +262,19 @@ impl Registry {
         id
     }
 
-    fn identity(&self, index: usize, group: Option<&str>) -> ServiceIdentity {
+    fn remembered_as<T>(
+        &mut self,
+        identity: &ServiceIdentity,
+        part: impl FnOnce(&mut Remembered) -> Option<T>,
+    ) -> Option<T> {
+        let (namespace, name) = (identity.namespace.clone(), identity.name.clone());
+        let known = self
+            .remembered
+            .get_mut(&(namespace, name, identity.group.clone()))?;
+        part(known)
+    }
+
+    fn identity(&mut self, index: usize, group: Option<&str>) -> ServiceIdentity {
         let spec = &self.specs[index];
         let name = spec.name.of_group(group.unwrap_or_default());
         let seed = [
@@ -200,7 +284,7 @@ impl Registry {
             group.unwrap_or_default(),
         ]
         .join("\0");
-        ServiceIdentity {
+        let mut identity = ServiceIdentity {
             name,
             namespace: spec.namespace.clone(),
             instance_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, seed.as_bytes()),
@@ -209,7 +293,11 @@ impl Registry {
             plugin: spec.plugin.to_string(),
             group: group.map(str::to_owned),
             attributes: spec.attributes.clone(),
+        };
+        if let Some(id) = self.remembered_as(&identity, |known| known.instance_id) {
+            identity.instance_id = id;
         }
+        identity
     }
 
     fn user_name(&self, user: Option<u32>) -> String {

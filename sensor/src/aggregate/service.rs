@@ -14,7 +14,7 @@ use crate::{
     units::{BootNanos, ProcessKey, WallNanos},
 };
 
-pub use saved::{Former, Saved};
+pub use saved::{Awaited, Saved};
 
 /// Number of counters that are summed over members.
 pub const COUNTERS: usize = 9;
@@ -260,7 +260,7 @@ pub struct Service {
     /// What the plugin's own metrics say.
     pub custom: CustomFigures,
     /// Members of before a restart that have not been found yet.
-    former: Former,
+    awaited: Awaited,
 }
 
 /// [`End`] in an order.
@@ -297,7 +297,7 @@ impl Service {
             peak: Histogram::default(),
             marks: [None; 2],
             custom: CustomFigures::default(),
-            former: Former::new(),
+            awaited: Awaited::new(),
         }
     }
 

@@ -1,15 +1,32 @@
 //! The store of the daemon: opened at the start, written every interval.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use uuid::Uuid;
 
 use super::{delivery::Delivery, setup::Stop, store};
 use crate::{
     aggregate::report::Report,
     cli::RunArgs,
+    clock,
     config::Config,
+    engine::Engine,
     exit::Exit,
-    export::{HostResource, Interval, Keeper, Shelf},
-    store::{Indexed, Known, Opened, Seen, Store, StoreConfig, default_path, records::Totals},
+    export::{
+        HostResource, Interval, Keeper, Shelf,
+        otlp::Signal,
+        wire::{MAX_REQUEST_BYTES, metric_batches},
+    },
+    store::{
+        Changes, Indexed, Known, Opened, Reader, Request, Seen, Store, StoreConfig, default_path,
+        records::{Host, Totals},
+        totals,
+    },
 };
 
 /// Where requests are, and which waited there before the start.
@@ -47,6 +64,7 @@ impl Memory {
             for warning in &warnings {
                 tracing::warn!("{warning}");
             }
+            store.begin_boot(&boot_id())?;
             Ok(Self {
                 known: store.known()?,
                 totals: store.totals()?,
@@ -66,6 +84,98 @@ impl Memory {
             );
             Ok(Self::default())
         })
+    }
+
+    /// Looks into the store without counting on it: what `--run-once` needs.
+    /// One that somebody named is made where it is missing, and written.
+    ///
+    /// # Errors
+    ///
+    /// Where one that somebody named cannot be used, and is not just held by
+    /// a daemon.
+    pub fn look(args: &RunArgs, config: &Config) -> Result<Self, Stop> {
+        let named = path(args, config);
+        if named.is_some() {
+            match Self::open(args, config) {
+                Err(stop) if stop.exit == Exit::TempFail => {
+                    tracing::warn!("{}; nothing is written", stop.lines.join("; "));
+                }
+                other => return other,
+            }
+        }
+        let path = named.unwrap_or_else(default_path);
+        let known = Reader::open(&path).and_then(|reader| reader.known());
+        let known = known.unwrap_or_else(|error| {
+            tracing::debug!("{}", store::stop(&error).lines.join("; "));
+            Known::default()
+        });
+        Ok(Self {
+            known,
+            ..Self::default()
+        })
+    }
+
+    /// Writes who was seen, and with `unsent` the report for the next daemon to
+    /// send. False where nothing was written.
+    #[must_use]
+    pub fn keep(&self, report: &Report, host: &HostResource, unsent: bool) -> bool {
+        let Some(store) = &self.store else {
+            return false;
+        };
+        let signal = Signal::Metrics;
+        let mine = |indexed: &&Indexed| indexed.place.0 == signal.number();
+        let last = self.waiting.iter().rfind(mine);
+        let first = last.map_or(1, |indexed| indexed.place.1 + 1);
+        let batches = match unsent {
+            true => metric_batches(report, host, MAX_REQUEST_BYTES),
+            false => Vec::new(),
+        };
+        let time = clock::wall();
+        let accepted = (first..).zip(batches).map(|(number, batch)| Request {
+            place: (signal.number(), number),
+            records: batch.records,
+            since: time,
+            bytes: batch.bytes,
+        });
+        let changes = Changes {
+            time,
+            accepted: accepted.collect(),
+            seen: Some(seen(report, host)),
+            ..Changes::default()
+        };
+        let written = store.commit(&changes);
+        if let Err(error) = &written {
+            tracing::warn!("{}", store::stop(error).lines.join("; "));
+        }
+        written.is_ok()
+    }
+
+    /// As [`remind`](Self::remind), but without figures: one look shows what
+    /// /proc shows. Returns the ids of all services that were ever seen.
+    pub fn remind_identities(
+        &mut self,
+        engine: &mut Engine,
+        host: &mut HostResource,
+    ) -> HashSet<Uuid> {
+        self.totals.clear();
+        self.remind(engine, host);
+        let ids = self.known.services.iter();
+        ids.filter_map(|service| Uuid::parse_str(&service.instance_id).ok())
+            .collect()
+    }
+
+    /// Tells the engine who was there before the start, and which host this
+    /// is in what is exported.
+    pub fn remind(&mut self, engine: &mut Engine, host: &mut HostResource) {
+        let totals = std::mem::take(&mut self.totals);
+        let remembered = totals::remembered(&self.known, &totals);
+        engine.registry().remember(remembered, clock::wall());
+        let this = |(name, _): &&(String, Host)| *name == host.host_name;
+        if let Some((_, known)) = self.known.hosts.iter().find(this)
+            && !known.id.is_empty()
+        {
+            host.host_id = Some(known.id.clone());
+        }
     }
 
     /// The store itself.
@@ -107,11 +217,17 @@ pub fn path(args: &RunArgs, config: &Config) -> Option<PathBuf> {
 
 /// What there is to write about a report.
 #[must_use]
-pub fn interval(report: &Report, host: &HostResource, totals: Vec<(Vec<u8>, Totals)>) -> Interval {
+pub fn interval(report: &Report, host: &HostResource, engine: &mut Engine) -> Interval {
     Interval {
-        totals,
+        totals: totals::rows(&engine.registry().saved()),
         seen: Some(seen(report, host)),
     }
+}
+
+/// Tells one boot of the host from another (random(4)); empty where the kernel
+/// does not say.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }
 
 /// Who is in a report.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::{
     collecting::Collecting,
     delivery::send_once,
+    keeping::Memory,
     run::export,
     setup::{self, Stop, Wish},
 };
@@ -25,12 +26,14 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let config = setup::config(args.config.as_deref())?;
     let export = export(args, &config)?;
     let plugins = setup::plugins(&args.into(), &config)?;
-    let host = HostResource::detect();
+    let mut host = HostResource::detect();
     let wish = Wish {
         publish: Publish::Enabled,
         interval: args.interval,
     };
     let (mut pump, offset) = setup::pump(&plugins, &config, None, None, &host, &wish)?;
+    let mut memory = Memory::look(args, &config)?;
+    let seen = memory.remind_identities(&mut pump.engine, &mut host);
     let intervals = pump
         .engine
         .specs()
@@ -39,7 +42,9 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         .collect::<Vec<_>>();
     let mut collecting = Collecting::new(intervals, offset);
     let mut report = collecting.collect_all(&mut pump, &mut Vec::new());
-    report.services.retain(|service| service.process_count > 0);
+    report.services.retain(|service| {
+        service.process_count > 0 || seen.contains(&service.identity.instance_id)
+    });
 
     let printed = {
         let mut out = io::stdout().lock();
@@ -61,16 +66,20 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         unmatched = true;
         eprintln!("No processes found matching '{pattern}'");
     }
-    if unmatched && report.services.is_empty() {
+    let nothing = report
+        .services
+        .iter()
+        .all(|service| service.process_count == 0);
+    if unmatched && nothing {
         eprintln!("Check the spelling with `ps -e`, and whether the process runs.");
     }
-    if let Some(otlp) = export
-        && let Err(failure) = send_once(&otlp, &host, &report)
-    {
-        eprintln!("{failure}");
+    let sent = export.map_or(Ok(()), |otlp| send_once(&otlp, &host, &report));
+    let kept = memory.keep(&report, &host, sent.is_err());
+    if let Err(failure) = sent {
+        eprintln!("{failure}{}", if kept { "; kept in the store" } else { "" });
         return Ok(Exit::Unavailable);
     }
-    Ok(match report.services.is_empty() {
+    Ok(match nothing {
         true => Exit::Nothing,
         false => Exit::Done,
     })

@@ -24,7 +24,7 @@ use crate::{
     config::{Config, EbpfMode, Environment, ExportFlags, export_settings},
     engine::Publish,
     exit::Exit,
-    export::{HostResource, Interval, Keeper, otlp::Otlp},
+    export::{HostResource, Keeper, otlp::Otlp},
     output::{json, table},
     process::event::ProcessEvent,
     pump::Pump,
@@ -57,16 +57,18 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let export = export(args, &config)?;
     let file = args.config.as_deref();
     let plugins = Plugins::load(args.into(), file, &config)?;
-    let memory = Memory::open(args, &config)?;
+    let mut memory = Memory::open(args, &config)?;
     let kernel = attach(args, &config)?;
     let attached = kernel.is_some().then(clock::boot);
     drop_capabilities(kernel.is_some());
-    let host = HostResource::detect();
+    let mut host = HostResource::detect();
     let wish = Wish {
         publish: Publish::Enabled,
         interval: args.interval,
     };
-    let (pump, offset) = setup::pump(plugins.current(), &config, kernel, attached, &host, &wish)?;
+    let (mut pump, offset) =
+        setup::pump(plugins.current(), &config, kernel, attached, &host, &wish)?;
+    memory.remind(&mut pump.engine, &mut host);
     let waiter = Waiter::new().map_err(fault)?;
     if let Some(kernel) = &pump.kernel {
         waiter.add_ring(kernel.as_fd()).map_err(fault)?;
@@ -229,6 +231,7 @@ impl Daemon {
     fn work(mut self, waiter: &Waiter) -> io::Result<()> {
         let mut events = Vec::new();
         self.pump.scan(&mut events);
+        self.pump.engine.registry().await_no_more();
         loop {
             self.pump.drain(&mut events);
             if self.pump.reconcile_after_loss(&mut events) {
@@ -274,7 +277,7 @@ impl Daemon {
             delivery.exporter.enqueue_metrics(report);
         }
         if let Some(keeper) = &self.keeper {
-            keeper.write(keeping::interval(report, &self.host, Vec::new()));
+            keeper.write(keeping::interval(report, &self.host, &mut self.pump.engine));
         }
         if let Some(telemetry) = &self.telemetry {
             telemetry.update(figures(&mut self.pump, &self.collecting));
@@ -327,7 +330,11 @@ impl Daemon {
         }
         // Written first, then sent, and what was sent is forgotten.
         if let Some(keeper) = &self.keeper {
-            keeper.finish(Interval::default());
+            keeper.finish(keeping::interval(
+                &report,
+                &self.host,
+                &mut self.pump.engine,
+            ));
         }
         if let Some(delivery) = self.delivery.take() {
             delivery.shutdown(LAST_DELIVERY);

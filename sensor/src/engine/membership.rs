@@ -106,6 +106,10 @@ impl Engine {
         }
         for &id in process.services.iter().filter(|id| !before.contains(id)) {
             let service = self.config.registry.get_mut(id);
+            if let Some(member) = service.awaited(key) {
+                service.members.insert(key.pid, member);
+                continue;
+            }
             service.starts += u64::from(way.is_start());
             let member = match way {
                 Way::Fork => Member::new(key, [Some(0); COUNTERS]),

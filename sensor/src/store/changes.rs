@@ -103,6 +103,27 @@ impl Store {
         Ok(())
     }
 
+    /// Says which boot of the host the totals are of. Those of another one are
+    /// dropped: its processes are gone, and its series have ended.
+    ///
+    /// # Errors
+    ///
+    /// What failed; the store must be opened again after that.
+    pub fn begin_boot(&self, boot_id: &str) -> Result<(), StoreError> {
+        let write = self.database()?.begin_write()?;
+        {
+            let mut facts = write.open_table(schema::FACTS)?;
+            let known = facts.get(schema::BOOT_ID)?;
+            if known.is_some_and(|known| known.value() == boot_id.as_bytes()) {
+                return Ok(());
+            }
+            facts.insert(schema::BOOT_ID, boot_id.as_bytes())?;
+            write.open_table(schema::TOTALS)?.retain(|_, _| false)?;
+        }
+        write.commit()?;
+        Ok(())
+    }
+
     /// Every request that waits, oldest first, by signal.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod place;
 mod reader;
 pub mod records;
 mod schema;
+pub mod totals;
 
 pub use changes::{Changes, Indexed, Place, Request, Seen};
 pub use error::StoreError;

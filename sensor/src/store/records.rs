@@ -109,9 +109,9 @@ pub struct Totals {
     /// The moment from which its series count.
     #[prost(uint64, tag = "1")]
     pub start_ns: u64,
-    /// What members used that have left, counter by counter.
+    /// The sum over members since they joined, counter by counter.
     #[prost(uint64, repeated, tag = "2")]
-    pub left: Vec<u64>,
+    pub counted: Vec<u64>,
     /// Whether each counter was ever known.
     #[prost(bool, repeated, tag = "3")]
     pub known: Vec<bool>,
@@ -130,6 +130,48 @@ pub struct Totals {
     /// Members that live.
     #[prost(message, repeated, tag = "8")]
     pub members: Vec<Member>,
+    /// Counters of the plugin's own.
+    #[prost(message, repeated, tag = "9")]
+    pub custom: Vec<CustomCounter>,
+}
+
+/// A counter of a plugin's own.
+#[derive(Clone, PartialEq, Message)]
+pub struct CustomCounter {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub metric: String,
+    /// What was counted so far.
+    #[prost(message, optional, tag = "2")]
+    pub total: Option<Number>,
+    /// The last number of each member.
+    #[prost(message, repeated, tag = "3")]
+    pub last: Vec<Last>,
+}
+
+/// The last number of a member.
+#[derive(Clone, PartialEq, Message)]
+pub struct Last {
+    /// Thread group id; absent where the file is the same for all.
+    #[prost(uint32, optional, tag = "1")]
+    pub pid: Option<u32>,
+    /// Its start in clock ticks.
+    #[prost(uint64, tag = "2")]
+    pub start: u64,
+    /// The number.
+    #[prost(message, optional, tag = "3")]
+    pub number: Option<Number>,
+}
+
+/// A number of either kind.
+#[derive(Clone, PartialEq, Message)]
+pub struct Number {
+    /// Without a fraction.
+    #[prost(sint64, optional, tag = "1")]
+    pub int: Option<i64>,
+    /// With one.
+    #[prost(double, optional, tag = "2")]
+    pub double: Option<f64>,
 }
 
 /// How many members ended in one way.
@@ -185,12 +227,9 @@ pub struct Member {
     /// Start on CLOCK_BOOTTIME, ns; from a scan whole clock ticks.
     #[prost(uint64, tag = "2")]
     pub start_ns: u64,
-    /// What it had used when it joined, counter by counter.
+    /// What it has used in its whole life, counter by counter.
     #[prost(message, repeated, tag = "3")]
-    pub base: Vec<Known>,
-    /// What it has used since.
-    #[prost(uint64, repeated, tag = "4")]
-    pub since: Vec<u64>,
+    pub life: Vec<Known>,
 }
 
 /// A number that may be unknown.

@@ -44,6 +44,9 @@ pub const QUEUE: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("q
 pub const QUEUE_INDEX: TableDefinition<'_, (u8, u64), (u64, u64, u64)> =
     TableDefinition::new("queue_index");
 
+/// The fact that is the `boot_id` of random(4) that the totals are of.
+pub const BOOT_ID: &str = "boot_id";
+
 /// How words are shown to people, at the beginning.
 const RULES: [(&str, &str); 1] = [("cpu", "CPU")];
 

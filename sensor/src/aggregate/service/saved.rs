@@ -32,15 +32,16 @@ pub struct Saved {
     pub custom: Vec<SavedFigure>,
 }
 
-/// Members of before a restart that may still live, by pid.
-pub type Former = HashMap<u32, (ProcessKey, Counters)>;
+/// Members of before a restart that may still live, by pid, with what they
+/// had used in their whole life.
+pub type Awaited = HashMap<u32, (ProcessKey, Counters)>;
 
 impl Service {
     /// The cumulative side of the service now.
     #[must_use]
     pub fn saved(&self) -> Saved {
         let mut counted = self.left;
-        let mut members = Vec::with_capacity(self.members.len() + self.former.len());
+        let mut members = Vec::with_capacity(self.members.len() + self.awaited.len());
         for member in self.members.values() {
             for (sum, since) in counted.iter_mut().zip(member.since) {
                 *sum = sum.saturating_add(since);
@@ -48,7 +49,7 @@ impl Service {
             let life = |index: usize| Some(member.base[index]?.saturating_add(member.since[index]));
             members.push((member.key, std::array::from_fn(life)));
         }
-        members.extend(self.former.values().copied());
+        members.extend(self.awaited.values().copied());
         Saved {
             start: self.start,
             counted,
@@ -73,27 +74,25 @@ impl Service {
         self.lifetime = Histogram::from(saved.lifetime);
         self.peak = Histogram::from(saved.peak);
         let members = saved.members.into_iter();
-        self.former = members.map(|member| (member.0.pid, member)).collect();
+        self.awaited = members.map(|member| (member.0.pid, member)).collect();
         self.custom.resume(saved.custom);
     }
 
-    /// A member that a scan found. One of before the restart counts from what
-    /// it had used then, everybody else from birth (contract S1).
-    pub fn found(&mut self, key: ProcessKey) -> Member {
-        let ticks = ticks_of_start(key.start);
-        match self.former.get(&key.pid) {
-            Some(&(known, life)) if ticks_of_start(known.start) == ticks => {
-                self.former.remove(&key.pid);
-                Member::new(key, life)
-            }
-            _ => Member::scanned(key),
+    /// The member of before the restart that a process is, if it is one: it
+    /// counts from what it had used then.
+    pub fn awaited(&mut self, key: ProcessKey) -> Option<Member> {
+        let (known, life) = *self.awaited.get(&key.pid)?;
+        if ticks_of_start(known.start) != ticks_of_start(key.start) {
+            return None;
         }
+        self.awaited.remove(&key.pid);
+        Some(Member::new(key, life))
     }
 
     /// Whoever of before the restart was not found has ended, and nobody saw
     /// how.
-    pub fn forget_former(&mut self) {
-        let ended = std::mem::take(&mut self.former).len() as u64;
+    pub fn await_no_more(&mut self) {
+        let ended = std::mem::take(&mut self.awaited).len() as u64;
         if ended > 0 {
             *self.exits.entry(None).or_default() += ended;
         }

@@ -1,0 +1,202 @@
+//! The cumulative side of a service as a record, and back.
+
+use std::collections::{BTreeMap, HashMap};
+
+use uuid::Uuid;
+
+use super::{
+    Known,
+    records::{
+        CustomCounter, Distribution, Exits, Known as KnownNumber, Last, Member, Number, Totals,
+    },
+    service_key,
+};
+use crate::{
+    aggregate::{
+        custom::SavedFigure,
+        registry::{Identifier, Remembered},
+        report::HistogramValue,
+        service::{COUNTERS, Counters, ExitKey, Saved},
+    },
+    collect::number,
+    units::{BootNanos, ProcessKey, WallNanos},
+};
+
+/// Rows for the store.
+#[must_use]
+pub fn rows(saved: &[(Identifier, Saved)]) -> Vec<(Vec<u8>, Totals)> {
+    let row = |((namespace, name, group), saved): &(Identifier, Saved)| {
+        let key = service_key(namespace, name, group.as_deref());
+        (key, record(saved))
+    };
+    saved.iter().map(row).collect()
+}
+
+/// What the engine is to remember of all services.
+#[must_use]
+pub fn remembered(
+    known: &Known,
+    totals: &HashMap<Vec<u8>, Totals>,
+) -> HashMap<Identifier, Remembered> {
+    let services = known.services.iter().map(|service| {
+        let group = service.group.clone();
+        let key = service_key(&service.namespace, &service.name, group.as_deref());
+        let remembered = Remembered {
+            instance_id: Uuid::parse_str(&service.instance_id).ok(),
+            saved: totals.get(&key).map(saved),
+        };
+        let identifier = (service.namespace.clone(), service.name.clone(), group);
+        (identifier, remembered)
+    });
+    services.collect()
+}
+
+fn record(saved: &Saved) -> Totals {
+    let exits = saved.exits.iter().map(|(key, &count)| {
+        let (code, signal) = match *key {
+            Some(ExitKey::Code(code)) => (Some(u32::from(code)), None),
+            Some(ExitKey::Signal(signal)) => (None, Some(u32::from(signal))),
+            None => (None, None),
+        };
+        Exits {
+            code,
+            signal,
+            count,
+        }
+    });
+    let members = saved.members.iter().map(|(key, life)| Member {
+        pid: key.pid,
+        start_ns: key.start.0,
+        life: life.iter().map(|&value| KnownNumber { value }).collect(),
+    });
+    Totals {
+        start_ns: saved.start.0,
+        counted: saved.counted.to_vec(),
+        known: saved.known.to_vec(),
+        starts: saved.starts,
+        exits: exits.collect(),
+        lifetime: Some(distribution(&saved.lifetime)),
+        peak: Some(distribution(&saved.peak)),
+        members: members.collect(),
+        custom: saved.custom.iter().map(custom).collect(),
+    }
+}
+
+fn saved(totals: &Totals) -> Saved {
+    let mut counted = [0; COUNTERS];
+    for (counted, &stored) in counted.iter_mut().zip(&totals.counted) {
+        *counted = stored;
+    }
+    let mut known = [false; COUNTERS];
+    for (known, &stored) in known.iter_mut().zip(&totals.known) {
+        *known = stored;
+    }
+    let mut exits = BTreeMap::new();
+    for ended in &totals.exits {
+        let narrow = |value: u32| u8::try_from(value).unwrap_or(u8::MAX);
+        let key = match (ended.code, ended.signal) {
+            (Some(code), _) => Some(ExitKey::Code(narrow(code))),
+            (None, Some(signal)) => Some(ExitKey::Signal(narrow(signal))),
+            (None, None) => None,
+        };
+        *exits.entry(key).or_default() += ended.count;
+    }
+    let members = totals.members.iter().map(|member| {
+        let mut life: Counters = [None; COUNTERS];
+        for (life, stored) in life.iter_mut().zip(&member.life) {
+            *life = stored.value;
+        }
+        (key(member.pid, member.start_ns), life)
+    });
+    Saved {
+        start: WallNanos(totals.start_ns),
+        counted,
+        known,
+        starts: totals.starts,
+        exits,
+        lifetime: histogram(totals.lifetime.as_ref()),
+        peak: histogram(totals.peak.as_ref()),
+        members: members.collect(),
+        custom: totals.custom.iter().filter_map(figure).collect(),
+    }
+}
+
+fn key(pid: u32, start_ns: u64) -> ProcessKey {
+    ProcessKey {
+        pid,
+        start: BootNanos(start_ns),
+    }
+}
+
+fn distribution(value: &HistogramValue) -> Distribution {
+    Distribution {
+        count: value.count,
+        sum: value.sum,
+        min: value.min,
+        max: value.max,
+        scale: value.scale,
+        zero_count: value.zero_count,
+        offset: value.offset,
+        counts: value.counts.clone(),
+    }
+}
+
+fn histogram(stored: Option<&Distribution>) -> HistogramValue {
+    let stored = stored.cloned().unwrap_or_default();
+    HistogramValue {
+        count: stored.count,
+        sum: stored.sum,
+        min: stored.min,
+        max: stored.max,
+        scale: stored.scale,
+        zero_count: stored.zero_count,
+        offset: stored.offset,
+        counts: stored.counts,
+    }
+}
+
+fn custom(figure: &SavedFigure) -> CustomCounter {
+    let last = figure.last.iter().map(|&(owner, number)| Last {
+        pid: owner.map(|key| key.pid),
+        start: owner.map_or(0, |key| key.start.0),
+        number: Some(stored(number)),
+    });
+    CustomCounter {
+        metric: figure.metric.clone(),
+        total: Some(stored(figure.total)),
+        last: last.collect(),
+    }
+}
+
+fn figure(counter: &CustomCounter) -> Option<SavedFigure> {
+    let last = counter.last.iter().filter_map(|last| {
+        let owner = last.pid.map(|pid| key(pid, last.start));
+        Some((owner, number_of(last.number.as_ref()?)?))
+    });
+    Some(SavedFigure {
+        metric: counter.metric.clone(),
+        total: number_of(counter.total.as_ref()?)?,
+        last: last.collect(),
+    })
+}
+
+fn stored(number: number::Number) -> Number {
+    match number {
+        number::Number::Int(int) => Number {
+            int: Some(int),
+            double: None,
+        },
+        number::Number::Double(double) => Number {
+            int: None,
+            double: Some(double),
+        },
+    }
+}
+
+fn number_of(stored: &Number) -> Option<number::Number> {
+    match (stored.int, stored.double) {
+        (Some(int), _) => Some(number::Number::Int(int)),
+        (None, Some(double)) => double.is_finite().then_some(number::Number::Double(double)),
+        (None, None) => None,
+    }
+}
