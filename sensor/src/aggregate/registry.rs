@@ -10,7 +10,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    custom::Round,
+    custom::{CustomFigures, Round},
     metrics::{self, Moment, NameOf, Sight, Style},
     report::{Metric, Report, ServiceIdentity, ServiceReport},
     series,
@@ -374,12 +374,22 @@ impl Registry {
         };
         for (id, mut entry) in std::mem::take(&mut self.services) {
             let group = entry.service.identity.group.clone();
+            let before = &former[entry.spec];
             let Some(place) = places[entry.spec] else {
-                let options = former[entry.spec].metrics;
-                let last = last_words(&mut entry, options, now, sight);
+                let last = last_words(&mut entry, before.metrics, now, sight);
                 report.services.push(last);
                 continue;
             };
+            let after = &self.specs[place];
+            let declared = |spec: &Spec| spec.custom.as_ref().map(|set| set.metrics.clone());
+            if before.metrics != after.metrics || declared(before) != declared(after) {
+                // What the next report does not have ends with it, counters
+                // under other names, too.
+                entry.shown = last_words(&mut entry, before.metrics, now, sight).ended;
+            }
+            if after.custom.is_none() {
+                entry.service.custom = CustomFigures::default();
+            }
             entry.spec = place;
             let identity = self.identity(place, group.as_deref());
             entry.name = identity.name.as_str().into();

@@ -15,12 +15,13 @@ pub const PID: &str = "{pid}";
 /// What in /proc/PID leads out of it, to wherever the process likes.
 const LEADS_OUT: [&str; 6] = ["cwd", "exe", "fd", "map_files", "ns", "root"];
 /// What in /proc costs the process time, or holds its memory or secrets.
-const NEVER: [&str; 8] = [
+const NEVER: [&str; 9] = [
     "auxv",
     "environ",
     "kcore",
     "kmsg",
     "mem",
+    "numa_maps",
     "pagemap",
     "smaps",
     "smaps_rollup",
@@ -144,20 +145,14 @@ impl Place {
         if let Some(part) = parts.find(|part| NEVER.contains(part)) {
             return Err(format!("`{part}` is never read; take status or statm"));
         }
+        if let Some((process, link)) = in_proc.and_then(leading_out) {
+            return Err(format!(
+                "`{link}` leads out of /proc/{process}; name a file in it, or one below {}",
+                ALLOWED.join(", ")
+            ));
+        }
         if let Some(rest) = path.strip_prefix("proc/{pid}/") {
-            let mut parts = rest.split('/');
-            let first = match parts.next() {
-                // task/TID/…: a thread has the same links.
-                Some("task") => parts.nth(1),
-                first => first,
-            };
-            return match first.filter(|first| LEADS_OUT.contains(first)) {
-                Some(link) => Err(format!(
-                    "`{link}` leads out of /proc/{PID}; name a file in it, or one below {}",
-                    ALLOWED.join(", ")
-                )),
-                None => Ok(Self::Process(rest.to_owned())),
-            };
+            return Ok(Self::Process(rest.to_owned()));
         }
         let below = ALLOWED.iter().find_map(|&root| {
             let rest = file.strip_prefix(root)?.strip_prefix('/')?;
@@ -184,6 +179,21 @@ impl Place {
             Self::Below(_, path) => path.contains(PID),
         }
     }
+}
+
+/// The process and the link of a path below /proc that leads out of the
+/// process, be it a member or one that is named by its number.
+fn leading_out(path: &str) -> Option<(&str, &str)> {
+    let (process, rest) = path.split_once('/')?;
+    let is_number = process.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = rest.split('/');
+    let first = match parts.next() {
+        // task/TID/…: a thread has the same links.
+        Some("task") => parts.nth(1),
+        first => first,
+    };
+    let link = first.filter(|first| LEADS_OUT.contains(first))?;
+    (process.contains(PID) || is_number).then_some((process, link))
 }
 
 /// Compiles the pattern of a metric: `^` and `$` stand at lines, and the case
@@ -310,6 +320,16 @@ mod tests {
             ("/proc/{pid}/root/etc/shadow", "leads out"),
             ("/proc/{pid}/fd/3", "leads out"),
             ("/proc/{pid}/task/{pid}/cwd/x", "leads out"),
+            ("/proc/1/status", ""),
+            ("/proc/sys/fs/file-nr", ""),
+            ("/proc/sys/ns", ""),
+            ("/proc/1/root/etc/shadow", "leads out of /proc/1;"),
+            ("/proc/1/fd/0", "leads out"),
+            ("/proc/1/cwd", "leads out"),
+            ("/proc/1/task/{pid}/root/x", "leads out"),
+            ("/proc/1/task/1/fd/0", "leads out"),
+            ("/proc/1{pid}/exe", "leads out"),
+            ("/proc/{pid}/numa_maps", "never read"),
             ("/proc/{pid}/smaps", "never read"),
             ("/proc/{pid}/task/{pid}/environ", "never read"),
             ("/proc/kmsg", "never read"),

@@ -14,6 +14,9 @@ use crate::config::reader::Table;
 
 const PYTHON_ONLY: &str = "it concerned the Python framework only";
 const INSTALLER_ONLY: &str = "it concerned the Python framework's installer only";
+/// The framework's guide calls the key removed and shows it; old files have it.
+const SERVICE_ID: &str =
+    "the prefix is the sanitized service name; `prefix = true` in [metrics] switches it on";
 const HOST_MATTER: &str =
     "the endpoint is a matter of the host; set it in sensor.toml or with --agent-host";
 
@@ -52,6 +55,7 @@ pub(super) fn read<'d>(plugin: &mut Plugin, root: &mut Table<'d>) -> Named<'d> {
     unit(plugin, root.table("systemd"), root.table("installation"));
     let mut otel = root.table("otel_config");
     let template = otel.take("service_name_template");
+    otel.ignore("metrics_prefix", SERVICE_ID);
     otel.ignore("default_agent_host", HOST_MATTER);
     otel.ignore("default_agent_port", HOST_MATTER);
     otel.finish();
@@ -157,9 +161,12 @@ fn process_keys<'d>(table: &mut Table<'d>) -> Placed<'d, Vec<(Item<'d>, String)>
     let one = table.take("process_name");
     let many = table.take("process_names");
     match (one, many) {
-        (Some(_), Some(many)) => {
+        (Some(one), Some(many)) => {
             many.fault("process_name is there too; keep one of the two".to_owned());
-            Some((many, Vec::new()))
+            // Both are read, so that what else is wrong with them is told.
+            let names = one.string().map(|name| (one, name));
+            let more = many.strings().unwrap_or_default();
+            Some((many, names.into_iter().chain(more).collect()))
         }
         (Some(one), None) => {
             let names = one.string().map(|name| (one.clone(), name));

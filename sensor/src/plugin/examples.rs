@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::matcher::{Args, Candidate, Matcher, process_name};
-use super::{Example, MatchOn, Plugin};
+use super::{Entry, Example, MatchOn, Plugin};
 use crate::config::Problem;
 use crate::config::item::shown;
 
@@ -12,6 +12,25 @@ const PID: u32 = 0;
 const OWN_PID: u32 = u32::MAX;
 /// `comm` is cut at this length (include/linux/sched.h, TASK_COMM_LEN - 1).
 const COMM_BYTES: usize = 15;
+
+impl Entry {
+    /// Tries the plugin's examples, whatever else is wrong with its file: only
+    /// where patterns are at fault nothing can be said of them.
+    pub fn try_examples(&mut self) {
+        let of_matching = |problem: &Problem| {
+            let table = |key: &str| {
+                let table = key.split('.').next().unwrap_or_default();
+                ["service", "metadata", "match"].contains(&table)
+            };
+            problem.key.as_deref().is_none_or(table)
+        };
+        if !self.problems.iter().any(of_matching) {
+            let failed = check_examples(&self.plugin, &self.file);
+            self.problems.extend(failed);
+            self.problems.sort();
+        }
+    }
+}
 
 /// Checks that every example of a plugin, which was read from `file`, matches
 /// one of its services where it must, and none where it must not. Whether the

@@ -27,7 +27,8 @@ fn a_plugin_comes_and_goes() {
     }
     let unit = host.text(UNIT);
     let start = format!(
-        "ExecStart={} run --plugins {} --plugin app --output none\n",
+        "ExecStart={} run --plugins {} --plugin app --output none \
+         --metadata-db-path %S/instana-app-monitor/metadata.redb\n",
         built("sensor-under-test").display(),
         host.at(PLUGINS).display()
     );
@@ -93,6 +94,8 @@ fn an_installed_one_is_replaced_with_force_only_and_kept() {
         "1s",
         "--plugins",
         host.at(PLUGINS).to_str().unwrap(),
+        "--metadata-db-path",
+        host.at("metadata.redb").to_str().unwrap(),
     ]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
 }

@@ -18,6 +18,9 @@ use super::*;
 /// What the shell prints behind the output of each command.
 const MARK: &str = "-- done --";
 
+/// The reader's home directory.
+const HOME: &str = "/home/me";
+
 /// A command of the guide, and what it shows below.
 struct Step {
     line: usize,
@@ -91,14 +94,18 @@ fn every_command_shows_what_the_guide_shows() {
     let steps = steps(&guide);
     assert!(steps.len() > 10);
     let root = tempfile::tempdir().unwrap();
-    let (bin, work) = (root.path().join("bin"), root.path().join("work"));
-    for directory in [&bin, &work] {
+    let [bin, work, home] = ["bin", "work", "home"].map(|name| root.path().join(name));
+    for directory in [&bin, &work, &home] {
         fs::create_dir(directory).unwrap();
     }
     symlink(built("sensor-under-test"), bin.join("sensor")).unwrap();
+    // Nothing here concerns the services of this host.
+    symlink("/bin/true", bin.join("systemctl")).unwrap();
+    let home = home.canonicalize().unwrap().display().to_string();
     let mut command = Command::new("sh");
     command.current_dir(&work).env_clear();
     command.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    command.env("HOME", &home);
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut shell = Running::start(&mut command);
@@ -111,6 +118,9 @@ fn every_command_shows_what_the_guide_shows() {
         let mut printed = read_to_mark(&mut output);
         // Some shells report the end of a job, at a moment of their own.
         printed.retain(|line| !line.contains("Terminated"));
+        for line in &mut printed {
+            *line = line.replace(&home, HOME);
+        }
         let table = step.command.contains("--run-once");
         let blurred = |lines: &[String]| -> Vec<String> {
             lines.iter().map(|line| measured(line, table)).collect()

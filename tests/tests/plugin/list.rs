@@ -161,6 +161,35 @@ fn examples_are_checked_but_only_by_check() {
 }
 
 #[test]
+fn examples_are_tried_whatever_else_is_wrong() {
+    let plugins = Plugins::new();
+    let text = |pattern: &str| {
+        format!(
+            "[plugin]\nname = 'p'\n[service]\nnamespace = 'N'\nprocess_name = '{pattern}'\n\
+             [monitoring]\nenable = true\n[[examples]]\nname = 'other'\n"
+        )
+    };
+    plugins.write("p", &text("^p$"));
+    let args = ["check", "--plugins", &plugins.flag(), "--json"];
+    let lines = |text: &str| -> Vec<Value> {
+        let errors = json(text)[0]["errors"].as_array().unwrap().clone();
+        errors.iter().map(|error| error["line"].clone()).collect()
+    };
+    let (status, stdout, _) = plugin(plugins.root(), &args);
+    assert_eq!(
+        (status, lines(&stdout)),
+        (Some(78), vec![7.into(), 8.into()])
+    );
+    // Of a pattern that cannot be used nothing is said twice.
+    plugins.write("p", &text("("));
+    let (status, stdout, _) = plugin(plugins.root(), &args);
+    assert_eq!(
+        (status, lines(&stdout)),
+        (Some(78), vec![5.into(), 7.into()])
+    );
+}
+
+#[test]
 fn variables_are_seen_and_a_bad_one_is_an_error() {
     let plugins = Plugins::new();
     plugins.write("a", GOOD);

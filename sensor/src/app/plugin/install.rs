@@ -27,7 +27,8 @@ pub(super) fn run(args: &InstallArgs) -> Result<Exit, Stop> {
         Tree::read(&args.dir).map_err(|error| ManifestError::Directory(args.dir.clone(), error))?;
     if !verified(&args.dir, &source)? {
         let line = format!(
-            "{} is not installed: its files are not those of {MANIFEST}",
+            "{0} is not installed: its files are not those of {MANIFEST}\n\
+             If the changes are meant: sensor plugin manifest {0}",
             shown(&args.dir)
         );
         return Err(Stop::new(Exit::Data, line));

@@ -73,13 +73,16 @@ impl Listing {
             return Err(Stop::new(Exit::NoInput, line));
         }
         let environment = Environment::of_process();
-        for entry in entries.iter_mut().filter(|entry| entry.problems.is_empty()) {
+        for entry in &mut entries {
+            let sound = entry.problems.is_empty();
             // Examples are about the file; a variable may say otherwise here.
             if examples {
-                entry.problems = plugin::check_examples(&entry.plugin, &entry.file);
+                entry.try_examples();
             }
-            let applied = entry.plugin.apply_environment(&environment);
-            entry.problems.extend(applied.err().unwrap_or_default());
+            if sound {
+                let applied = entry.plugin.apply_environment(&environment);
+                entry.problems.extend(applied.err().unwrap_or_default());
+            }
         }
         Ok(Self {
             entries,

@@ -1,7 +1,12 @@
 //! Other plugins while it runs: nobody is lost or counted twice.
 
+use std::collections::BTreeSet;
+
 use super::bench::*;
-use crate::plugin::{GroupBy, Plugin};
+use crate::{
+    aggregate::report::Metric,
+    plugin::{GroupBy, MetricsOptions, Naming, Plugin},
+};
 
 const ONE: Id = (10, SECOND + 100 * MS);
 const TWO: Id = (11, SECOND + 200 * MS);
@@ -88,6 +93,52 @@ fn a_removed_service_ends_explicitly() {
         (bench.pids("web"), bench.starts("web")),
         (vec![12], Some(1))
     );
+}
+
+#[test]
+fn series_under_names_that_are_no_more_end_once() {
+    let named = |naming, prefix| Plugin {
+        metrics: MetricsOptions {
+            naming,
+            prefix,
+            per_process_top: 1,
+        },
+        ..plugin("web", "^web$")
+    };
+    let names = |metrics: &[Metric]| -> BTreeSet<String> {
+        metrics
+            .iter()
+            .map(|metric| metric.name.to_string())
+            .collect()
+    };
+    let mut bench = Bench::of(100, vec![named(Naming::Semconv, false)]);
+    bench.exec(ONE, ONE.1, "web", 0);
+    bench.look(ONE, &seen(100, 0));
+    let mut now = 3 * SECOND;
+    let mut before = names(&bench.report(now).services[0].metrics);
+    assert!(before.contains("process.cpu.time"));
+    for plugin in [
+        named(Naming::Both, false),
+        named(Naming::Instana, false),
+        named(Naming::Instana, true),
+        named(Naming::Semconv, true),
+    ] {
+        now += SECOND;
+        assert!(bench.reload(vec![plugin], now).services.is_empty());
+        bench.gone(&[], now);
+        bench.look(ONE, &seen(100, 0));
+        now += SECOND;
+        let report = bench.report(now).services.remove(0);
+        let after = names(&report.metrics);
+        // What is known of a rate differs between the first look and later.
+        let ended: BTreeSet<String> = before.difference(&after).cloned().collect();
+        let told = names(&report.ended);
+        assert!(told.is_superset(&ended), "{ended:?} {told:?}");
+        assert!(told.is_disjoint(&after), "{told:?}");
+        assert!(bench.report(now + MS).services[0].ended.is_empty());
+        before = after;
+    }
+    assert_eq!(bench.user("web"), Some(100));
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub use error::InstallError;
 pub use place::{Place, Scope};
 pub use removal::Removal;
 
-use super::{Plugin, check_examples, files::Tree, find, manifest::stamp};
+use super::{Plugin, files::Tree, find, manifest::stamp};
 use crate::{
     config::{
         Problem,
@@ -89,9 +89,7 @@ pub fn checked(
         let message = "has neither plugin.toml nor __init__.py; name the directory of one plugin";
         return Err(vec![Problem::file(directory, message)]);
     };
-    if entry.problems.is_empty() {
-        entry.problems = check_examples(&entry.plugin, &entry.file);
-    }
+    entry.try_examples();
     if let Err(message) = check_name(&entry.plugin.name) {
         entry.problems.push(Problem::file(directory, message));
     }

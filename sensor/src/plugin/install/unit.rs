@@ -12,9 +12,11 @@ const OWNER: &str = "X-Sensor-Plugin=";
 /// What a user's manager can do without a user namespace of the unit's own.
 /// In one, /proc would refuse io, fd and exe even of the user's own processes,
 /// and a user's manager has no capabilities to give.
-const FOR_USERS: [&str; 10] = [
+const FOR_USERS: [&str; 12] = [
     "Restart",
     "RestartSec",
+    "StateDirectory",
+    "StateDirectoryMode",
     "NoNewPrivileges",
     "RestrictAddressFamilies",
     "RestrictNamespaces",
@@ -24,6 +26,7 @@ const FOR_USERS: [&str; 10] = [
     "MemoryDenyWriteExecute",
     "MemoryMax",
 ];
+const SUFFIX: &str = ".service";
 /// systemd's limit for a whole name.
 const MAX_NAME: usize = 255;
 
@@ -39,10 +42,10 @@ pub fn file_name(plugin: &Plugin) -> Result<String, String> {
             let plugin: String = plugin.name.chars().map(safe).collect();
             format!("instana-{plugin}-monitor")
         }
-        Some(name) => name.strip_suffix(".service").unwrap_or(name).to_owned(),
+        Some(name) => name.strip_suffix(SUFFIX).unwrap_or(name).to_owned(),
     };
     let first = name.chars().next();
-    let file = format!("{name}.service");
+    let file = format!("{name}{SUFFIX}");
     if first.is_some_and(|c| c.is_ascii_alphanumeric())
         && name.chars().all(is_safe)
         && file.len() <= MAX_NAME
@@ -77,8 +80,13 @@ pub fn text(
         true => quoted(&format!("--plugin={}", plugin.name), true)?,
         false => format!("--plugin {}", quoted(&plugin.name, true)?),
     };
+    // A store has one owner at a time, so each unit has its own. `%S` is where
+    // its service manager makes the StateDirectory. In that key a colon parts
+    // two names.
+    let state = file_name(plugin)?.replace(':', "-");
+    let state = state.strip_suffix(SUFFIX).unwrap_or(&state);
     let start = format!(
-        "{} run --plugins {} {named} --output none",
+        "{} run --plugins {} {named} --output none --metadata-db-path %S/{state}/metadata.redb",
         quoted(utf8(sensor)?, false)?,
         quoted(utf8(&place.base)?, true)?
     );
@@ -92,6 +100,7 @@ pub fn text(
                 lines.push(format!("Description={}", one_line(&about)));
                 lines.push(owner.clone());
             }
+            ("StateDirectory", _) => lines.push(format!("StateDirectory={state}")),
             ("ExecStart", _) => lines.push(format!("ExecStart={start}")),
             ("WantedBy", Scope::User) => lines.push("WantedBy=default.target".to_owned()),
             (_, Scope::System) => lines.push(line.to_owned()),

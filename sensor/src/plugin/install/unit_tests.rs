@@ -105,9 +105,14 @@ fn words_of_the_command_are_quoted() {
         ("₿", "--plugin \"₿\""),
     ] {
         let text = written(&plugin(name, None, None), Scope::System).unwrap();
+        let file = file_name(&plugin(name, None, None)).unwrap();
+        let state = file.strip_suffix(".service").unwrap();
         assert_eq!(
             line(&text, "ExecStart="),
-            format!("ExecStart=\"/opt/my $x/sensor\" run --plugins /base {word} --output none")
+            format!(
+                "ExecStart=\"/opt/my $x/sensor\" run --plugins /base {word} --output none \
+                 --metadata-db-path %S/{state}/metadata.redb"
+            )
         );
         assert!(is_ours(&text));
         let owner = owner(&Path::new("/base").join(name)).unwrap();
@@ -117,10 +122,37 @@ fn words_of_the_command_are_quoted() {
 }
 
 #[test]
+fn each_unit_has_a_store_of_its_own() {
+    for scope in [Scope::System, Scope::User] {
+        for (name, unit, state) in [
+            ("nginx", None, "instana-nginx-monitor"),
+            ("nginx", Some("web.service"), "web"),
+            ("nginx", Some("a:b"), "a-b"),
+        ] {
+            let text = written(&plugin(name, unit, None), scope).unwrap();
+            assert_eq!(
+                line(&text, "StateDirectory="),
+                format!("StateDirectory={state}")
+            );
+            assert_eq!(
+                line(&text, "StateDirectoryMode="),
+                "StateDirectoryMode=0700"
+            );
+            let store = format!(" --metadata-db-path %S/{state}/metadata.redb");
+            assert!(line(&text, "ExecStart=").ends_with(&store), "{text}");
+        }
+    }
+    // That of the packages is nobody else's.
+    let packaged = line(PACKAGED, "ExecStart=");
+    assert!(packaged.ends_with("%S/sensor/metadata.redb"), "{packaged}");
+    assert_eq!(line(PACKAGED, "StateDirectory="), "StateDirectory=sensor");
+}
+
+#[test]
 fn a_unit_is_hardened_as_the_packaged_one() {
     let system = written(&plugin("p", None, None), Scope::System).unwrap();
     for line in PACKAGED.lines() {
-        let own = ["Description=", "ExecStart="];
+        let own = ["Description=", "ExecStart=", "StateDirectory="];
         if !own.iter().any(|start| line.starts_with(start)) {
             assert!(system.lines().any(|other| other == line), "{line}");
         }

@@ -31,6 +31,7 @@ creates_logs_directory = true
 [otel_config]
 default_agent_host = "localhost"
 default_agent_port = 4317
+metrics_prefix = "strategy.m8mulprc"
 service_name_template = "{service_namespace}.{process_name}"
 "#;
 
@@ -70,6 +71,7 @@ fn a_shipped_plugin_loads() {
             "installation.creates_logs_directory",
             "otel_config.default_agent_host",
             "otel_config.default_agent_port",
+            "otel_config.metrics_prefix",
         ]
     );
 }
@@ -130,6 +132,24 @@ fn what_the_dialects_contradict_each_other_in_is_named() {
                 "installation.systemd_service_name",
                 "contradicts systemd.service_name",
             ),
+        ],
+    );
+}
+
+#[test]
+fn one_name_and_several_are_both_looked_at() {
+    check_problems(
+        "[plugin]\nname = 'p'\n[service]\nnamespace = 'N'\nprocess_name = '('\n\
+         process_names = ['a', '', '[']\n",
+        &[
+            (Some(5), "service.process_name", "unclosed group"),
+            (Some(6), "service.process_names", "empty"),
+            (
+                Some(6),
+                "service.process_names",
+                "process_name is there too",
+            ),
+            (Some(6), "service.process_names", "unclosed character class"),
         ],
     );
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::*;
+use crate::config::item::Choice;
 use crate::config::reader::Document;
 use crate::config::{GROUPS, INTERVALS, format_duration};
 
@@ -92,6 +93,7 @@ fn keys() -> Vec<(&'static str, Kind, &'static str)> {
         ),
         ("otel_config.default_agent_host", Ignored, ""),
         ("otel_config.default_agent_port", Ignored, ""),
+        ("otel_config.metrics_prefix", Ignored, ""),
         ("match", Table, "Which processes belong to it."),
         (
             "match.on",
