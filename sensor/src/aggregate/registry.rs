@@ -1,5 +1,8 @@
 //! All services, made when their first member shows up.
 
+mod memory;
+mod reload;
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -10,18 +13,20 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    custom::{CustomFigures, Round},
+    custom::Round,
     metrics::{self, Moment, NameOf, Sight, Style},
     report::{Metric, Report, ServiceIdentity, ServiceReport},
     series,
-    service::{Look, Saved, Service},
+    service::{Look, Service},
 };
 use crate::{
     collect::custom::CustomSet,
-    plugin::{Carried, GroupBy, MetricsOptions, ServiceIndex, ServiceName, sanitize},
+    plugin::{GroupBy, MetricsOptions, ServiceIndex, ServiceName, sanitize},
     process::table::{Process, ServiceId},
     units::{ProcessKey, WallNanos},
 };
+
+pub use memory::{Identifier, Remembered};
 
 /// The group of everybody above the limit of groups.
 const OTHER: &str = "other";
@@ -115,19 +120,6 @@ impl Groups {
     }
 }
 
-/// What tells a service, or a group of it, from all others: namespace, name
-/// and group.
-pub type Identifier = (String, String, Option<String>);
-
-/// A service of before the start.
-#[derive(Debug, Clone, Default)]
-pub struct Remembered {
-    /// `service.instance.id`.
-    pub instance_id: Option<Uuid>,
-    /// Where its series go on.
-    pub saved: Option<Saved>,
-}
-
 #[derive(Debug)]
 struct Entry {
     spec: usize,
@@ -153,55 +145,6 @@ impl Registry {
             folded: 0,
             users: HashMap::new(),
             remembered: HashMap::new(),
-        }
-    }
-
-    /// Takes in the services of before the start. Those that are declared
-    /// still are there at once, so that one that does not come back is told
-    /// as 0; of groups those that had members, so that the dead do not keep
-    /// the living out.
-    pub fn remember(&mut self, remembered: HashMap<Identifier, Remembered>, now: WallNanos) {
-        let mut there: Vec<_> = remembered
-            .iter()
-            .filter(|((_, _, group), known)| {
-                let lived = |saved: &Saved| !saved.members.is_empty();
-                group.is_none() || known.saved.as_ref().is_some_and(lived)
-            })
-            .map(|(identifier, _)| identifier.clone())
-            .collect();
-        there.sort();
-        self.remembered = remembered;
-        for (namespace, name, group) in there {
-            let is_of = |spec: &Spec| {
-                spec.namespace == namespace
-                    && (spec.group_by == GroupBy::None) == group.is_none()
-                    && spec.name.of_group(group.as_deref().unwrap_or_default()) == name
-            };
-            if let Some(index) = self.specs.iter().position(is_of)
-                && self.groups[index].by_name.len() < self.specs[index].max_groups.max(1)
-            {
-                self.make(index, group, now);
-            }
-        }
-    }
-
-    /// What of every service survives a restart; those that nobody asked for
-    /// are in the store already.
-    #[must_use]
-    pub fn saved(&self) -> Vec<(Identifier, Saved)> {
-        let of = |entry: &Entry| {
-            let identity = &entry.service.identity;
-            let (namespace, name) = (identity.namespace.clone(), identity.name.clone());
-            let identifier = (namespace, name, identity.group.clone());
-            (identifier, entry.service.saved())
-        };
-        self.services.values().map(of).collect()
-    }
-
-    /// Members of before the start that have not been found by now have ended.
-    pub fn await_no_more(&mut self) {
-        for entry in self.services.values_mut() {
-            entry.service.await_no_more();
         }
     }
 
@@ -283,18 +226,6 @@ impl Registry {
         id
     }
 
-    fn remembered_as<T>(
-        &mut self,
-        identity: &ServiceIdentity,
-        part: impl FnOnce(&mut Remembered) -> Option<T>,
-    ) -> Option<T> {
-        let (namespace, name) = (identity.namespace.clone(), identity.name.clone());
-        let known = self
-            .remembered
-            .get_mut(&(namespace, name, identity.group.clone()))?;
-        part(known)
-    }
-
     fn identity(&mut self, index: usize, group: Option<&str>) -> ServiceIdentity {
         let spec = &self.specs[index];
         let name = spec.name.of_group(group.unwrap_or_default());
@@ -343,63 +274,6 @@ impl Registry {
             self.users.clear();
         }
         self.users.insert(id, name.map(String::into_boxed_str));
-    }
-
-    /// Takes over other specs. Services of those that are carried over go on,
-    /// with all that they have counted; the others end: the report has a last
-    /// word on each of their series.
-    pub fn reload(
-        &mut self,
-        specs: Vec<Spec>,
-        carried: &[Carried],
-        now: Moment,
-        sight: Sight,
-    ) -> Report {
-        let mut places = vec![None; self.specs.len()];
-        for (place, carried) in carried.iter().enumerate() {
-            if let Some(old) = carried
-                .from
-                .and_then(|from| places.get_mut(from.0 as usize))
-            {
-                *old = Some(place);
-            }
-        }
-        self.groups = vec![Groups::default(); specs.len()];
-        let former = std::mem::replace(&mut self.specs, specs);
-        // Whoever changes a user's name wants to see it.
-        self.users.clear();
-        let mut report = Report {
-            time: now.wall,
-            services: Vec::new(),
-        };
-        for (id, mut entry) in std::mem::take(&mut self.services) {
-            let group = entry.service.identity.group.clone();
-            let before = &former[entry.spec];
-            let Some(place) = places[entry.spec] else {
-                let last = last_words(&mut entry, before.metrics, now, sight);
-                report.services.push(last);
-                continue;
-            };
-            let after = &self.specs[place];
-            let declared = |spec: &Spec| spec.custom.as_ref().map(|set| set.metrics.clone());
-            if before.metrics != after.metrics || declared(before) != declared(after) {
-                // What the next report does not have ends with it, counters
-                // under other names, too.
-                entry.shown = last_words(&mut entry, before.metrics, now, sight).ended;
-            }
-            if after.custom.is_none() {
-                entry.service.custom = CustomFigures::default();
-            }
-            entry.spec = place;
-            let identity = self.identity(place, group.as_deref());
-            entry.name = identity.name.as_str().into();
-            entry.service_id = sanitize(&identity.name);
-            entry.service.identity = Arc::new(identity);
-            self.groups[place].insert(group, id);
-            self.services.insert(id, entry);
-        }
-        sort(&mut report.services);
-        report
     }
 
     /// Whether there is, still, a service of this id.
@@ -517,32 +391,6 @@ impl Registry {
             .values()
             .filter(move |entry| due.get(entry.spec) == Some(&true))
     }
-}
-
-/// The end of a service: nobody is left, and every series of it ends.
-fn last_words(
-    entry: &mut Entry,
-    options: MetricsOptions,
-    now: Moment,
-    sight: Sight,
-) -> ServiceReport {
-    let style = Style {
-        // Series of single members are in what was shown.
-        options: MetricsOptions {
-            per_process_top: 0,
-            ..options
-        },
-        service_id: &entry.service_id,
-        sight,
-        name_of: &|_| None,
-    };
-    let mut report = metrics::report(&mut entry.service, now, style);
-    report.ended = std::mem::take(&mut report.metrics);
-    let missing = series::ended(&entry.shown, &report.ended);
-    report.ended.extend(missing);
-    report.process_count = 0;
-    report.pids.clear();
-    report
 }
 
 fn sort(services: &mut [ServiceReport]) {
