@@ -44,6 +44,9 @@ const VERIFIER_STATISTICS: [&str; 4] = [
     "stack depth",
     "max_states",
 ];
+/// How long an event may wait to be written, and sent after that, where
+/// nothing is collected for longer.
+const LONGEST_UNWRITTEN: Duration = Duration::from_secs(60);
 /// How long the last delivery may take (contract Q6).
 const LAST_DELIVERY: Duration = Duration::from_secs(5);
 
@@ -107,6 +110,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         pids: args.pids,
         end: args.duration.map(|duration| Instant::now() + duration),
         warned_denied: false,
+        write_due: None,
     };
     match daemon.work(&waiter) {
         // A reader that has seen enough is no fault.
@@ -228,6 +232,8 @@ struct Daemon {
     pids: bool,
     end: Option<Instant>,
     warned_denied: bool,
+    /// When the oldest event that waits to be written has to be.
+    write_due: Option<Instant>,
 }
 
 impl Daemon {
@@ -260,6 +266,12 @@ impl Daemon {
                     }
                 }
             }
+            if let (Some(due), Some(keeper)) = (self.write_due, &self.keeper)
+                && due <= Instant::now()
+            {
+                keeper.write_accepted();
+                self.write_due = None;
+            }
             if self.watch.as_mut().is_some_and(Watch::is_due) {
                 self.reload(Cause::Files, &mut events)?;
             }
@@ -269,6 +281,7 @@ impl Daemon {
 
     fn next_deadline(&mut self) -> Instant {
         let next = self.pump.next_look();
+        let next = self.write_due.map_or(next, |due| due.min(next));
         let changed = self.watch.as_ref().and_then(Watch::due);
         let next = changed.map_or(next, |due| due.min(next));
         let next = self.collecting.next().map_or(next, |due| due.min(next));
@@ -285,6 +298,7 @@ impl Daemon {
             Some(keeper) => {
                 let engine = &mut self.pump.engine;
                 keeper.accept(keeping::interval(report, &self.host, engine), enqueue);
+                self.write_due = None;
             }
             None => enqueue(),
         }
@@ -325,6 +339,8 @@ impl Daemon {
             if let Some(keeper) = &self.keeper {
                 keeper.write_early();
             }
+            self.write_due
+                .get_or_insert_with(|| Instant::now() + LONGEST_UNWRITTEN);
         }
         events.clear();
     }

@@ -92,6 +92,11 @@ impl Keeper {
         }
     }
 
+    /// The same however little is waiting.
+    pub fn write_accepted(&self) {
+        self.ask(&mut self.desk.lock());
+    }
+
     /// Writes once more, and waits for it, but not for ever; false where the
     /// disk did not answer in time.
     pub fn finish(&self) -> bool {
