@@ -17,6 +17,7 @@ use crate::config::parse_duration;
 #[command(
     name = "sensor",
     version,
+    max_term_width = 80,
     args_conflicts_with_subcommands = true,
     disable_help_flag = true,
     disable_help_subcommand = true,
@@ -69,19 +70,19 @@ pub enum Command {
 /// Flags of `sensor run`.
 #[derive(Debug, Args, Default)]
 pub struct RunArgs {
-    /// One look at /proc without eBPF: print, export once, end
-    #[arg(long, visible_alias = "once")]
+    /// One look at /proc, then end; also --once
+    #[arg(long, alias = "once")]
     pub run_once: bool,
 
     /// End by itself after this long
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "run_once")]
     pub duration: Option<Duration>,
 
-    /// How often to collect: 500ms, 10s, 2m or seconds [default: 60s]
+    /// How often: 500ms, 10s, 2m [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub interval: Option<Duration>,
 
-    /// Where to look for plugins [default: /etc/sensor/plugins]
+    /// Plugins [default: /etc/sensor/plugins]
     #[arg(long = "plugins", value_name = "DIR")]
     pub plugins: Vec<PathBuf>,
 
@@ -89,11 +90,11 @@ pub struct RunArgs {
     #[arg(long = "plugin", value_name = "NAME")]
     pub plugin: Vec<String>,
 
-    /// Refuse plugins whose files are not those of their manifest
+    /// Refuse plugins not as in their manifest
     #[arg(long)]
     pub verify_plugins: bool,
 
-    /// Configuration file [default: /etc/sensor/sensor.toml]
+    /// File [default: /etc/sensor/sensor.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -101,11 +102,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "HOST")]
     pub agent_host: Option<String>,
 
-    /// Port of the OTLP collector [default: 4317, http: 4318]
+    /// Its port [default: 4317, http: 4318]
     #[arg(long, value_name = "PORT")]
     pub agent_port: Option<u16>,
 
-    /// OTLP over grpc or http [default: grpc]
+    /// grpc or http [default: grpc]
     #[arg(long, value_name = "PROTOCOL")]
     pub protocol: Option<String>,
 
@@ -113,8 +114,8 @@ pub struct RunArgs {
     #[arg(long)]
     pub tls: bool,
 
-    /// What to print [default: text; none where exporting]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    /// text, json or none (where exporting)
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     pub output: Option<Output>,
 
     /// List the members' pids in JSON
@@ -125,28 +126,27 @@ pub struct RunArgs {
     #[arg(long)]
     pub no_ebpf: bool,
 
-    /// Size of the ring buffer, rounded up to a power of two [default: 8388608]
+    /// Size of the ring [default: 8388608]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub ring_bytes: Option<u32>,
 
-    /// Where identities and the queue survive
-    /// [default: /var/lib/sensor/metadata.redb]
+    /// Store [/var/lib/sensor/metadata.redb]
     #[arg(long, value_name = "PATH")]
     pub metadata_db_path: Option<PathBuf>,
 
-    /// Refuse a file that is no store, rather than move it aside
+    /// Refuse a file that is no store
     #[arg(long)]
     pub strict_store: bool,
 
-    /// Bytes that may wait for the collector [default: 268435456]
+    /// That may wait [default: 268435456]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub queue_max_bytes: Option<u64>,
 
-    /// error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
+    /// error, warn, info, debug, trace [info]
+    #[arg(long, value_name = "LEVEL", default_value = "info", hide_default_value = true, value_parser = level)]
     pub log_level: LogLevel,
 
-    /// Write the log there instead of to standard error
+    /// Log there, not to standard error
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
 }
@@ -159,19 +159,19 @@ pub struct EventsArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Only processes that this plugin watches; may be repeated
+    /// Only what this plugin watches; may be repeated
     #[arg(long = "plugin", value_name = "NAME")]
     pub plugin: Vec<String>,
 
-    /// Where to look for plugins [default: /etc/sensor/plugins]
+    /// Plugins [default: /etc/sensor/plugins]
     #[arg(long = "plugins", value_name = "DIR")]
     pub plugins: Vec<PathBuf>,
 
-    /// End by itself after this long: 500ms, 10s, 2m or seconds
+    /// End by itself after this long: 500ms, 10s, 2m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
 
-    /// Size of the ring buffer, rounded up to a power of two [default: 8388608]
+    /// Size of the ring buffer [default: 8388608]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub ring_bytes: Option<u32>,
 
@@ -239,4 +239,26 @@ fn level(text: &str) -> Result<LogLevel, String> {
     text.parse()
         .map(LogLevel)
         .map_err(|_| "one of error, warn, info, debug, trace".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn assert_fits(command: &mut clap::Command) {
+        let help = command.render_help().to_string();
+        let long = help.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(long, None, "{}", command.get_name());
+        command.get_subcommands_mut().for_each(assert_fits);
+    }
+
+    #[test]
+    fn help_fits_80_columns() {
+        let mut command = Cli::command();
+        command.build();
+        assert_fits(&mut command);
+        command.debug_assert();
+    }
 }

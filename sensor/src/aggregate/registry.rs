@@ -1,6 +1,7 @@
 //! All services, made when their first member shows up.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
@@ -80,13 +81,38 @@ pub struct Registry {
     /// An id is never used again, so that what is late finds nobody else.
     services: BTreeMap<ServiceId, Entry>,
     next_id: ServiceId,
-    index: HashMap<(usize, Option<Box<str>>), ServiceId>,
-    groups: Vec<usize>,
+    /// The services of each spec.
+    groups: Vec<Groups>,
     folded: u64,
     /// Names of users, as far as somebody looked them up.
     users: HashMap<u32, Option<Box<str>>>,
     /// Services of before the start that nobody has asked for yet.
     remembered: HashMap<Identifier, Remembered>,
+}
+
+/// The services of one spec: one, or one a group.
+#[derive(Debug, Clone, Default)]
+struct Groups {
+    whole: Option<ServiceId>,
+    by_name: HashMap<Box<str>, ServiceId>,
+}
+
+impl Groups {
+    fn get(&self, group: Option<&str>) -> Option<ServiceId> {
+        match group {
+            Some(name) => self.by_name.get(name).copied(),
+            None => self.whole,
+        }
+    }
+
+    fn insert(&mut self, group: Option<String>, id: ServiceId) {
+        match group {
+            Some(name) => {
+                self.by_name.insert(name.into_boxed_str(), id);
+            }
+            None => self.whole = Some(id),
+        }
+    }
 }
 
 /// What tells a service, or a group of it, from all others: namespace, name
@@ -119,12 +145,11 @@ impl Registry {
     #[must_use]
     pub fn new(specs: Vec<Spec>, host_id: String) -> Self {
         Self {
-            groups: vec![0; specs.len()],
+            groups: vec![Groups::default(); specs.len()],
             specs,
             host_id,
             services: BTreeMap::new(),
             next_id: 0,
-            index: HashMap::new(),
             folded: 0,
             users: HashMap::new(),
             remembered: HashMap::new(),
@@ -153,7 +178,7 @@ impl Registry {
                     && spec.name.of_group(group.as_deref().unwrap_or_default()) == name
             };
             if let Some(index) = self.specs.iter().position(is_of)
-                && self.groups[index] < self.specs[index].max_groups.max(1)
+                && self.groups[index].by_name.len() < self.specs[index].max_groups.max(1)
             {
                 self.make(index, group, now);
             }
@@ -217,23 +242,21 @@ impl Registry {
         let mut group = match self.specs[spec].group_by {
             GroupBy::None => None,
             GroupBy::Executable => Some(executable_name(process)),
-            GroupBy::Cgroup => Some(process.cgroup.as_deref().unwrap_or("unknown").to_owned()),
-            GroupBy::User => Some(self.user_name(process.user)),
+            GroupBy::Cgroup => Some(process.cgroup.as_deref().unwrap_or("unknown").into()),
+            GroupBy::User => Some(self.user_name(process.user).into()),
         };
-        let known = |group: &Option<String>| {
-            let key = (spec, group.as_deref().map(Box::from));
-            self.index.get(&key).copied()
-        };
-        if let Some(id) = known(&group) {
+        let groups = &self.groups[spec];
+        if let Some(id) = groups.get(group.as_deref()) {
             return id;
         }
-        if group.is_some() && self.groups[spec] >= self.specs[spec].max_groups {
+        if group.is_some() && groups.by_name.len() >= self.specs[spec].max_groups {
             self.folded += 1;
-            group = Some(OTHER.to_owned());
-            if let Some(id) = known(&group) {
+            group = Some(OTHER.into());
+            if let Some(id) = groups.get(Some(OTHER)) {
                 return id;
             }
         }
+        let group = group.map(Cow::into_owned);
         self.make(spec, group, now)
     }
 
@@ -256,9 +279,7 @@ impl Registry {
             shown: Vec::new(),
         };
         self.services.insert(id, entry);
-        self.groups[index] += 1;
-        self.index
-            .insert((index, group.map(String::into_boxed_str)), id);
+        self.groups[index].insert(group, id);
         id
     }
 
@@ -343,9 +364,8 @@ impl Registry {
                 *old = Some(place);
             }
         }
-        self.groups = vec![0; specs.len()];
+        self.groups = vec![Groups::default(); specs.len()];
         let former = std::mem::replace(&mut self.specs, specs);
-        self.index.clear();
         // Whoever changes a user's name wants to see it.
         self.users.clear();
         let mut report = Report {
@@ -375,9 +395,7 @@ impl Registry {
             entry.name = identity.name.as_str().into();
             entry.service_id = sanitize(&identity.name);
             entry.service.identity = Arc::new(identity);
-            self.groups[place] += 1;
-            let group = group.map(String::into_boxed_str);
-            self.index.insert((place, group), id);
+            self.groups[place].insert(group, id);
             self.services.insert(id, entry);
         }
         sort(&mut report.services);
@@ -534,7 +552,7 @@ fn sort(services: &mut [ServiceReport]) {
 }
 
 /// Name of the executable file, of the thread where the file is unknown.
-fn executable_name(process: &Process) -> String {
+fn executable_name(process: &Process) -> Cow<'_, str> {
     let name = process.program.file_name();
-    String::from_utf8_lossy(name.unwrap_or(&process.program.comm)).into_owned()
+    String::from_utf8_lossy(name.unwrap_or(&process.program.comm))
 }

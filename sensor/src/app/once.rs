@@ -76,7 +76,10 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let sent = export.map_or(Ok(()), |otlp| send_once(&otlp, &host, &report));
     let kept = memory.keep(&report, &host, sent.is_err());
     if let Err(failure) = sent {
-        eprintln!("{failure}{}", if kept { "; kept in the store" } else { "" });
+        eprintln!("{failure}");
+        if kept {
+            eprintln!("The figures are kept in the store; `sensor run` on it delivers them.");
+        }
         return Ok(Exit::Unavailable);
     }
     Ok(match nothing {

@@ -53,7 +53,10 @@ const LAST_DELIVERY: Duration = Duration::from_secs(5);
 ///
 /// What keeps it from starting, or a fault of the system.
 pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
-    let config = setup::config(args.config.as_deref())?;
+    let mut config = setup::config(args.config.as_deref())?;
+    if let Some(bytes) = args.queue_max_bytes {
+        config.queue.max_bytes = bytes;
+    }
     let export = export(args, &config)?;
     let file = args.config.as_deref();
     let plugins = Plugins::load(args.into(), file, &config)?;
@@ -273,14 +276,21 @@ impl Daemon {
     }
 
     fn report(&mut self, report: &Report) -> io::Result<()> {
-        if let Some(delivery) = &self.delivery {
-            delivery.exporter.enqueue_metrics(report);
-        }
-        if let Some(keeper) = &self.keeper {
-            keeper.write(keeping::interval(report, &self.host, &mut self.pump.engine));
+        let enqueue = || {
+            if let Some(delivery) = &self.delivery {
+                delivery.exporter.enqueue_metrics(report);
+            }
+        };
+        match &self.keeper {
+            Some(keeper) => {
+                let engine = &mut self.pump.engine;
+                keeper.accept(keeping::interval(report, &self.host, engine), enqueue);
+            }
+            None => enqueue(),
         }
         if let Some(telemetry) = &self.telemetry {
-            telemetry.update(figures(&mut self.pump, &self.collecting));
+            let figures = figures(&mut self.pump, &self.collecting, self.keeper.as_ref());
+            telemetry.update(figures);
         }
         let denied = self.collecting.denied();
         if denied > 0 && !self.warned_denied {
@@ -330,11 +340,7 @@ impl Daemon {
         }
         // Written first, then sent, and what was sent is forgotten.
         if let Some(keeper) = &self.keeper {
-            keeper.finish(keeping::interval(
-                &report,
-                &self.host,
-                &mut self.pump.engine,
-            ));
+            keeper.finish();
         }
         if let Some(delivery) = self.delivery.take() {
             delivery.shutdown(LAST_DELIVERY);
@@ -347,10 +353,11 @@ impl Daemon {
 }
 
 /// What the sensor says about itself, now.
-fn figures(pump: &mut Pump, collecting: &Collecting) -> Figures {
+fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) -> Figures {
     let stats = pump.engine.stats();
     let loss = pump.loss();
     let reads = pump.proc.counts();
+    let (store_writes, store_failures) = keeper.map(Keeper::counts).unwrap_or_default();
     let (cpu_seconds, rss_bytes) = selfmon::own_cost(&mut pump.proc);
     Figures {
         received: [
@@ -383,6 +390,8 @@ fn figures(pump: &mut Pump, collecting: &Collecting) -> Figures {
         collection_seconds: collecting.took().as_secs_f64(),
         custom_failures: collecting.custom_failures(),
         scrubbed: pump.engine.scrubbed_count(),
+        store_writes,
+        store_failures,
         log_failures: logging::failed_writes(),
         hooks: pump.kernel.as_ref().map(Kernel::costs).unwrap_or_default(),
         cpu_seconds,

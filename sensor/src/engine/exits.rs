@@ -4,8 +4,9 @@
 //! late records. An exit says how many threads are missing and is held until
 //! they are there, at most [`HOLD_NS`] (contract E5).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
+use hashbrown::HashMap;
 use sensor_common::event::{Exit, Figures, Late};
 
 use super::key_of;

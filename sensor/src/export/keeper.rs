@@ -4,21 +4,28 @@
 //! The engine never waits for the disk. Where the disk fails the sensor goes
 //! on from memory, says so once, and tries again every interval.
 
+mod desk;
+mod shelf;
+
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{self, Receiver, SyncSender},
-    },
+    sync::{Arc, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-
+use self::{
+    desk::{Desk, Pending},
+    shelf::chain,
+};
 use super::exporter::Lane;
 use crate::{
     clock,
-    store::{Changes, Place, Seen, Store, StoreError, records::Totals},
+    store::{Changes, Place, Request},
+};
+
+pub use self::{
+    desk::Interval,
+    shelf::{Found, Shelf},
 };
 
 /// Bytes of one signal that are written before the interval is over.
@@ -26,58 +33,12 @@ const EARLY_BYTES: usize = 1 << 20;
 /// How long the last transaction may take.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
-/// The open store, or none for the moment.
-#[derive(Debug)]
-pub struct Shelf {
-    store: Mutex<Option<Store>>,
-}
-
-/// What the engine has to say at the end of an interval.
-#[derive(Debug, Default)]
-pub struct Interval {
-    /// Where series go on, by [`crate::store::service_key`].
-    pub totals: Vec<(Vec<u8>, Totals)>,
-    /// Who was reported.
-    pub seen: Option<Seen>,
-}
-
-enum Order {
-    /// Write now.
-    Write(Box<Interval>),
-    /// Write, then say so.
-    Finish(Box<Interval>, SyncSender<()>),
-}
-
 /// The engine's end of the thread.
 pub struct Keeper {
     shelf: Arc<Shelf>,
+    desk: Arc<Desk>,
     lanes: Vec<Arc<Lane>>,
-    orders: SyncSender<Order>,
     thread: JoinHandle<()>,
-}
-
-impl Shelf {
-    /// A shelf with a store on it.
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self {
-            store: Mutex::new(Some(store)),
-        }
-    }
-
-    /// The bytes of a request; `None` where it is not there, or nothing can be
-    /// read now.
-    pub fn request(&self, place: Place) -> Option<Bytes> {
-        let found = self.lock().as_ref()?.request(place);
-        found.unwrap_or_else(|error| {
-            tracing::debug!("a request cannot be read: {}", chain(&error));
-            None
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Store>> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Keeper {
@@ -88,140 +49,217 @@ impl Keeper {
     ///
     /// Where there can be no more threads.
     pub fn start(shelf: Arc<Shelf>, lanes: Vec<Arc<Lane>>) -> std::io::Result<Self> {
-        // One order waits at most: the next one knows more than it did.
-        let (orders, received) = mpsc::sync_channel(1);
+        let desk = Arc::new(Desk::default());
         let writer = Writer {
             shelf: Arc::clone(&shelf),
+            desk: Arc::clone(&desk),
             lanes: lanes.clone(),
-            failing: false,
+            failing: None,
         };
         let thread = thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || writer.work(&received))?;
+            .spawn(move || writer.work())?;
         Ok(Self {
             shelf,
+            desk,
             lanes,
-            orders,
             thread,
         })
     }
 
-    /// Has everything written that was accepted until now. Where the disk is
-    /// so slow that it is still at the one before, the next call does it.
-    pub fn write(&self, interval: Interval) {
-        let _ = self.orders.try_send(Order::Write(Box::new(interval)));
+    /// Transactions that were tried, and of these, failed.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        self.shelf.counts()
+    }
+
+    /// Has everything written that was accepted until now, and together with
+    /// `interval` what `enqueue` puts into the queue. Never waits for the
+    /// disk: where it is slow, the next transaction holds more.
+    pub fn accept(&self, interval: Interval, enqueue: impl FnOnce()) {
+        let mut pending = self.desk.lock();
+        enqueue();
+        let older = std::mem::replace(&mut pending.interval, interval);
+        pending.interval.after(older);
+        self.ask(&mut pending);
     }
 
     /// The same before the end of the interval, where much is waiting.
     pub fn write_early(&self) {
         let much = |lane: &Arc<Lane>| lane.unwritten() > EARLY_BYTES;
         if self.lanes.iter().any(much) {
-            self.write(Interval::default());
+            self.ask(&mut self.desk.lock());
         }
     }
 
-    /// Writes once more, and waits for it, but not for ever.
-    pub fn finish(&self, interval: Interval) {
-        let (done, finished) = mpsc::sync_channel(1);
-        if self
-            .orders
-            .send(Order::Finish(Box::new(interval), done))
-            .is_ok()
-            && finished.recv_timeout(LAST_WRITE).is_err()
-        {
+    /// Writes once more, and waits for it, but not for ever; false where the
+    /// disk did not answer in time.
+    pub fn finish(&self) -> bool {
+        let mut pending = self.desk.lock();
+        let mine = self.ask(&mut pending);
+        let waited = self
+            .desk
+            .changed
+            .wait_timeout_while(pending, LAST_WRITE, |pending| pending.done < mine);
+        let (pending, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let answered = pending.done >= mine;
+        drop(pending);
+        if !answered {
             tracing::warn!("the store did not answer in time");
         }
+        answered
     }
 
     /// Ends the thread; what was delivered since [`finish`](Self::finish) is
     /// forgotten by the store.
     pub fn end(self) {
-        self.finish(Interval::default());
-        drop(self.orders);
-        if self.thread.is_finished() || self.shelf.store.try_lock().is_ok() {
+        let answers = self.finish();
+        self.desk.lock().ended = true;
+        self.desk.changed.notify_all();
+        // A disk that hangs must not keep the sensor from ending.
+        if answers {
             let _ = self.thread.join();
         }
+    }
+
+    fn ask(&self, pending: &mut Pending) -> u64 {
+        pending.asked += 1;
+        self.desk.changed.notify_all();
+        pending.asked
     }
 }
 
 struct Writer {
     shelf: Arc<Shelf>,
+    desk: Arc<Desk>,
     lanes: Vec<Arc<Lane>>,
-    failing: bool,
+    /// When to try again, while the disk fails.
+    failing: Option<Instant>,
 }
 
 impl Writer {
-    fn work(mut self, orders: &Receiver<Order>) {
-        for order in orders {
-            match order {
-                Order::Write(interval) => self.write(*interval),
-                Order::Finish(interval, done) => {
-                    self.write(*interval);
-                    let _ = done.try_send(());
-                }
-            }
+    fn work(mut self) {
+        loop {
+            let snapshot = || {
+                let time = clock::wall();
+                let parts = self.lanes.iter().map(|lane| lane.changes(time));
+                (time, parts.collect::<Vec<_>>())
+            };
+            let Some((asked, interval, (time, parts))) = self.desk.take(snapshot) else {
+                return;
+            };
+            let changes = Changes {
+                time,
+                totals: interval.totals,
+                seen: interval.seen,
+                accepted: parts.iter().flat_map(|part| part.0.clone()).collect(),
+                gone: parts.iter().flat_map(|part| part.1.clone()).collect(),
+            };
+            let unwritten = match self.write(&changes, &parts) {
+                true => None,
+                false => Some(Interval {
+                    totals: changes.totals,
+                    seen: changes.seen,
+                }),
+            };
+            self.desk.done(asked, unwritten);
         }
     }
 
-    fn write(&mut self, interval: Interval) {
-        let mut changes = Changes {
-            time: clock::wall(),
-            totals: interval.totals,
-            seen: interval.seen,
-            ..Changes::default()
-        };
-        let mut parts = Vec::new();
-        for lane in &self.lanes {
-            let (accepted, gone) = lane.changes(changes.time);
-            parts.push((accepted.clone(), gone.len()));
-            changes.accepted.extend(accepted);
-            changes.gone.extend(gone);
+    fn write(&mut self, changes: &Changes, parts: &[(Vec<Request>, Vec<Place>)]) -> bool {
+        let start = Instant::now();
+        if self.failing.is_some_and(|next| start < next) {
+            self.fails();
+            return false;
         }
-        match self.commit(&changes) {
+        match self.shelf.commit(changes, self.failing.is_some()) {
             Ok(()) => {
-                if std::mem::take(&mut self.failing) {
+                if self.failing.take().is_some() {
                     tracing::info!("the store works again");
                 }
-                for (lane, (accepted, gone)) in self.lanes.iter().zip(&parts) {
-                    lane.written(accepted, *gone);
+                for (lane, (accepted, gone)) in self.lanes.iter().zip(parts) {
+                    lane.written(accepted, gone.len());
                 }
+                true
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.failing, true) {
+                // Opening a large store takes a while: no more than a tenth of
+                // the time goes into tries.
+                let next = Instant::now() + start.elapsed() * 9;
+                if self.failing.replace(next).is_none() {
                     tracing::warn!(
                         "{}; going on from memory, and trying again every interval",
                         chain(&error)
                     );
                 }
-                for lane in &self.lanes {
-                    lane.fails();
-                }
+                self.fails();
+                false
             }
         }
     }
 
-    /// Commits; opens the store again where it failed before. redb is of no
-    /// more use after an error of the disk.
-    fn commit(&self, changes: &Changes) -> Result<(), StoreError> {
-        let mut shelf = self.shelf.lock();
-        let Some(store) = shelf.as_mut() else {
-            return Ok(());
-        };
-        if self.failing {
-            store.reopen()?;
+    fn fails(&self) {
+        for lane in &self.lanes {
+            lane.fails();
         }
-        store.commit(changes)
     }
 }
 
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::store::{Store, StoreConfig, records::Totals};
+
+    fn totals(starts: u64) -> Interval {
+        Interval {
+            totals: vec![(
+                b"key".to_vec(),
+                Totals {
+                    starts,
+                    ..Totals::default()
+                },
+            )],
+            seen: None,
+        }
     }
-    text
+
+    /// Every figure that is sent has its totals in the store before: what the
+    /// writer takes is one moment, however the engine hurries on.
+    #[test]
+    fn what_is_sent_and_what_goes_on_from_it_are_taken_together() {
+        const LAST: u64 = 2_000;
+        let directory = tempfile::tempdir().unwrap();
+        let opened = Store::open(&StoreConfig {
+            path: directory.path().join("metadata.redb"),
+            strict: true,
+        });
+        let desk = Arc::new(Desk::default());
+        let queued = Arc::new(AtomicU64::new(0));
+        let keeper = Keeper {
+            shelf: Arc::new(Shelf::new(opened.unwrap().store)),
+            desk: Arc::clone(&desk),
+            lanes: Vec::new(),
+            thread: thread::spawn(|| ()),
+        };
+        let engine = {
+            let queued = Arc::clone(&queued);
+            thread::spawn(move || {
+                for number in 1..=LAST {
+                    keeper.accept(totals(number), || queued.store(number, Ordering::SeqCst));
+                }
+            })
+        };
+        let mut known = 0;
+        while known < LAST {
+            let taken = desk.take(|| queued.load(Ordering::SeqCst));
+            let (asked, interval, queued) = taken.unwrap();
+            known = interval.totals.first().map_or(known, |row| row.1.starts);
+            assert_eq!(known, queued);
+            // Every other transaction fails: nothing of it is forgotten.
+            desk.done(asked, (known % 2 == 0 && known < LAST).then_some(interval));
+        }
+        engine.join().unwrap();
+    }
 }

@@ -27,8 +27,9 @@ pub struct Queue {
     /// The signal's number in a [`Place`].
     signal: u8,
     entries: VecDeque<Entry>,
-    /// The first entry is being sent.
-    taken: bool,
+    /// The number of the entry that is being sent. It is the first, or the
+    /// first one in memory where the others cannot be read.
+    taken: Option<u64>,
     bytes: usize,
     /// Of these, in memory.
     memory: usize,
@@ -89,7 +90,7 @@ impl Queue {
         Self {
             signal,
             entries: VecDeque::new(),
-            taken: false,
+            taken: None,
             bytes: 0,
             memory: 0,
             max_bytes,
@@ -124,10 +125,7 @@ impl Queue {
     /// Puts a request behind the others. One that cannot fit, whatever else
     /// is dropped, is dropped itself.
     pub fn push(&mut self, batch: Batch, now: WallNanos) -> Dropped {
-        let fixed = match self.entries.front() {
-            Some(first) if self.taken => first.size,
-            _ => 0,
-        };
+        let fixed = self.taken().map_or(0, |(_, entry)| entry.size);
         let size = batch.bytes.len();
         if fixed + size > self.max_bytes {
             return Dropped {
@@ -155,11 +153,10 @@ impl Queue {
     pub fn expire(&mut self, now: WallNanos) -> Dropped {
         let mut dropped = Dropped::default();
         let limit = u64::try_from(self.max_age.as_nanos()).unwrap_or(u64::MAX);
-        while self
-            .oldest_free()
-            .is_some_and(|entry| now.0.saturating_sub(entry.since.0) > limit)
+        while let Some(index) = self.oldest_free()
+            && now.0.saturating_sub(self.entries[index].since.0) > limit
         {
-            dropped.join(self.drop_at(usize::from(self.taken)));
+            dropped.join(self.drop_at(index));
         }
         dropped
     }
@@ -177,20 +174,39 @@ impl Queue {
                 records: first.records,
             }),
         };
-        self.taken = true;
+        self.taken = Some(first.number);
         Some(taken)
+    }
+
+    /// The oldest request in memory, where those before it cannot be read.
+    pub fn take_from_memory(&mut self) -> Option<Batch> {
+        if self.disk == Disk::Works {
+            return None;
+        }
+        let in_memory = |entry: &Entry| Some((entry.number, entry.records, entry.body.clone()?));
+        let (number, records, bytes) = self.entries.iter().find_map(in_memory)?;
+        self.taken = Some(number);
+        Some(Batch { bytes, records })
     }
 
     /// What was taken is delivered, or never will be.
     pub fn done(&mut self) {
-        if std::mem::take(&mut self.taken) && !self.entries.is_empty() {
-            let _ = self.drop_at(0);
+        if let Some((index, _)) = self.taken() {
+            let _ = self.drop_at(index);
         }
+        self.taken = None;
+    }
+
+    /// What was taken is not to be had any more.
+    pub fn lost(&mut self) -> Dropped {
+        let lost = self.taken().map(|(index, _)| index);
+        self.taken = None;
+        lost.map_or_else(Dropped::default, |index| self.drop_at(index))
     }
 
     /// What was taken is still to be delivered.
     pub fn release(&mut self) {
-        self.taken = false;
+        self.taken = None;
     }
 
     /// What the store has to take in, and what it may forget.
@@ -263,8 +279,10 @@ impl Queue {
     /// Makes room for `size` bytes, and for a place in the order.
     fn shrink(&mut self, size: usize) -> Dropped {
         let mut dropped = Dropped::default();
-        while self.bytes + size > self.max_bytes && self.oldest_free().is_some() {
-            dropped.join(self.drop_at(usize::from(self.taken)));
+        while self.bytes + size > self.max_bytes
+            && let Some(index) = self.oldest_free()
+        {
+            dropped.join(self.drop_at(index));
         }
         dropped
     }
@@ -273,18 +291,24 @@ impl Queue {
     fn shrink_memory(&mut self, size: usize) -> Dropped {
         let mut dropped = Dropped::default();
         while self.memory + size > MEMORY_BYTES {
-            let free = usize::from(self.taken);
-            let oldest = self.entries.iter().skip(free);
-            let Some(index) = oldest.into_iter().position(|entry| entry.body.is_some()) else {
+            let free = |entry: &Entry| entry.body.is_some() && self.taken != Some(entry.number);
+            let Some(index) = self.entries.iter().position(free) else {
                 break;
             };
-            dropped.join(self.drop_at(free + index));
+            dropped.join(self.drop_at(index));
         }
         dropped
     }
 
-    fn oldest_free(&self) -> Option<&Entry> {
-        self.entries.get(usize::from(self.taken))
+    fn taken(&self) -> Option<(usize, &Entry)> {
+        let taken = self.taken?;
+        let mut entries = self.entries.iter().enumerate();
+        entries.find(|(_, entry)| entry.number == taken)
+    }
+
+    fn oldest_free(&self) -> Option<usize> {
+        let mut entries = self.entries.iter();
+        entries.position(|entry| self.taken != Some(entry.number))
     }
 
     fn drop_at(&mut self, index: usize) -> Dropped {
@@ -441,6 +465,30 @@ mod tests {
         let gone = write(&mut queue);
         assert_eq!(gone, [(1, 1), (1, 2), (1, 3), (1, 4)]);
         assert_eq!(queue.take(), Some(Taken::Stored((1, 5), 10)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_holds_up_nobody_while_the_disk_fails() {
+        let mut queue = stored();
+        assert_eq!(queue.push(batch(4, 0), NOW), Dropped::default());
+        queue.take().unwrap();
+        queue.release();
+        assert_eq!(queue.take_from_memory(), None);
+        queue.fails();
+        assert_eq!(queue.take_from_memory().unwrap().bytes.len(), 0);
+        // Of the others the oldest goes, not the one that is being sent.
+        assert_eq!(queue.push(batch(5, 20), NOW), TWO);
+        queue.done();
+        assert_eq!(queue.take(), Some(Taken::Stored((1, 3), 10)));
+        assert_eq!((queue.items(), queue.bytes()), (2, 30));
+        // It is not there after all.
+        let one = Dropped {
+            items: 1,
+            records: 10,
+        };
+        assert_eq!(queue.lost(), one);
+        assert_eq!(queue.lost(), Dropped::default());
+        assert_eq!(names(&mut queue), [5]);
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Every process on the host, by pid and start, bounded.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use hashbrown::HashMap;
 
 use crate::{
     aggregate::service::Member,

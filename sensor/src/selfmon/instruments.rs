@@ -80,6 +80,12 @@ pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: 
             observe.observe(figures.scrubbed, &[]);
         },
     );
+    meters.counter("sensor.store.writes", "{write}", |figures, observe| {
+        observe.observe(figures.store_writes, &[]);
+    });
+    meters.counter("sensor.store.failures", "{write}", |figures, observe| {
+        observe.observe(figures.store_failures, &[]);
+    });
     meters.counter("sensor.log.failures", "{line}", |figures, observe| {
         observe.observe(figures.log_failures, &[]);
     });

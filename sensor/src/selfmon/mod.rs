@@ -47,6 +47,10 @@ pub struct Figures {
     pub custom_failures: Vec<CustomFailures>,
     /// Secrets masked.
     pub scrubbed: u64,
+    /// Transactions of the store that were tried.
+    pub store_writes: u64,
+    /// Of these, failed.
+    pub store_failures: u64,
     /// Log lines that could not be written.
     pub log_failures: u64,
     /// Runs and run time (ns) of each hook, where the kernel counts them.

@@ -71,6 +71,23 @@ pub struct Indexed {
     pub since: WallNanos,
 }
 
+impl Seen {
+    /// Adds who was seen later.
+    pub fn join(&mut self, later: Self) {
+        self.host = later.host;
+        self.services
+            .retain(|old| later.services.iter().all(|new| !same(old, new)));
+        self.services.extend(later.services);
+        self.metrics.extend(later.metrics);
+        self.metrics.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        self.metrics.dedup_by(|a, b| a.0 == b.0);
+    }
+}
+
+fn same(one: &ServiceIdentity, other: &ServiceIdentity) -> bool {
+    (&one.namespace, &one.name, &one.group) == (&other.namespace, &other.name, &other.group)
+}
+
 impl Store {
     /// Writes all of `changes` or nothing; on the disk when this returns.
     ///

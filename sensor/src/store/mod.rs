@@ -13,6 +13,7 @@ mod owner;
 mod place;
 mod reader;
 pub mod records;
+mod reopen;
 mod schema;
 pub mod totals;
 

@@ -2,7 +2,8 @@
 //! refusal that changed nothing.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
@@ -34,10 +35,12 @@ pub struct StoreConfig {
 /// The store, open for writing.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// `None` after a failed [`reopen`](Self::reopen).
-    database: Option<Database>,
-    _owner: Option<Owner>,
+    pub(super) database: Option<Database>,
+    /// The file that is open, whatever its name leads to by now.
+    pub(super) file: Option<File>,
+    pub(super) owner: Option<Owner>,
 }
 
 /// A store, and what there is to say about how it was opened.
@@ -83,11 +86,13 @@ impl Store {
             }
             other => other.map_err(|fault| fault.into_error(path))?,
         };
-        let store = Self {
+        let mut store = Self {
             path: path.clone(),
             database: Some(database),
-            _owner: Some(owner),
+            file: None,
+            owner: Some(owner),
         };
+        store.file = store.hold()?;
         Ok(Opened { store, warnings })
     }
 
@@ -103,22 +108,9 @@ impl Store {
         Self {
             path: PathBuf::from("memory"),
             database: Some(database),
-            _owner: None,
+            file: None,
+            owner: None,
         }
-    }
-
-    /// Opens the file again after an error of the disk; redb is of no more use
-    /// then. Nothing is moved aside.
-    ///
-    /// # Errors
-    ///
-    /// What is still wrong.
-    pub fn reopen(&mut self) -> Result<(), StoreError> {
-        self.database = None;
-        place::prepare(&self.path)?;
-        let database = open_database(&self.path).map_err(|fault| fault.into_error(&self.path))?;
-        self.database = Some(database);
-        Ok(())
     }
 
     pub(super) fn database(&self) -> Result<&Database, StoreError> {
@@ -208,7 +200,7 @@ fn open_database(path: &Path) -> Result<Database, Fault> {
     Ok(database)
 }
 
-fn open_on(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault> {
+pub(super) fn open_on(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault> {
     let (backend, bolt) = Bolted::new(backend);
     let database = start(backend, path)?;
     match guarded(|| schema::identify(&database))? {

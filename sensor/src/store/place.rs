@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io,
+    io::{self, Seek},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -141,10 +141,15 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// Copies a file beside itself, with the modes of the store, on the disk when
 /// this returns.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut source = File::open(from)?;
+    copy_file(&mut File::open(from)?, to)
+}
+
+/// The same with a file that is open.
+pub fn copy_file(from: &mut File, to: &Path) -> io::Result<()> {
     let mut target = open(to)?;
     target.set_len(0)?;
-    io::copy(&mut source, &mut target)?;
+    from.rewind()?;
+    io::copy(from, &mut target)?;
     target.sync_all()
 }
 

@@ -117,6 +117,53 @@ fn a_store_that_was_closed_opens_again_with_all_that_is_in_it() {
 }
 
 #[test]
+fn a_store_that_lost_its_name_is_put_there_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(&directory);
+    let mut store = open(&config);
+    for number in 0..10 {
+        store.commit(&interval(number)).unwrap();
+    }
+    let parent = config.path.parent().unwrap();
+    for number in 10..12 {
+        store.ensure_in_place().unwrap();
+        match number {
+            10 => std::fs::remove_file(&config.path).unwrap(),
+            _ => std::fs::remove_dir_all(parent).unwrap(),
+        }
+        store.ensure_in_place().unwrap();
+        store.commit(&interval(number)).unwrap();
+        assert_holds(&store, number);
+    }
+    assert!(matches!(Store::open(&config), Err(StoreError::Held { .. })));
+    // Somebody else's file stays as it is, and reading goes on.
+    std::fs::rename(&config.path, directory.path().join("moved")).unwrap();
+    std::fs::write(&config.path, "other").unwrap();
+    let refused = store.ensure_in_place().unwrap_err();
+    assert!(matches!(refused, StoreError::Unsafe { .. }), "{refused}");
+    assert_holds(&store, 11);
+    assert_eq!(std::fs::read(&config.path).unwrap(), b"other");
+    std::fs::rename(directory.path().join("moved"), &config.path).unwrap();
+    store.ensure_in_place().unwrap();
+    store.reopen().unwrap();
+    assert_holds(&store, 11);
+}
+
+#[test]
+fn another_boot_ends_all_series_and_keeps_who_was_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&config(&directory));
+    store.begin_boot("one").unwrap();
+    store.commit(&interval(0)).unwrap();
+    store.begin_boot("one").unwrap();
+    assert_eq!(store.totals().unwrap().len(), 1);
+    store.begin_boot("two").unwrap();
+    assert_eq!(store.totals().unwrap().len(), 0);
+    assert_eq!(store.known().unwrap().services.len(), 1);
+    assert_eq!(store.index().unwrap().len(), 1);
+}
+
+#[test]
 fn a_store_of_version_1_is_brought_to_the_current_one() {
     let directory = tempfile::tempdir().unwrap();
     let config = config(&directory);

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::{
     clock,
     export::{
-        keeper::Shelf,
+        keeper::{Found, Shelf},
         otlp::{Outcome, Signal},
         queue::{Dropped, Queue, Taken},
         wire::Batch,
@@ -101,16 +101,27 @@ impl Lane {
     /// The oldest request; counted as an attempt by [`finish`](Self::finish).
     /// `None` also where it has to be written first, or cannot be read now.
     pub(super) fn take(&self) -> Option<Batch> {
-        let taken = self.lock().queue.take()?;
-        let (place, records) = match taken {
-            Taken::Here(batch) => return Some(batch),
-            Taken::Stored(place, records) => (place, records),
-        };
-        match self.shelf.as_ref().and_then(|shelf| shelf.request(place)) {
-            Some(bytes) => Some(Batch { bytes, records }),
-            None => {
-                self.lock().queue.release();
-                None
+        loop {
+            let mut state = self.lock();
+            state.expire(clock::wall());
+            let (place, records) = match state.queue.take()? {
+                Taken::Here(batch) => return Some(batch),
+                Taken::Stored(place, records) => (place, records),
+            };
+            // The disk may be slow, and the engine must not wait for it.
+            drop(state);
+            let found = self.shelf.as_ref().map(|shelf| shelf.request(place));
+            let mut state = self.lock();
+            match found {
+                Some(Found::Bytes(bytes)) => return Some(Batch { bytes, records }),
+                Some(Found::Unreadable) => {
+                    state.queue.release();
+                    return state.queue.take_from_memory();
+                }
+                Some(Found::Missing) | None => {
+                    let dropped = state.queue.lost();
+                    state.count(dropped);
+                }
             }
         }
     }
@@ -119,8 +130,7 @@ impl Lane {
     /// is dropped before.
     pub(in crate::export) fn changes(&self, now: WallNanos) -> (Vec<Request>, Vec<Place>) {
         let mut state = self.lock();
-        let dropped = state.queue.expire(now);
-        state.count(dropped);
+        state.expire(now);
         state.queue.changes()
     }
 
@@ -183,6 +193,11 @@ impl Lane {
 }
 
 impl State {
+    fn expire(&mut self, now: WallNanos) {
+        let dropped = self.queue.expire(now);
+        self.count(dropped);
+    }
+
     fn count(&mut self, dropped: Dropped) {
         self.stats.dropped_items += dropped.items;
         self.stats.dropped_records += dropped.records;

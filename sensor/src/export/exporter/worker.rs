@@ -125,6 +125,7 @@ enum State {
     Good,
     Partial,
     Bad,
+    Refused,
 }
 
 impl Health {
@@ -150,16 +151,20 @@ impl Health {
                     signal.records()
                 ),
             ),
-            Outcome::Retry { reason, .. } | Outcome::Refused { reason } => (
+            Outcome::Retry { reason, .. } => (
                 State::Bad,
                 format!("Failed to export {signal}: {target}: {reason}"),
+            ),
+            Outcome::Refused { reason } => (
+                State::Refused,
+                format!("Failed to export {signal}: {target}: {reason}; it is not tried again"),
             ),
         };
         let changed = std::mem::replace(&mut self.state, state) != state;
         match (changed, state) {
             (true, State::Good) => tracing::info!("{line}"),
-            (true, State::Partial | State::Bad) => tracing::warn!("{line}"),
-            (false, State::Partial | State::Bad) => tracing::debug!("{line}"),
+            (true, State::Partial | State::Bad | State::Refused) => tracing::warn!("{line}"),
+            (false, State::Partial | State::Bad | State::Refused) => tracing::debug!("{line}"),
             (false, State::Good) => {}
         }
     }

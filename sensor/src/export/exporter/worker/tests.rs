@@ -144,6 +144,20 @@ async fn a_delay_that_the_collector_asks_for_is_kept() {
     assert!((30.0..30.1).contains(&seen[1].0), "{seen:?}");
 }
 
+#[tokio::test]
+async fn what_is_too_old_is_not_sent_without_a_store_either() {
+    let lane = Lane::new(Signal::Metrics, 100, Duration::ZERO);
+    let batch = Batch {
+        bytes: vec![1; 10].into(),
+        records: 5,
+    };
+    lane.push(vec![batch]);
+    std::thread::sleep(Duration::from_micros(1));
+    assert_eq!(lane.take(), None);
+    let stats = lane.stats();
+    assert_eq!((stats.dropped_items, stats.dropped_records), (1, 5));
+}
+
 #[tokio::test(start_paused = true)]
 async fn refused_and_rejected_records_are_counted_and_not_sent_again() {
     let bench = Bench::new(&[

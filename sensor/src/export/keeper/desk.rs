@@ -1,0 +1,82 @@
+//! Where the engine puts down what is to be written.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::store::{Seen, records::Totals};
+
+/// What the engine has to say at the end of an interval.
+#[derive(Debug, Default)]
+pub struct Interval {
+    /// Where series go on, by [`crate::store::service_key`].
+    pub totals: Vec<(Vec<u8>, Totals)>,
+    /// Who was reported.
+    pub seen: Option<Seen>,
+}
+
+/// What the engine has put down for the writer. Figures and what goes on from
+/// them are put down together and taken together: were totals written later
+/// than what was sent, counters would go back after a crash.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    pending: Mutex<Pending>,
+    pub(super) changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) interval: Interval,
+    /// How often it was said that something is to be written.
+    pub(super) asked: u64,
+    /// What of that is done.
+    pub(super) done: u64,
+    /// Nobody will ask again.
+    pub(super) ended: bool,
+}
+
+impl Interval {
+    /// Adds an older one, of which nothing was written: its totals are
+    /// outdated, but not whom it has seen.
+    pub(super) fn after(&mut self, older: Self) {
+        if self.totals.is_empty() {
+            self.totals = older.totals;
+        }
+        self.seen = match (older.seen, self.seen.take()) {
+            (Some(mut older), Some(newer)) => {
+                older.join(newer);
+                Some(older)
+            }
+            (older, newer) => newer.or(older),
+        };
+    }
+}
+
+impl Desk {
+    /// Held for a few moves of memory and while a report is encoded, never
+    /// while something is written.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is something to write; what `with` takes then belongs
+    /// to the interval. `None`: there will be nothing any more.
+    pub(super) fn take<T>(&self, with: impl FnOnce() -> T) -> Option<(u64, Interval, T)> {
+        let idle = |pending: &mut Pending| pending.done == pending.asked && !pending.ended;
+        let waited = self.changed.wait_while(self.lock(), idle);
+        let mut pending = waited.unwrap_or_else(PoisonError::into_inner);
+        if pending.done == pending.asked {
+            return None;
+        }
+        let interval = std::mem::take(&mut pending.interval);
+        Some((pending.asked, interval, with()))
+    }
+
+    /// That is written, or `unwritten` is what could not be.
+    pub(super) fn done(&self, asked: u64, unwritten: Option<Interval>) {
+        let mut pending = self.lock();
+        if let Some(interval) = unwritten {
+            pending.interval.after(interval);
+        }
+        pending.done = asked;
+        self.changed.notify_all();
+    }
+}

@@ -1,0 +1,108 @@
+//! The store as those who write and those who read share it.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+
+use crate::store::{Changes, Place, Store, StoreError};
+
+/// The open store.
+#[derive(Debug)]
+pub struct Shelf {
+    store: Mutex<Store>,
+    writes: AtomicU64,
+    failures: AtomicU64,
+}
+
+/// A request that was to be read.
+#[derive(Debug)]
+pub enum Found {
+    /// Its bytes.
+    Bytes(Bytes),
+    /// It is not in the store, and never will be.
+    Missing,
+    /// Nothing can be read now.
+    Unreadable,
+}
+
+impl Shelf {
+    /// A shelf with a store on it.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self {
+            store: Mutex::new(store),
+            writes: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+        }
+    }
+
+    /// Looks for a request.
+    pub fn request(&self, place: Place) -> Found {
+        match self.lock().request(place) {
+            Ok(Some(bytes)) => Found::Bytes(bytes),
+            Ok(None) => Found::Missing,
+            Err(error) => {
+                tracing::debug!("a request cannot be read: {}", chain(&error));
+                Found::Unreadable
+            }
+        }
+    }
+
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (load(&self.writes), load(&self.failures))
+    }
+
+    pub(super) fn commit(&self, changes: &Changes, failed_before: bool) -> Result<(), StoreError> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        let result = Self::try_commit(&mut self.lock(), changes, failed_before);
+        if result.is_err() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn try_commit(
+        store: &mut Store,
+        changes: &Changes,
+        failed_before: bool,
+    ) -> Result<(), StoreError> {
+        store.ensure_in_place()?;
+        let mut result = Ok(());
+        if failed_before && !changes.gone.is_empty() {
+            // On a disk that is full, what goes makes room for what comes.
+            result = store.commit(&Changes {
+                time: changes.time,
+                gone: changes.gone.clone(),
+                ..Changes::default()
+            });
+        }
+        let result = result.and_then(|()| store.commit(changes));
+        if result.is_err()
+            // What is in the store can often be read all the same.
+            && let Err(error) = store.reopen()
+        {
+            tracing::debug!("{}", chain(&error));
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
