@@ -197,6 +197,12 @@ impl<'d> Item<'d> {
         Some(elements.collect())
     }
 
+    /// Whether it is an array without elements.
+    #[must_use]
+    pub fn is_empty_array(&self) -> bool {
+        self.value.as_array().is_some_and(|array| array.is_empty())
+    }
+
     /// An array of texts; elements that are none are recorded and left out.
     #[must_use]
     pub fn strings(&self) -> Option<Vec<(Self, String)>> {

@@ -173,11 +173,12 @@ fn process_keys<'d>(table: &mut Table<'d>) -> Placed<'d, Vec<(Item<'d>, String)>
             Some((one, names.into_iter().collect()))
         }
         (None, Some(many)) => {
-            if many.elements().is_some_and(|elements| elements.is_empty()) {
+            let names = many.strings();
+            // Not where an element is there that is none: that was told.
+            if names.as_ref().is_some_and(Vec::is_empty) && many.is_empty_array() {
                 many.fault("is empty; name at least one process".to_owned());
             }
-            let names = many.strings().unwrap_or_default();
-            Some((many, names))
+            Some((many, names.unwrap_or_default()))
         }
         (None, None) => None,
     }

@@ -330,7 +330,10 @@ fn reject_collisions(entries: &mut [Entry]) {
         }
     }
     for (index, problem) in problems {
-        entries[index].problems.push(problem);
+        // Of the same name twice in one line, one is enough.
+        if !entries[index].problems.contains(&problem) {
+            entries[index].problems.push(problem);
+        }
     }
 }
 

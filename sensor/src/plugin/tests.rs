@@ -425,6 +425,8 @@ fn two_services_with_one_id_reject_both_plugins() {
     write(dir.path(), "f", &off);
     let twice = "[plugin]\nname='g'\n[service]\nnamespace='G'\nprocess_names=[\n'x-y',\n'x.y']\n";
     write(dir.path(), "g", twice);
+    let twice = "[plugin]\nname='h'\n[service]\nnamespace='H'\nprocess_names=['x','x']\n";
+    write(dir.path(), "h", twice);
     let loaded = load(&[dir.path().to_owned()], &[]);
     let names: Vec<&str> = loaded.plugins.iter().map(|p| p.name.as_str()).collect();
     assert_eq!(names, ["c", "f"]);
@@ -443,6 +445,7 @@ fn two_services_with_one_id_reject_both_plugins() {
             "/e/plugin.toml:5: service.process_name: the service name `N.same` is also that of plugin `d` (/d/plugin.toml); rename one",
             "/g/plugin.toml:6: service.process_names: the service names `G.x-y` and `G.x.y` of this plugin have the same id `g_x_y`; rename one",
             "/g/plugin.toml:7: service.process_names: the service names `G.x.y` and `G.x-y` of this plugin have the same id `g_x_y`; rename one",
+            "/h/plugin.toml:5: service.process_names: the service name `H.x` is also that of this plugin; rename one",
         ]
     );
 }

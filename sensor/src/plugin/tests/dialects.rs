@@ -155,6 +155,20 @@ fn one_name_and_several_are_both_looked_at() {
 }
 
 #[test]
+fn a_fault_of_several_names_is_told_once() {
+    for (names, message) in [
+        ("'x'", "expected an array"),
+        ("[]", "is empty; name at least one process"),
+        ("[5]", "expected a string"),
+    ] {
+        check_problems(
+            &format!("[plugin]\nname = 'p'\n[service]\nnamespace = 'N'\nprocess_names = {names}\n"),
+            &[(Some(5), "service.process_names", message)],
+        );
+    }
+}
+
+#[test]
 fn what_is_missing_is_named_in_the_words_of_the_file() {
     check_problems(
         "[metadata]\nauthor = 'x'\n",
