@@ -6,7 +6,9 @@
 mod backend;
 mod changes;
 mod error;
+mod guard;
 mod known;
+pub mod legacy;
 mod migrate;
 mod open;
 mod owner;

@@ -3,7 +3,6 @@
 
 use std::{
     fs, io,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
@@ -12,6 +11,9 @@ use redb::{ConcurrencyMode, Database, StorageBackend, backends::FileBackend};
 use super::{
     Owner, StoreError,
     backend::Bolted,
+    guard::guarded,
+    known,
+    legacy::{self, Found, Framework},
     migrate, place,
     schema::{self, CURRENT, Identity, Version},
 };
@@ -21,6 +23,8 @@ use super::{
 pub(super) const CACHE_BYTES: usize = 1 << 20;
 /// What the name of a store from before versions gets behind it.
 const LEGACY: &str = ".legacy";
+/// What a store has behind its name until it is whole.
+const UNBORN: &str = ".new";
 
 /// Which store, and how careful.
 #[derive(Debug, Clone)]
@@ -62,7 +66,7 @@ impl Store {
         place::prepare(path)?;
         let owner = Owner::take(path)?;
         let mut warnings = Vec::new();
-        let database = match open_database(path) {
+        let database = match present(path, config.strict, &mut warnings) {
             Err(Fault::NoStore { what, reason }) => {
                 if config.strict {
                     return Err(StoreError::Refused {
@@ -79,9 +83,15 @@ impl Store {
                     path.display(),
                     aside.display()
                 ));
-                open_database(path).map_err(|fault| fault.into_error(path))?
+                None
             }
             other => other.map_err(|fault| fault.into_error(path))?,
+        };
+        let database = match database {
+            Some(database) => database,
+            None => {
+                fresh(path, config.strict, &mut warnings).map_err(|fault| fault.into_error(path))?
+            }
         };
         let store = Self {
             path: path.clone(),
@@ -94,7 +104,8 @@ impl Store {
     /// A database in a file of the current schema, or in one that is empty.
     #[cfg(test)]
     pub(super) fn database_on(backend: impl StorageBackend) -> Result<Database, StoreError> {
-        open_on(backend, Path::new("memory")).map_err(|fault| fault.into_error(Path::new("memory")))
+        open_on(backend, Path::new("memory"), None)
+            .map_err(|fault| fault.into_error(Path::new("memory")))
     }
 
     /// A store that nobody else can reach.
@@ -114,9 +125,20 @@ impl Store {
     ///
     /// What is still wrong.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
-        self.database = None;
+        let broken = self.database.take();
+        // It may panic once more when it is closed.
+        guarded(move || {
+            drop(broken);
+            Ok(())
+        })
+        .ok();
         place::prepare(&self.path)?;
-        let database = open_database(&self.path).map_err(|fault| fault.into_error(&self.path))?;
+        let path = &self.path;
+        let database = match fs::symlink_metadata(path) {
+            Ok(_) => open_there(path),
+            Err(_) => begin(path, None),
+        };
+        let database = database.map_err(|fault| fault.into_error(path))?;
         self.database = Some(database);
         Ok(())
     }
@@ -153,6 +175,8 @@ pub(super) enum What {
     Legacy,
     /// Damaged, or something else.
     Corrupt,
+    /// As before, with what SQLite has put beside it.
+    Sqlite,
 }
 
 impl Fault {
@@ -185,30 +209,134 @@ impl<E: Into<StoreError>> From<E> for Fault {
     }
 }
 
-fn open_database(path: &Path) -> Result<Database, Fault> {
+/// Opens what lies at `path`; `None` where nothing does. The framework's file
+/// makes way for a store that has its ids.
+fn present(
+    path: &Path,
+    strict: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Database>, Fault> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(None);
+    }
+    match legacy::read(path)? {
+        Found::Other => open_there(path).map(Some),
+        Found::Foreign(reason) => Err(Fault::NoStore {
+            what: What::Sqlite,
+            reason,
+        }),
+        Found::Framework(framework) => succeed(path, path, &framework, strict, warnings).map(Some),
+    }
+}
+
+/// Begins a store where none is; with the ids of the framework's file, where
+/// that lies beside it.
+fn fresh(path: &Path, strict: bool, warnings: &mut Vec<String>) -> Result<Database, Fault> {
+    let Some(old) = legacy::find(path) else {
+        return begin(path, None);
+    };
+    match legacy::read(&old) {
+        Ok(Found::Framework(framework)) => succeed(path, &old, &framework, strict, warnings),
+        Ok(_) => begin(path, None),
+        // It is not in the way.
+        Err(error) => {
+            let cause = std::error::Error::source(&error);
+            let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+            warnings.push(format!("no ids are taken over: {error}{cause}"));
+            begin(path, None)
+        }
+    }
+}
+
+/// Begins a store with the ids of the framework's file, which gets another
+/// name. At every moment one of the two has the ids and the name.
+fn succeed(
+    path: &Path,
+    old: &Path,
+    framework: &Framework,
+    strict: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Database, Fault> {
+    let damage = framework.damage;
+    if let (true, Some(damage)) = (strict, damage) {
+        return Err(Fault::Other(StoreError::Refused {
+            path: old.to_owned(),
+            reason: format!("can be read in part only: {damage}"),
+        }));
+    }
     let io = |source: io::Error| {
         Fault::Other(StoreError::Open {
-            path: path.to_owned(),
+            path: old.to_owned(),
             source,
         })
     };
-    if fs::symlink_metadata(path).is_ok() {
-        let file = place::open(path).map_err(io)?;
-        return open_on(FileBackend::new(file).map_err(redb::Error::from)?, path);
+    let database = unborn(path, Some(framework))?;
+    let kept = place::second_name(old, LEGACY).map_err(io)?;
+    let unborn = place::beside(path, UNBORN);
+    if old == path && place::is_same(old, &kept) {
+        place::take_name(&unborn, path).map_err(io)?;
+    } else {
+        place::give_name(&unborn, path).map_err(io)?;
     }
-    // A store that is half made has not got its name yet.
-    let unborn = place::beside(path, ".new");
+    place::drop_first_names(old, &kept, old != path).map_err(io)?;
+    warnings.push(format!(
+        "{}: the ids of {} services and {} hosts were taken over from it, and it was kept as {}{}",
+        old.display(),
+        framework.services.len(),
+        framework.hosts.len(),
+        kept.display(),
+        damage.map_or_else(String::new, |damage| format!(
+            "; it could be read in part only: {damage}"
+        )),
+    ));
+    Ok(database)
+}
+
+fn open_there(path: &Path) -> Result<Database, Fault> {
+    let file = place::open(path).map_err(|source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    let backend = FileBackend::new(file).map_err(redb::Error::from)?;
+    let database = open_on(backend, path, None)?;
+    guarded(|| known::all_is_readable(&database))?;
+    Ok(database)
+}
+
+/// Makes a store where nothing is.
+fn begin(path: &Path, framework: Option<&Framework>) -> Result<Database, Fault> {
+    let database = unborn(path, framework)?;
+    place::give_name(&place::beside(path, UNBORN), path).map_err(|source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(database)
+}
+
+/// Makes a store that has not got its name yet; one that an earlier start did
+/// not finish goes.
+fn unborn(path: &Path, framework: Option<&Framework>) -> Result<Database, Fault> {
+    let unborn = place::beside(path, UNBORN);
+    let io = |source: io::Error| {
+        Fault::Other(StoreError::Open {
+            path: unborn.clone(),
+            source,
+        })
+    };
     match fs::remove_file(&unborn) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
         _ => {}
     }
     let file = place::open(&unborn).map_err(io)?;
-    let database = open_on(FileBackend::new(file).map_err(redb::Error::from)?, path)?;
-    place::give_name(&unborn, path).map_err(io)?;
-    Ok(database)
+    let backend = FileBackend::new(file).map_err(redb::Error::from)?;
+    open_on(backend, path, framework)
 }
 
-fn open_on(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault> {
+fn open_on(
+    backend: impl StorageBackend,
+    path: &Path,
+    framework: Option<&Framework>,
+) -> Result<Database, Fault> {
     let (backend, bolt) = Bolted::new(backend);
     let database = start(backend, path)?;
     match guarded(|| schema::identify(&database))? {
@@ -236,6 +364,9 @@ fn open_on(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault>
     }
     let write = database.begin_write()?;
     schema::create(&write)?;
+    if let Some(framework) = framework {
+        legacy::take_in(&write, framework)?;
+    }
     write.commit()?;
     Ok(database)
 }
@@ -275,8 +406,8 @@ pub(super) fn start(backend: impl StorageBackend, path: &Path) -> Result<Databas
             .create_with_backend(backend)
             .map_err(StoreError::from)
     });
-    opened.map_err(|fault| match fault {
-        Fault::Other(StoreError::Database(error)) => match error {
+    opened.map_err(|error| match error {
+        StoreError::Database(error) => match error {
             redb::Error::DatabaseAlreadyOpen => Fault::Other(StoreError::Held {
                 path: path.to_owned(),
                 pid: Owner::holder(path),
@@ -287,9 +418,9 @@ pub(super) fn start(backend: impl StorageBackend, path: &Path) -> Result<Databas
             redb::Error::Io(error) if is_content(&error) => {
                 Fault::corrupt(format!("is no redb file: {error}"))
             }
-            error => Fault::Other(StoreError::Database(error)),
+            error => StoreError::Database(error).into(),
         },
-        other => other,
+        other => other.into(),
     })
 }
 
@@ -301,23 +432,12 @@ fn is_content(error: &io::Error) -> bool {
     )
 }
 
-/// redb may panic on a file that somebody altered.
-pub(super) fn guarded<T>(action: impl FnOnce() -> Result<T, StoreError>) -> Result<T, Fault> {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let result = catch_unwind(AssertUnwindSafe(action));
-    std::panic::set_hook(hook);
-    match result {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(Fault::corrupt("is damaged")),
-    }
-}
-
 /// Moves what is no store out of the way, its bytes unchanged.
 fn set_aside(path: &Path, what: What) -> io::Result<PathBuf> {
     if let What::Legacy = what {
-        return place::move_aside(path, LEGACY);
+        return place::move_aside(path, LEGACY, false);
     }
     let seconds = crate::clock::wall().0 / 1_000_000_000;
-    place::move_aside(path, &format!(".corrupt-{seconds}"))
+    let is_sqlite = matches!(what, What::Sqlite);
+    place::move_aside(path, &format!(".corrupt-{seconds}"), is_sqlite)
 }

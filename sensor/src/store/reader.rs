@@ -1,8 +1,9 @@
 //! Looking into a store without changing it, also beside its owner.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -11,9 +12,11 @@ use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, backends:
 use super::{
     Known, Owner, StoreError,
     backend::Bolted,
-    known, migrate,
-    open::{CACHE_BYTES, Fault, guarded, start},
-    records::{self, Totals},
+    guard::guarded,
+    known,
+    legacy::{self, Found},
+    migrate,
+    open::{CACHE_BYTES, Fault, start},
     schema::{self, CURRENT, Identity},
 };
 
@@ -40,6 +43,7 @@ impl Reader {
     ///
     /// Where there is none, or it cannot be used.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = &there(path)?;
         let fault = |fault: Fault| fault.into_error(path);
         if Owner::holder(path).is_some() {
             return beside_owner(path).map_err(fault);
@@ -56,7 +60,7 @@ impl Reader {
     ///
     /// What failed.
     pub fn known(&self) -> Result<Known, StoreError> {
-        known::known(&*self.database)
+        guarded(|| known::known(&*self.database))
     }
 
     /// What waits for the collector.
@@ -65,14 +69,12 @@ impl Reader {
     ///
     /// What failed.
     pub fn waiting(&self) -> Result<Waiting, StoreError> {
-        let read = self.database.begin_read()?;
         let mut waiting = Waiting::default();
-        for row in read.open_table(schema::QUEUE_INDEX)?.iter()? {
-            let (bytes, _, since) = row?.1.value();
+        for entry in guarded(|| known::index(&*self.database))? {
             waiting.items += 1;
-            waiting.bytes += bytes;
-            let oldest = waiting.oldest_ns.get_or_insert(since);
-            *oldest = since.min(*oldest);
+            waiting.bytes += entry.bytes;
+            let oldest = waiting.oldest_ns.get_or_insert(entry.since.0);
+            *oldest = entry.since.0.min(*oldest);
         }
         Ok(waiting)
     }
@@ -85,6 +87,7 @@ impl Reader {
 ///
 /// Where there is none, or it cannot be looked into.
 pub fn verify(path: &Path) -> Result<Vec<String>, StoreError> {
+    let path = &there(path)?;
     let mut problems = Vec::new();
     let database: Box<dyn ReadableDatabase> = match Owner::holder(path) {
         Some(_) => beside_owner(path).map(|reader| reader.database),
@@ -97,7 +100,7 @@ pub fn verify(path: &Path) -> Result<Vec<String>, StoreError> {
         }),
     }
     .map_err(|fault| fault.into_error(path))?;
-    match guarded(|| records_are_sound(&*database)) {
+    match guarded(|| records_are_sound(&*database)).map_err(Fault::from) {
         Ok(()) => {}
         Err(Fault::NoStore { reason, .. }) => problems.push(reason),
         Err(Fault::Other(error)) => return Err(error),
@@ -107,10 +110,8 @@ pub fn verify(path: &Path) -> Result<Vec<String>, StoreError> {
 
 fn records_are_sound(database: &dyn ReadableDatabase) -> Result<(), StoreError> {
     known::known(database)?;
+    known::totals(database)?;
     let read = database.begin_read()?;
-    for row in read.open_table(schema::TOTALS)?.iter()? {
-        let _: Totals = records::decode(row?.1.value())?;
-    }
     let corrupted = |text: &str| redb::StorageError::Corrupted(text.to_owned());
     let index = read.open_table(schema::QUEUE_INDEX)?;
     let bodies = read.open_table(schema::QUEUE)?;
@@ -170,22 +171,57 @@ fn unchanged(path: &Path) -> Result<Database, Fault> {
     }
 }
 
-fn open(path: &Path) -> Result<std::fs::File, StoreError> {
+/// Where a link leads: who looks only, may follow it. What is there is a
+/// regular file, but not one of SQLite.
+fn there(path: &Path) -> Result<PathBuf, StoreError> {
+    let open = |source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    };
+    let real = fs::canonicalize(path).map_err(open)?;
+    let kind = fs::metadata(&real).map_err(open)?;
+    if kind.is_dir() {
+        return Err(open(io::ErrorKind::IsADirectory.into()));
+    }
+    if !kind.is_file() {
+        return Err(StoreError::Unsafe {
+            path: path.to_owned(),
+            reason: "is not a regular file".to_owned(),
+        });
+    }
+    let reason = match legacy::peek(&real) {
+        Ok(Found::Other) | Err(_) => return Ok(real),
+        Ok(Found::Framework(_)) => {
+            "is an SQLite file of the framework, whose ids `sensor run` takes over".to_owned()
+        }
+        Ok(Found::Foreign(reason)) => reason,
+    };
+    Err(StoreError::Refused {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+fn open(path: &Path) -> Result<fs::File, StoreError> {
     let io = |source| StoreError::Open {
         path: PathBuf::from(path),
         source,
     };
-    // Locks on ranges need a descriptor that could write.
-    let file = OpenOptions::new().read(true).write(true).open(path);
-    let file = match file {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            OpenOptions::new().read(true).open(path)
+    // Locks on ranges need a descriptor that could write. Whatever has taken
+    // the place of the file since must not make us wait.
+    let wait = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(wait);
+    match options.clone().write(true).open(path) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            options.open(path)
         }
         other => other,
     }
-    .map_err(io)?;
-    match file.metadata().map_err(io)?.is_file() {
-        true => Ok(file),
-        false => Err(io(io::ErrorKind::InvalidInput.into())),
-    }
+    .map_err(io)
 }

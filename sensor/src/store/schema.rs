@@ -43,6 +43,13 @@ pub const QUEUE: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("q
 /// Signal and number to bytes, records and time of acceptance of that request.
 pub const QUEUE_INDEX: TableDefinition<'_, (u8, u64), (u64, u64, u64)> =
     TableDefinition::new("queue_index");
+/// The framework's id of a host to [`records::LegacyHost`], until the sensor
+/// sees a host of that name.
+pub const LEGACY_HOSTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("legacy_hosts");
+/// The framework's id of a service to [`records::LegacyService`], until a
+/// service takes the id over.
+pub const LEGACY_SERVICES: TableDefinition<'_, &str, &[u8]> =
+    TableDefinition::new("legacy_services");
 
 /// How words are shown to people, at the beginning.
 const RULES: [(&str, &str); 1] = [("cpu", "CPU")];
@@ -100,6 +107,8 @@ pub fn create_since_2(write: &redb::WriteTransaction) -> Result<(), StoreError> 
     write.open_table(FACTS)?;
     write.open_table(QUEUE)?;
     write.open_table(QUEUE_INDEX)?;
+    write.open_table(LEGACY_HOSTS)?;
+    write.open_table(LEGACY_SERVICES)?;
     let mut rules = write.open_table(FORMAT_RULES)?;
     for (word, shown) in RULES {
         rules.insert(word, shown)?;
