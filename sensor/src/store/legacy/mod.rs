@@ -158,3 +158,6 @@ impl Named<'_> {
         self.0.get(column).map_or(0, time::nanos)
     }
 }
+
+#[cfg(test)]
+mod tests;
