@@ -20,11 +20,14 @@ mod schema;
 pub use changes::{Changes, Indexed, Place, Request, Seen};
 pub use error::StoreError;
 pub use known::Known;
+pub use legacy::Claimant;
 pub use open::{Opened, Store, StoreConfig};
 pub use owner::Owner;
 pub use place::default_path;
 pub use reader::{Reader, Waiting, verify};
 pub use schema::{Identity, Version, service_key};
 
+#[cfg(test)]
+mod open_tests;
 #[cfg(test)]
 mod tests;

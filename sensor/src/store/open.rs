@@ -11,7 +11,7 @@ use redb::{ConcurrencyMode, Database, StorageBackend, backends::FileBackend};
 use super::{
     Owner, StoreError,
     backend::Bolted,
-    guard::guarded,
+    guard::{close, guarded},
     known,
     legacy::{self, Found, Framework},
     migrate, place,
@@ -125,13 +125,7 @@ impl Store {
     ///
     /// What is still wrong.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
-        let broken = self.database.take();
-        // It may panic once more when it is closed.
-        guarded(move || {
-            drop(broken);
-            Ok(())
-        })
-        .ok();
+        close(self.database.take());
         place::prepare(&self.path)?;
         let path = &self.path;
         let database = match fs::symlink_metadata(path) {
@@ -152,6 +146,12 @@ impl Store {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        close(self.database.take());
     }
 }
 
@@ -298,9 +298,7 @@ fn open_there(path: &Path) -> Result<Database, Fault> {
         source,
     })?;
     let backend = FileBackend::new(file).map_err(redb::Error::from)?;
-    let database = open_on(backend, path, None)?;
-    guarded(|| known::all_is_readable(&database))?;
-    Ok(database)
+    open_on(backend, path, None)
 }
 
 /// Makes a store where nothing is.
@@ -337,38 +335,46 @@ fn open_on(
     path: &Path,
     framework: Option<&Framework>,
 ) -> Result<Database, Fault> {
-    let (backend, bolt) = Bolted::new(backend);
-    let database = start(backend, path)?;
-    match guarded(|| schema::identify(&database))? {
-        Identity::Empty => bolt.open(),
-        Identity::Unversioned => {
-            return Err(Fault::NoStore {
-                what: What::Legacy,
-                reason: "has no schema version".to_owned(),
-            });
-        }
-        Identity::Version(found) if found > CURRENT => {
-            return Err(Fault::Other(StoreError::Newer {
-                path: path.to_owned(),
-                found,
-                known: CURRENT,
-            }));
-        }
-        Identity::Version(found) => {
-            bolt.open();
-            if found < CURRENT {
+    // With all that is dropped on the way: closing may panic, too.
+    guarded(|| {
+        let (backend, bolt) = Bolted::new(backend);
+        let database = start(backend, path)?;
+        match schema::identify(&database)? {
+            Identity::Empty => bolt.open(),
+            Identity::Unversioned => {
+                return Err(Fault::NoStore {
+                    what: What::Legacy,
+                    reason: "has no schema version".to_owned(),
+                });
+            }
+            Identity::Version(found) if found > CURRENT => {
+                return Err(Fault::Other(StoreError::Newer {
+                    path: path.to_owned(),
+                    found,
+                    known: CURRENT,
+                }));
+            }
+            Identity::Version(found) if found < CURRENT => {
+                bolt.open();
                 return migrated(database, path, found);
             }
-            return Ok(database);
+            Identity::Version(_) => {
+                // What is damaged is kept as it is, so it is read and written
+                // once before anything of that reaches the file.
+                known::all_is_readable(&database)?;
+                schema::note_release(&database)?;
+                bolt.open();
+                return Ok(database);
+            }
         }
-    }
-    let write = database.begin_write()?;
-    schema::create(&write)?;
-    if let Some(framework) = framework {
-        legacy::take_in(&write, framework)?;
-    }
-    write.commit()?;
-    Ok(database)
+        let write = database.begin_write()?;
+        schema::create(&write)?;
+        if let Some(framework) = framework {
+            legacy::take_in(&write, framework)?;
+        }
+        write.commit()?;
+        Ok(database)
+    })
 }
 
 /// Brings an older file to the current schema. A copy lies beside it until

@@ -12,7 +12,7 @@ use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, backends:
 use super::{
     Known, Owner, StoreError,
     backend::Bolted,
-    guard::guarded,
+    guard::{close, guarded},
     known,
     legacy::{self, Found},
     migrate,
@@ -22,7 +22,14 @@ use super::{
 
 /// A store, open for reading.
 pub struct Reader {
-    database: Box<dyn ReadableDatabase>,
+    /// There until it is closed.
+    database: Option<Box<dyn ReadableDatabase>>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        close(self.database.take());
+    }
 }
 
 /// What waits in the queue.
@@ -49,9 +56,18 @@ impl Reader {
             return beside_owner(path).map_err(fault);
         }
         let database = unchanged(path).map_err(fault)?;
-        Ok(Self {
-            database: Box::new(database),
-        })
+        Ok(Self::new(database))
+    }
+
+    fn new(database: impl ReadableDatabase + 'static) -> Self {
+        Self {
+            database: Some(Box::new(database)),
+        }
+    }
+
+    fn database(&self) -> Result<&dyn ReadableDatabase, StoreError> {
+        let closed = || StoreError::Database(redb::Error::DatabaseClosed);
+        self.database.as_deref().ok_or_else(closed)
     }
 
     /// Everybody who was ever seen.
@@ -60,7 +76,7 @@ impl Reader {
     ///
     /// What failed.
     pub fn known(&self) -> Result<Known, StoreError> {
-        guarded(|| known::known(&*self.database))
+        guarded(|| known::known(self.database()?))
     }
 
     /// What waits for the collector.
@@ -70,7 +86,7 @@ impl Reader {
     /// What failed.
     pub fn waiting(&self) -> Result<Waiting, StoreError> {
         let mut waiting = Waiting::default();
-        for entry in guarded(|| known::index(&*self.database))? {
+        for entry in guarded(|| known::index(self.database()?))? {
             waiting.items += 1;
             waiting.bytes += entry.bytes;
             let oldest = waiting.oldest_ns.get_or_insert(entry.since.0);
@@ -89,18 +105,18 @@ impl Reader {
 pub fn verify(path: &Path) -> Result<Vec<String>, StoreError> {
     let path = &there(path)?;
     let mut problems = Vec::new();
-    let database: Box<dyn ReadableDatabase> = match Owner::holder(path) {
-        Some(_) => beside_owner(path).map(|reader| reader.database),
-        None => unchanged(path).and_then(|mut database| {
-            let sound = guarded(|| Ok(database.check_integrity()?))?;
-            if !sound {
+    let reader = match Owner::holder(path) {
+        Some(_) => beside_owner(path),
+        None => guarded(|| {
+            let mut database = unchanged(path)?;
+            if !database.check_integrity()? {
                 problems.push("pages of the file did not have the content they should".to_owned());
             }
-            Ok(Box::new(database) as Box<dyn ReadableDatabase>)
+            Ok(Reader::new(database))
         }),
     }
-    .map_err(|fault| fault.into_error(path))?;
-    match guarded(|| records_are_sound(&*database)).map_err(Fault::from) {
+    .map_err(|fault: Fault| fault.into_error(path))?;
+    match guarded(|| records_are_sound(reader.database()?)).map_err(Fault::from) {
         Ok(()) => {}
         Err(Fault::NoStore { reason, .. }) => problems.push(reason),
         Err(Fault::Other(error)) => return Err(error),
@@ -140,35 +156,37 @@ fn beside_owner(path: &Path) -> Result<Reader, Fault> {
             .set_cache_size(CACHE_BYTES)
             .set_concurrency_mode(ConcurrencyMode::SingleWriter)
             .open_read_only_with_backend(backend)?;
-        Ok(database)
+        Ok::<_, StoreError>(database)
     })?;
-    Ok(Reader {
-        database: Box::new(opened),
-    })
+    Ok(Reader::new(opened))
 }
 
 /// Opens a file that nobody owns; what redb writes, and a migration, stay in
 /// memory.
 fn unchanged(path: &Path) -> Result<Database, Fault> {
-    let backend = FileBackend::new(open(path)?).map_err(redb::Error::from)?;
-    let (backend, _never_opened) = Bolted::new(backend);
-    let database = start(backend, path)?;
-    match guarded(|| schema::identify(&database))? {
-        Identity::Version(version) if version > CURRENT => Err(Fault::Other(StoreError::Newer {
-            path: path.to_owned(),
-            found: version,
-            known: CURRENT,
-        })),
-        Identity::Version(version) => {
-            if version < CURRENT {
-                let write = database.begin_write()?;
-                migrate::migrate(&write, version)?;
-                write.commit()?;
+    guarded(|| {
+        let backend = FileBackend::new(open(path)?).map_err(redb::Error::from)?;
+        let (backend, _never_opened) = Bolted::new(backend);
+        let database = start(backend, path)?;
+        match schema::identify(&database)? {
+            Identity::Version(version) if version > CURRENT => {
+                Err(Fault::Other(StoreError::Newer {
+                    path: path.to_owned(),
+                    found: version,
+                    known: CURRENT,
+                }))
             }
-            Ok(database)
+            Identity::Version(version) => {
+                if version < CURRENT {
+                    let write = database.begin_write()?;
+                    migrate::migrate(&write, version)?;
+                    write.commit()?;
+                }
+                Ok(database)
+            }
+            Identity::Empty | Identity::Unversioned => Err(Fault::corrupt("is no store")),
         }
-        Identity::Empty | Identity::Unversioned => Err(Fault::corrupt("is no store")),
-    }
+    })
 }
 
 /// Where a link leads: who looks only, may follow it. What is there is a

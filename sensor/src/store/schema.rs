@@ -116,6 +116,20 @@ pub fn create_since_2(write: &redb::WriteTransaction) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// The fact that says which release opened the file last.
+const RELEASE: &str = "release";
+
+/// Writes down which release opened the file.
+pub fn note_release(database: &redb::Database) -> Result<(), StoreError> {
+    let write = database.begin_write()?;
+    {
+        let mut facts = write.open_table(FACTS)?;
+        facts.insert(RELEASE, env!("CARGO_PKG_VERSION").as_bytes())?;
+    }
+    write.commit()?;
+    Ok(())
+}
+
 /// Adds a version to the history.
 pub fn note(write: &redb::WriteTransaction, version: Version) -> Result<(), StoreError> {
     let change = records::Change {

@@ -20,14 +20,14 @@ use crate::{
 /// A signal of the queue.
 const METRICS: u8 = 1;
 
-fn config(directory: &tempfile::TempDir) -> StoreConfig {
+pub fn config(directory: &tempfile::TempDir) -> StoreConfig {
     StoreConfig {
         path: directory.path().join("state/metadata.redb"),
         strict: false,
     }
 }
 
-fn open(config: &StoreConfig) -> Store {
+pub fn open(config: &StoreConfig) -> Store {
     let Opened { store, warnings } = Store::open(config).unwrap();
     assert_eq!(warnings, Vec::<String>::new());
     store
@@ -47,7 +47,7 @@ fn identity(name: &str) -> Arc<ServiceIdentity> {
 }
 
 /// An interval with one request, of a size that follows from its number.
-fn interval(number: u64) -> Changes {
+pub fn interval(number: u64) -> Changes {
     let size = 1 + (number * 7_919) % 50_000;
     Changes {
         time: WallNanos(1_000 + number),
