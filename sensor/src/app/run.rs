@@ -61,7 +61,10 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let kernel = attach(args, &config)?;
     let attached = kernel.is_some().then(clock::boot);
     drop_capabilities(kernel.is_some());
-    let host = HostResource::detect();
+    let mut host = HostResource::detect();
+    if let Some(id) = memory.known.host_id(&host.host_name) {
+        host.host_id = Some(id.to_owned());
+    }
     let wish = Wish {
         publish: Publish::Enabled,
         interval: args.interval,
