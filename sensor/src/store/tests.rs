@@ -442,7 +442,9 @@ fn the_format_document_is_of_this_format() {
             tag = rest.split('"').next().unwrap();
         } else if let Some(name) = line.strip_prefix("pub struct ") {
             fields.push(format!("### {}", name.split(' ').next().unwrap()));
-        } else if let Some(name) = line.strip_prefix("pub ").and_then(|l| l.split_once(": ")) {
+        } else if let Some(name) = line.strip_prefix("pub ").and_then(|l| l.split_once(": "))
+            && !name.0.starts_with("fn ")
+        {
             fields.push(format!("{tag} `{}`", name.0));
         }
     }
