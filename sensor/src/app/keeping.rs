@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{delivery::Delivery, setup::Stop, store};
 use crate::{
-    aggregate::report::Report,
+    aggregate::{registry::Identifier, report::Report},
     cli::RunArgs,
     clock,
     config::Config,
@@ -22,10 +22,10 @@ use crate::{
         otlp::Signal,
         wire::{MAX_REQUEST_BYTES, metric_batches},
     },
+    plugin::{GroupBy, sanitize},
     store::{
-        Changes, Indexed, Known, Opened, Reader, Request, Seen, Store, StoreConfig, default_path,
-        records::{Host, Totals},
-        totals,
+        Changes, Claimant, Indexed, Known, Opened, Reader, Request, Seen, Store, StoreConfig,
+        default_path, records::Totals, totals,
     },
 };
 
@@ -168,20 +168,38 @@ impl Memory {
     /// is in what is exported.
     pub fn remind(&mut self, engine: &mut Engine, host: &mut HostResource) {
         let totals = std::mem::take(&mut self.totals);
-        let remembered = totals::remembered(&self.known, &totals);
+        let mut remembered = totals::remembered(&self.known, &totals);
+        for (identifier, id) in self.framework_ids(engine, &host.host_name) {
+            let known = remembered.entry(identifier).or_default();
+            known.instance_id.get_or_insert(id);
+        }
         engine.registry().remember(remembered, clock::wall());
-        let this = |(name, _): &&(String, Host)| *name == host.host_name;
-        if let Some((_, known)) = self.known.hosts.iter().find(this)
-            && !known.id.is_empty()
-        {
-            host.host_id = Some(known.id.clone());
+        if let Some(id) = self.known.host_id(&host.host_name) {
+            host.host_id = Some(id.to_owned());
         }
     }
 
-    /// The store itself.
-    #[must_use]
-    pub fn into_store(self) -> Option<Store> {
-        self.store
+    /// The ids that services take over from the framework; groups it had none.
+    fn framework_ids(&self, engine: &Engine, host_name: &str) -> Vec<(Identifier, Uuid)> {
+        let specs = engine.specs().iter();
+        let services: Vec<_> = specs
+            .filter(|spec| spec.group_by == GroupBy::None)
+            .map(|spec| (spec, spec.name.to_string()))
+            .map(|(spec, name)| (spec, sanitize(&name), name))
+            .collect();
+        let claimants: Vec<_> = services
+            .iter()
+            .map(|(spec, service_id, _)| Claimant {
+                service_id,
+                plugin: &spec.plugin,
+            })
+            .collect();
+        let ids = self.known.legacy_ids(host_name, &claimants);
+        let claimed = services.iter().filter_map(|(spec, service_id, name)| {
+            let identifier = (spec.namespace.clone(), name.clone(), None);
+            Some((identifier, *ids.get(service_id.as_str())?))
+        });
+        claimed.collect()
     }
 
     /// Starts whoever delivers, and whoever writes.

@@ -13,6 +13,7 @@ use crate::{
     clock,
     exit::Exit,
     output::terminal,
+    plugin::sanitize,
     store::{Known, Owner, Reader, StoreError, Version, Waiting, default_path, verify},
     units::WallNanos,
 };
@@ -89,6 +90,13 @@ fn reading(path: &Path, error: &StoreError) -> Stop {
         }
         StoreError::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             Stop::new(Exit::NoPermission, format!("{}: {source}", path.display()))
+        }
+        StoreError::Refused { reason, .. } => {
+            let line = format!(
+                "{} is no usable store: it {reason}; `sensor run` keeps it beside a fresh one",
+                path.display()
+            );
+            Stop::new(Exit::Data, line)
         }
         other => stop(other),
     }
@@ -185,6 +193,30 @@ fn shown(path: &Path, known: &Known, waiting: Waiting) -> Value {
             "last_seen": time(namespace.last_seen_ns),
         })
     });
+    // Whose id nobody has taken over yet: the framework's rows, marked.
+    let legacy_hosts = known.legacy_hosts.iter().map(|(id, host)| {
+        json!({
+            "host.id": id,
+            "host.name": host.host_name,
+            "first_seen": time(host.first_seen_ns),
+            "last_seen": time(host.last_seen_ns),
+            "legacy": true,
+        })
+    });
+    let legacy_services = known.legacy_services.iter().map(|(id, service)| {
+        json!({
+            "service.instance.id": id,
+            "service.name": service.full_name,
+            "service_id": sanitize(&service.full_name),
+            "display_name": service.display_name,
+            "service.namespace": service.namespace,
+            "service.version": service.version,
+            "description": service.description,
+            "first_seen": time(service.first_seen_ns),
+            "last_seen": time(service.last_seen_ns),
+            "legacy": true,
+        })
+    });
     let services = known.services.iter().map(|service| {
         let mut shown = json!({
             "service.instance.id": service.instance_id,
@@ -214,9 +246,9 @@ fn shown(path: &Path, known: &Known, waiting: Waiting) -> Value {
         "path": path.to_string_lossy(),
         "schema_version": current(known).0,
         "history": versions(known),
-        "hosts": hosts.collect::<Vec<_>>(),
+        "hosts": hosts.chain(legacy_hosts).collect::<Vec<_>>(),
         "namespaces": namespaces.collect::<Vec<_>>(),
-        "services": services.collect::<Vec<_>>(),
+        "services": services.chain(legacy_services).collect::<Vec<_>>(),
         "metrics": metrics.collect::<Vec<_>>(),
         "queue": {
             "items": waiting.items,
@@ -253,6 +285,10 @@ fn table(path: &Path, known: &Known, waiting: Waiting) -> String {
         let (name, id) = (terminal::escaped(name), terminal::escaped(id));
         text.push_str(&format!("host {name} ({id})\n"));
     }
+    for (id, host) in &known.legacy_hosts {
+        let (name, id) = (terminal::escaped(&host.host_name), terminal::escaped(id));
+        text.push_str(&format!("host {name} ({id}; metadata.db, not claimed)\n"));
+    }
     text.push_str(&match age_s(waiting) {
         None => "nothing waits for the collector\n".to_owned(),
         Some(age) => format!(
@@ -260,7 +296,7 @@ fn table(path: &Path, known: &Known, waiting: Waiting) -> String {
             waiting.items, waiting.bytes
         ),
     });
-    if known.services.is_empty() {
+    if known.services.is_empty() && known.legacy_services.is_empty() {
         text.push_str("no service was seen yet\n");
         return text;
     }
@@ -272,11 +308,24 @@ fn table(path: &Path, known: &Known, waiting: Waiting) -> String {
         {
             name.push_str(&format!(" ({group})"));
         }
-        let id: String = service.instance_id.chars().take(8).collect();
-        let seen = day_and_time(WallNanos(service.last_seen_ns));
-        text.push_str(&format!("{seen}  {id:8}  {}\n", terminal::escaped(&name)));
+        text.push_str(&line(service.last_seen_ns, &service.instance_id, &name));
+    }
+    for (id, service) in &known.legacy_services {
+        let name = format!("{} (metadata.db, not claimed)", service.full_name);
+        text.push_str(&line(service.last_seen_ns, id, &name));
     }
     text
+}
+
+/// A service of the table.
+fn line(last_seen_ns: u64, id: &str, name: &str) -> String {
+    let seen = match last_seen_ns {
+        0 => "-".to_owned(),
+        ns => day_and_time(WallNanos(ns)),
+    };
+    let id: String = id.chars().take(8).collect();
+    let (id, name) = (terminal::escaped(&id), terminal::escaped(name));
+    format!("{seen:19}  {id:8}  {name}\n")
 }
 
 /// `2026-01-02 03:04:05`, UTC.

@@ -6,7 +6,8 @@ use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::{
     Store, StoreError,
-    records::{self, Host, Metric, Namespace, Service, Totals},
+    guard::guarded,
+    records::{self, Host, LegacyHost, LegacyService, Metric, Namespace, Service, Totals},
     schema::{self, service_key},
 };
 use crate::{
@@ -95,6 +96,10 @@ impl Store {
     ///
     /// What failed; the store must be opened again after that.
     pub fn commit(&self, changes: &Changes) -> Result<(), StoreError> {
+        guarded(|| self.write(changes))
+    }
+
+    fn write(&self, changes: &Changes) -> Result<(), StoreError> {
         let write = self.database()?.begin_write()?;
         {
             let mut bodies = write.open_table(schema::QUEUE)?;
@@ -141,38 +146,18 @@ impl Store {
         Ok(())
     }
 
-    /// Every request that waits, oldest first, by signal.
-    ///
-    /// # Errors
-    ///
-    /// What failed.
-    pub fn index(&self) -> Result<Vec<Indexed>, StoreError> {
-        let read = self.database()?.begin_read()?;
-        let index = read.open_table(schema::QUEUE_INDEX)?;
-        let mut found = Vec::new();
-        for row in index.iter()? {
-            let (place, row) = row?;
-            let (bytes, records, since) = row.value();
-            found.push(Indexed {
-                place: place.value(),
-                bytes,
-                records,
-                since: WallNanos(since),
-            });
-        }
-        Ok(found)
-    }
-
     /// The bytes of a request.
     ///
     /// # Errors
     ///
     /// What failed.
     pub fn request(&self, place: Place) -> Result<Option<bytes::Bytes>, StoreError> {
-        let read = self.database()?.begin_read()?;
-        let bodies = read.open_table(schema::QUEUE)?;
-        let body = bodies.get(place)?;
-        Ok(body.map(|body| bytes::Bytes::copy_from_slice(body.value())))
+        guarded(|| {
+            let read = self.database()?.begin_read()?;
+            let bodies = read.open_table(schema::QUEUE)?;
+            let body = bodies.get(place)?;
+            Ok(body.map(|body| bytes::Bytes::copy_from_slice(body.value())))
+        })
     }
 }
 
@@ -180,11 +165,10 @@ impl Store {
 fn note_seen(write: &WriteTransaction, time: WallNanos, seen: &Seen) -> Result<(), StoreError> {
     let mut hosts = write.open_table(schema::HOSTS)?;
     let host = seen.host.host_name.as_str();
-    let row = first_or(&hosts, host, || Host {
-        id: seen.host.host_id.clone().unwrap_or_default(),
-        first_seen_ns: time.0,
-        last_seen_ns: 0,
-    })?;
+    let row = match hosts.get(host)? {
+        Some(row) => records::decode(row.value())?,
+        None => new_host(write, time, &seen.host)?,
+    };
     let row = Host {
         last_seen_ns: time.0,
         ..row
@@ -193,6 +177,7 @@ fn note_seen(write: &WriteTransaction, time: WallNanos, seen: &Seen) -> Result<(
 
     let mut namespaces = write.open_table(schema::NAMESPACES)?;
     let mut services = write.open_table(schema::SERVICES)?;
+    let mut legacy = write.open_table(schema::LEGACY_SERVICES)?;
     for identity in &seen.services {
         let namespace = identity.namespace.as_str();
         let row = first_or(&namespaces, namespace, || Namespace {
@@ -205,11 +190,10 @@ fn note_seen(write: &WriteTransaction, time: WallNanos, seen: &Seen) -> Result<(
         };
         namespaces.insert(namespace, records::encode(&row).as_slice())?;
         let key = service_key(namespace, &identity.name, identity.group.as_deref());
-        let first = first_or(&services, key.as_slice(), || Service {
-            instance_id: identity.instance_id.to_string(),
-            first_seen_ns: time.0,
-            ..Service::default()
-        })?;
+        let first = match services.get(key.as_slice())? {
+            Some(row) => records::decode(row.value())?,
+            None => new_service(&mut legacy, time, identity)?,
+        };
         let row = described(identity, first, time);
         services.insert(key.as_slice(), records::encode(&row).as_slice())?;
     }
@@ -222,6 +206,74 @@ fn note_seen(write: &WriteTransaction, time: WallNanos, seen: &Seen) -> Result<(
         }
     }
     Ok(())
+}
+
+/// A host that was not there; it goes on with the id and the first sight that
+/// the framework had for it.
+fn new_host(
+    write: &WriteTransaction,
+    time: WallNanos,
+    host: &HostResource,
+) -> Result<Host, StoreError> {
+    let mut legacy = write.open_table(schema::LEGACY_HOSTS)?;
+    let mut found: Option<(String, LegacyHost)> = None;
+    for row in legacy.iter()? {
+        let (id, row) = row?;
+        let row: LegacyHost = records::decode(row.value())?;
+        let newest = found.as_ref().map_or(0, |(_, found)| found.last_seen_ns);
+        if row.host_name == host.host_name && (found.is_none() || row.last_seen_ns >= newest) {
+            found = Some((id.value().to_owned(), row));
+        }
+    }
+    let Some((id, row)) = found else {
+        return Ok(Host {
+            id: host.host_id.clone().unwrap_or_default(),
+            first_seen_ns: time.0,
+            last_seen_ns: 0,
+        });
+    };
+    legacy.remove(id.as_str())?;
+    Ok(Host {
+        id,
+        first_seen_ns: earliest(row.first_seen_ns, time),
+        last_seen_ns: 0,
+    })
+}
+
+/// A service that was not there; where it has an id of the framework, nobody
+/// else can take that over any more.
+fn new_service(
+    legacy: &mut redb::Table<'_, &'static str, &'static [u8]>,
+    time: WallNanos,
+    identity: &ServiceIdentity,
+) -> Result<Service, StoreError> {
+    let instance_id = identity.instance_id.to_string();
+    let mut taken = None;
+    for row in legacy.iter()? {
+        let (id, row) = row?;
+        if uuid::Uuid::parse_str(id.value()) == Ok(identity.instance_id) {
+            let row: LegacyService = records::decode(row.value())?;
+            taken = Some((id.value().to_owned(), row.first_seen_ns));
+        }
+    }
+    let mut first_seen_ns = time.0;
+    if let Some((id, first)) = taken {
+        legacy.remove(id.as_str())?;
+        first_seen_ns = earliest(first, time);
+    }
+    Ok(Service {
+        instance_id,
+        first_seen_ns,
+        ..Service::default()
+    })
+}
+
+/// When somebody was first seen; 0 is no time.
+fn earliest(legacy_ns: u64, now: WallNanos) -> u64 {
+    match legacy_ns {
+        0 => now.0,
+        legacy => legacy.min(now.0),
+    }
 }
 
 /// A service as it is now; id and first sight stay.

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use redb::{ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::{
-    Store, StoreError,
-    records::{self, Change, Host, Metric, Namespace, Service, Totals},
+    Indexed, Store, StoreError,
+    guard::guarded,
+    records::{self, Change, Host, LegacyHost, LegacyService, Metric, Namespace, Service, Totals},
     schema::{self, Version},
 };
+use crate::units::WallNanos;
 
 /// Everybody who was ever seen.
 #[derive(Debug, Default)]
@@ -23,6 +25,10 @@ pub struct Known {
     pub services: Vec<Service>,
     /// Metrics by name.
     pub metrics: Vec<(String, Metric)>,
+    /// Hosts that only the framework knew, by its ids.
+    pub legacy_hosts: Vec<(String, LegacyHost)>,
+    /// Services of the framework whose ids nobody has taken over yet, by these.
+    pub legacy_services: Vec<(String, LegacyService)>,
 }
 
 /// Reads everybody.
@@ -52,7 +58,53 @@ pub fn known(database: &dyn ReadableDatabase) -> Result<Known, StoreError> {
         let metric = records::decode(metric.value())?;
         known.metrics.push((name.value().to_owned(), metric));
     }
+    for row in read.open_table(schema::LEGACY_HOSTS)?.iter()? {
+        let (id, host) = row?;
+        let host = records::decode(host.value())?;
+        known.legacy_hosts.push((id.value().to_owned(), host));
+    }
+    for row in read.open_table(schema::LEGACY_SERVICES)?.iter()? {
+        let (id, service) = row?;
+        let service = records::decode(service.value())?;
+        known.legacy_services.push((id.value().to_owned(), service));
+    }
     Ok(known)
+}
+
+/// Reads all that is read at the start, to find out whether it can be.
+pub fn all_is_readable(database: &Database) -> Result<(), StoreError> {
+    known(database)?;
+    totals(database)?;
+    index(database)?;
+    Ok(())
+}
+
+/// Where series go on, by [`schema::service_key`].
+pub fn totals(database: &dyn ReadableDatabase) -> Result<HashMap<Vec<u8>, Totals>, StoreError> {
+    let read = database.begin_read()?;
+    let totals = read.open_table(schema::TOTALS)?;
+    let rows = totals.iter()?.map(|row| {
+        let (key, value) = row?;
+        Ok((key.value().to_owned(), records::decode(value.value())?))
+    });
+    rows.collect()
+}
+
+/// Every request that waits, oldest first, by signal.
+pub fn index(database: &dyn ReadableDatabase) -> Result<Vec<Indexed>, StoreError> {
+    let read = database.begin_read()?;
+    let index = read.open_table(schema::QUEUE_INDEX)?;
+    let rows = index.iter()?.map(|row| {
+        let (place, row) = row?;
+        let (bytes, records, since) = row.value();
+        Ok(Indexed {
+            place: place.value(),
+            bytes,
+            records,
+            since: WallNanos(since),
+        })
+    });
+    rows.collect()
 }
 
 impl Store {
@@ -62,7 +114,7 @@ impl Store {
     ///
     /// What failed.
     pub fn known(&self) -> Result<Known, StoreError> {
-        known(self.database()?)
+        guarded(|| known(self.database()?))
     }
 
     /// Where series go on, by [`schema::service_key`].
@@ -71,12 +123,15 @@ impl Store {
     ///
     /// What failed.
     pub fn totals(&self) -> Result<HashMap<Vec<u8>, Totals>, StoreError> {
-        let read = self.database()?.begin_read()?;
-        let totals = read.open_table(schema::TOTALS)?;
-        let rows = totals.iter()?.map(|row| {
-            let (key, value) = row?;
-            Ok((key.value().to_owned(), records::decode(value.value())?))
-        });
-        rows.collect()
+        guarded(|| totals(self.database()?))
+    }
+
+    /// Every request that waits, oldest first, by signal.
+    ///
+    /// # Errors
+    ///
+    /// What failed.
+    pub fn index(&self) -> Result<Vec<Indexed>, StoreError> {
+        guarded(|| index(self.database()?))
     }
 }

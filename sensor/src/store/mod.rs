@@ -6,7 +6,10 @@
 mod backend;
 mod changes;
 mod error;
+mod fresh;
+mod guard;
 mod known;
+pub mod legacy;
 mod migrate;
 mod open;
 mod owner;
@@ -20,11 +23,14 @@ pub mod totals;
 pub use changes::{Changes, Indexed, Place, Request, Seen};
 pub use error::StoreError;
 pub use known::Known;
+pub use legacy::Claimant;
 pub use open::{Opened, Store, StoreConfig};
 pub use owner::Owner;
 pub use place::default_path;
 pub use reader::{Reader, Waiting, verify};
 pub use schema::{Identity, Version, service_key};
 
+#[cfg(test)]
+mod open_tests;
 #[cfg(test)]
 mod tests;

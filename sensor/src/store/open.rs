@@ -4,7 +4,6 @@
 use std::{
     fs::{self, File},
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +12,10 @@ use redb::{ConcurrencyMode, Database, StorageBackend, backends::FileBackend};
 use super::{
     Owner, StoreError,
     backend::Bolted,
+    fresh::{fresh, succeed},
+    guard::{close, guarded},
+    known,
+    legacy::{self, Found, Framework},
     migrate, place,
     schema::{self, CURRENT, Identity, Version},
 };
@@ -21,7 +24,9 @@ use super::{
 /// in order, so a cache helps little.
 pub(super) const CACHE_BYTES: usize = 1 << 20;
 /// What the name of a store from before versions gets behind it.
-const LEGACY: &str = ".legacy";
+pub(super) const LEGACY: &str = ".legacy";
+/// What a store has behind its name until it is whole.
+pub(super) const UNBORN: &str = ".new";
 
 /// Which store, and how careful.
 #[derive(Debug, Clone)]
@@ -65,7 +70,7 @@ impl Store {
         place::prepare(path)?;
         let owner = Owner::take(path)?;
         let mut warnings = Vec::new();
-        let database = match open_database(path) {
+        let database = match present(path, config.strict, &mut warnings) {
             Err(Fault::NoStore { what, reason }) => {
                 if config.strict {
                     return Err(StoreError::Refused {
@@ -82,9 +87,15 @@ impl Store {
                     path.display(),
                     aside.display()
                 ));
-                open_database(path).map_err(|fault| fault.into_error(path))?
+                None
             }
             other => other.map_err(|fault| fault.into_error(path))?,
+        };
+        let database = match database {
+            Some(database) => database,
+            None => {
+                fresh(path, config.strict, &mut warnings).map_err(|fault| fault.into_error(path))?
+            }
         };
         let mut store = Self {
             path: path.clone(),
@@ -99,7 +110,8 @@ impl Store {
     /// A database in a file of the current schema, or in one that is empty.
     #[cfg(test)]
     pub(super) fn database_on(backend: impl StorageBackend) -> Result<Database, StoreError> {
-        open_on(backend, Path::new("memory")).map_err(|fault| fault.into_error(Path::new("memory")))
+        open_on(backend, Path::new("memory"), None)
+            .map_err(|fault| fault.into_error(Path::new("memory")))
     }
 
     /// A store that nobody else can reach.
@@ -125,6 +137,12 @@ impl Store {
     }
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        close(self.database.take());
+    }
+}
+
 /// Why a file was not opened.
 pub(super) enum Fault {
     /// It is no store that can be used.
@@ -145,6 +163,8 @@ pub(super) enum What {
     Legacy,
     /// Damaged, or something else.
     Corrupt,
+    /// As before, with what SQLite has put beside it.
+    Sqlite,
 }
 
 impl Fault {
@@ -177,59 +197,80 @@ impl<E: Into<StoreError>> From<E> for Fault {
     }
 }
 
-fn open_database(path: &Path) -> Result<Database, Fault> {
-    let io = |source: io::Error| {
-        Fault::Other(StoreError::Open {
-            path: path.to_owned(),
-            source,
-        })
-    };
-    if fs::symlink_metadata(path).is_ok() {
-        let file = place::open(path).map_err(io)?;
-        return open_on(FileBackend::new(file).map_err(redb::Error::from)?, path);
+/// Opens what lies at `path`; `None` where nothing does. The framework's file
+/// makes way for a store that has its ids.
+fn present(
+    path: &Path,
+    strict: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Database>, Fault> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(None);
     }
-    // A store that is half made has not got its name yet.
-    let unborn = place::beside(path, ".new");
-    match fs::remove_file(&unborn) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-        _ => {}
+    match legacy::read(path)? {
+        Found::Other => open_there(path).map(Some),
+        Found::Foreign(reason) => Err(Fault::NoStore {
+            what: What::Sqlite,
+            reason,
+        }),
+        Found::Framework(framework) => succeed(path, path, &framework, strict, warnings).map(Some),
     }
-    let file = place::open(&unborn).map_err(io)?;
-    let database = open_on(FileBackend::new(file).map_err(redb::Error::from)?, path)?;
-    place::give_name(&unborn, path).map_err(io)?;
-    Ok(database)
 }
 
-pub(super) fn open_on(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault> {
-    let (backend, bolt) = Bolted::new(backend);
-    let database = start(backend, path)?;
-    match guarded(|| schema::identify(&database))? {
-        Identity::Empty => bolt.open(),
-        Identity::Unversioned => {
-            return Err(Fault::NoStore {
-                what: What::Legacy,
-                reason: "has no schema version".to_owned(),
-            });
-        }
-        Identity::Version(found) if found > CURRENT => {
-            return Err(Fault::Other(StoreError::Newer {
-                path: path.to_owned(),
-                found,
-                known: CURRENT,
-            }));
-        }
-        Identity::Version(found) => {
-            bolt.open();
-            if found < CURRENT {
+fn open_there(path: &Path) -> Result<Database, Fault> {
+    let file = place::open(path).map_err(|source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    let backend = FileBackend::new(file).map_err(redb::Error::from)?;
+    open_on(backend, path, None)
+}
+
+pub(super) fn open_on(
+    backend: impl StorageBackend,
+    path: &Path,
+    framework: Option<&Framework>,
+) -> Result<Database, Fault> {
+    // With all that is dropped on the way: closing may panic, too.
+    guarded(|| {
+        let (backend, bolt) = Bolted::new(backend);
+        let database = start(backend, path)?;
+        match schema::identify(&database)? {
+            Identity::Empty => bolt.open(),
+            Identity::Unversioned => {
+                return Err(Fault::NoStore {
+                    what: What::Legacy,
+                    reason: "has no schema version".to_owned(),
+                });
+            }
+            Identity::Version(found) if found > CURRENT => {
+                return Err(Fault::Other(StoreError::Newer {
+                    path: path.to_owned(),
+                    found,
+                    known: CURRENT,
+                }));
+            }
+            Identity::Version(found) if found < CURRENT => {
+                bolt.open();
                 return migrated(database, path, found);
             }
-            return Ok(database);
+            Identity::Version(_) => {
+                // What is damaged is kept as it is, so it is read and written
+                // once before anything of that reaches the file.
+                known::all_is_readable(&database)?;
+                schema::note_release(&database)?;
+                bolt.open();
+                return Ok(database);
+            }
         }
-    }
-    let write = database.begin_write()?;
-    schema::create(&write)?;
-    write.commit()?;
-    Ok(database)
+        let write = database.begin_write()?;
+        schema::create(&write)?;
+        if let Some(framework) = framework {
+            legacy::take_in(&write, framework)?;
+        }
+        write.commit()?;
+        Ok(database)
+    })
 }
 
 /// Brings an older file to the current schema. A copy lies beside it until
@@ -267,8 +308,8 @@ pub(super) fn start(backend: impl StorageBackend, path: &Path) -> Result<Databas
             .create_with_backend(backend)
             .map_err(StoreError::from)
     });
-    opened.map_err(|fault| match fault {
-        Fault::Other(StoreError::Database(error)) => match error {
+    opened.map_err(|error| match error {
+        StoreError::Database(error) => match error {
             redb::Error::DatabaseAlreadyOpen => Fault::Other(StoreError::Held {
                 path: path.to_owned(),
                 pid: Owner::holder(path),
@@ -279,9 +320,9 @@ pub(super) fn start(backend: impl StorageBackend, path: &Path) -> Result<Databas
             redb::Error::Io(error) if is_content(&error) => {
                 Fault::corrupt(format!("is no redb file: {error}"))
             }
-            error => Fault::Other(StoreError::Database(error)),
+            error => StoreError::Database(error).into(),
         },
-        other => other,
+        other => other.into(),
     })
 }
 
@@ -293,23 +334,12 @@ fn is_content(error: &io::Error) -> bool {
     )
 }
 
-/// redb may panic on a file that somebody altered.
-pub(super) fn guarded<T>(action: impl FnOnce() -> Result<T, StoreError>) -> Result<T, Fault> {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let result = catch_unwind(AssertUnwindSafe(action));
-    std::panic::set_hook(hook);
-    match result {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(Fault::corrupt("is damaged")),
-    }
-}
-
 /// Moves what is no store out of the way, its bytes unchanged.
 fn set_aside(path: &Path, what: What) -> io::Result<PathBuf> {
     if let What::Legacy = what {
-        return place::move_aside(path, LEGACY);
+        return place::move_aside(path, LEGACY, false);
     }
     let seconds = crate::clock::wall().0 / 1_000_000_000;
-    place::move_aside(path, &format!(".corrupt-{seconds}"))
+    let is_sqlite = matches!(what, What::Sqlite);
+    place::move_aside(path, &format!(".corrupt-{seconds}"), is_sqlite)
 }

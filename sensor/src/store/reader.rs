@@ -1,8 +1,9 @@
 //! Looking into a store without changing it, also beside its owner.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -11,15 +12,24 @@ use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, backends:
 use super::{
     Known, Owner, StoreError,
     backend::Bolted,
-    known, migrate,
-    open::{CACHE_BYTES, Fault, guarded, start},
-    records::{self, Totals},
+    guard::{close, guarded},
+    known,
+    legacy::{self, Found},
+    migrate,
+    open::{CACHE_BYTES, Fault, start},
     schema::{self, CURRENT, Identity},
 };
 
 /// A store, open for reading.
 pub struct Reader {
-    database: Box<dyn ReadableDatabase>,
+    /// There until it is closed.
+    database: Option<Box<dyn ReadableDatabase>>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        close(self.database.take());
+    }
 }
 
 /// What waits in the queue.
@@ -40,14 +50,24 @@ impl Reader {
     ///
     /// Where there is none, or it cannot be used.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = &there(path)?;
         let fault = |fault: Fault| fault.into_error(path);
         if Owner::holder(path).is_some() {
             return beside_owner(path).map_err(fault);
         }
         let database = unchanged(path).map_err(fault)?;
-        Ok(Self {
-            database: Box::new(database),
-        })
+        Ok(Self::new(database))
+    }
+
+    fn new(database: impl ReadableDatabase + 'static) -> Self {
+        Self {
+            database: Some(Box::new(database)),
+        }
+    }
+
+    fn database(&self) -> Result<&dyn ReadableDatabase, StoreError> {
+        let closed = || StoreError::Database(redb::Error::DatabaseClosed);
+        self.database.as_deref().ok_or_else(closed)
     }
 
     /// Everybody who was ever seen.
@@ -56,7 +76,7 @@ impl Reader {
     ///
     /// What failed.
     pub fn known(&self) -> Result<Known, StoreError> {
-        known::known(&*self.database)
+        guarded(|| known::known(self.database()?))
     }
 
     /// What waits for the collector.
@@ -65,14 +85,12 @@ impl Reader {
     ///
     /// What failed.
     pub fn waiting(&self) -> Result<Waiting, StoreError> {
-        let read = self.database.begin_read()?;
         let mut waiting = Waiting::default();
-        for row in read.open_table(schema::QUEUE_INDEX)?.iter()? {
-            let (bytes, _, since) = row?.1.value();
+        for entry in guarded(|| known::index(self.database()?))? {
             waiting.items += 1;
-            waiting.bytes += bytes;
-            let oldest = waiting.oldest_ns.get_or_insert(since);
-            *oldest = since.min(*oldest);
+            waiting.bytes += entry.bytes;
+            let oldest = waiting.oldest_ns.get_or_insert(entry.since.0);
+            *oldest = entry.since.0.min(*oldest);
         }
         Ok(waiting)
     }
@@ -85,19 +103,20 @@ impl Reader {
 ///
 /// Where there is none, or it cannot be looked into.
 pub fn verify(path: &Path) -> Result<Vec<String>, StoreError> {
+    let path = &there(path)?;
     let mut problems = Vec::new();
-    let database: Box<dyn ReadableDatabase> = match Owner::holder(path) {
-        Some(_) => beside_owner(path).map(|reader| reader.database),
-        None => unchanged(path).and_then(|mut database| {
-            let sound = guarded(|| Ok(database.check_integrity()?))?;
-            if !sound {
+    let reader = match Owner::holder(path) {
+        Some(_) => beside_owner(path),
+        None => guarded(|| {
+            let mut database = unchanged(path)?;
+            if !database.check_integrity()? {
                 problems.push("pages of the file did not have the content they should".to_owned());
             }
-            Ok(Box::new(database) as Box<dyn ReadableDatabase>)
+            Ok(Reader::new(database))
         }),
     }
-    .map_err(|fault| fault.into_error(path))?;
-    match guarded(|| records_are_sound(&*database)) {
+    .map_err(|fault: Fault| fault.into_error(path))?;
+    match guarded(|| records_are_sound(reader.database()?)).map_err(Fault::from) {
         Ok(()) => {}
         Err(Fault::NoStore { reason, .. }) => problems.push(reason),
         Err(Fault::Other(error)) => return Err(error),
@@ -107,10 +126,8 @@ pub fn verify(path: &Path) -> Result<Vec<String>, StoreError> {
 
 fn records_are_sound(database: &dyn ReadableDatabase) -> Result<(), StoreError> {
     known::known(database)?;
+    known::totals(database)?;
     let read = database.begin_read()?;
-    for row in read.open_table(schema::TOTALS)?.iter()? {
-        let _: Totals = records::decode(row?.1.value())?;
-    }
     let corrupted = |text: &str| redb::StorageError::Corrupted(text.to_owned());
     let index = read.open_table(schema::QUEUE_INDEX)?;
     let bodies = read.open_table(schema::QUEUE)?;
@@ -139,53 +156,90 @@ fn beside_owner(path: &Path) -> Result<Reader, Fault> {
             .set_cache_size(CACHE_BYTES)
             .set_concurrency_mode(ConcurrencyMode::SingleWriter)
             .open_read_only_with_backend(backend)?;
-        Ok(database)
+        Ok::<_, StoreError>(database)
     })?;
-    Ok(Reader {
-        database: Box::new(opened),
-    })
+    Ok(Reader::new(opened))
 }
 
 /// Opens a file that nobody owns; what redb writes, and a migration, stay in
 /// memory.
 fn unchanged(path: &Path) -> Result<Database, Fault> {
-    let backend = FileBackend::new(open(path)?).map_err(redb::Error::from)?;
-    let (backend, _never_opened) = Bolted::new(backend);
-    let database = start(backend, path)?;
-    match guarded(|| schema::identify(&database))? {
-        Identity::Version(version) if version > CURRENT => Err(Fault::Other(StoreError::Newer {
-            path: path.to_owned(),
-            found: version,
-            known: CURRENT,
-        })),
-        Identity::Version(version) => {
-            if version < CURRENT {
-                let write = database.begin_write()?;
-                migrate::migrate(&write, version)?;
-                write.commit()?;
+    guarded(|| {
+        let backend = FileBackend::new(open(path)?).map_err(redb::Error::from)?;
+        let (backend, _never_opened) = Bolted::new(backend);
+        let database = start(backend, path)?;
+        match schema::identify(&database)? {
+            Identity::Version(version) if version > CURRENT => {
+                Err(Fault::Other(StoreError::Newer {
+                    path: path.to_owned(),
+                    found: version,
+                    known: CURRENT,
+                }))
             }
-            Ok(database)
+            Identity::Version(version) => {
+                if version < CURRENT {
+                    let write = database.begin_write()?;
+                    migrate::migrate(&write, version)?;
+                    write.commit()?;
+                }
+                Ok(database)
+            }
+            Identity::Empty | Identity::Unversioned => Err(Fault::corrupt("is no store")),
         }
-        Identity::Empty | Identity::Unversioned => Err(Fault::corrupt("is no store")),
-    }
+    })
 }
 
-fn open(path: &Path) -> Result<std::fs::File, StoreError> {
+/// Where a link leads: who looks only, may follow it. What is there is a
+/// regular file, but not one of SQLite.
+fn there(path: &Path) -> Result<PathBuf, StoreError> {
+    let open = |source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    };
+    let real = fs::canonicalize(path).map_err(open)?;
+    let kind = fs::metadata(&real).map_err(open)?;
+    if kind.is_dir() {
+        return Err(open(io::ErrorKind::IsADirectory.into()));
+    }
+    if !kind.is_file() {
+        return Err(StoreError::Unsafe {
+            path: path.to_owned(),
+            reason: "is not a regular file".to_owned(),
+        });
+    }
+    let reason = match legacy::peek(&real) {
+        Ok(Found::Other) | Err(_) => return Ok(real),
+        Ok(Found::Framework(_)) => {
+            "is an SQLite file of the framework, whose ids `sensor run` takes over".to_owned()
+        }
+        Ok(Found::Foreign(reason)) => reason,
+    };
+    Err(StoreError::Refused {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+fn open(path: &Path) -> Result<fs::File, StoreError> {
     let io = |source| StoreError::Open {
         path: PathBuf::from(path),
         source,
     };
-    // Locks on ranges need a descriptor that could write.
-    let file = OpenOptions::new().read(true).write(true).open(path);
-    let file = match file {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            OpenOptions::new().read(true).open(path)
+    // Locks on ranges need a descriptor that could write. Whatever has taken
+    // the place of the file since must not make us wait.
+    let wait = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(wait);
+    match options.clone().write(true).open(path) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            options.open(path)
         }
         other => other,
     }
-    .map_err(io)?;
-    match file.metadata().map_err(io)?.is_file() {
-        true => Ok(file),
-        false => Err(io(io::ErrorKind::InvalidInput.into())),
-    }
+    .map_err(io)
 }

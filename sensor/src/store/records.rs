@@ -240,6 +240,49 @@ pub struct Known {
     pub value: Option<u64>,
 }
 
+/// A host that the framework knew.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct LegacyHost {
+    /// What it called it.
+    #[prost(string, tag = "1")]
+    pub host_name: String,
+    /// When it first saw it; 0 where it does not say.
+    #[prost(uint64, tag = "2")]
+    pub first_seen_ns: u64,
+    /// When it last saw it; 0 where it does not say.
+    #[prost(uint64, tag = "3")]
+    pub last_seen_ns: u64,
+}
+
+/// A service that the framework knew.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct LegacyService {
+    /// The sanitized name of the plugin.
+    #[prost(string, tag = "1")]
+    pub full_name: String,
+    /// How people were shown it.
+    #[prost(string, tag = "2")]
+    pub display_name: String,
+    /// The version of the plugin.
+    #[prost(string, tag = "3")]
+    pub version: String,
+    /// What the plugin said it is.
+    #[prost(string, tag = "4")]
+    pub description: String,
+    /// Its namespace.
+    #[prost(string, tag = "5")]
+    pub namespace: String,
+    /// The framework's id of its host.
+    #[prost(string, tag = "6")]
+    pub host_id: String,
+    /// When the framework first saw it; 0 where it does not say.
+    #[prost(uint64, tag = "7")]
+    pub first_seen_ns: u64,
+    /// When the framework last saw it; 0 where it does not say.
+    #[prost(uint64, tag = "8")]
+    pub last_seen_ns: u64,
+}
+
 /// The bytes of a value.
 #[must_use]
 pub fn encode(record: &impl Message) -> Vec<u8> {

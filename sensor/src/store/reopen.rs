@@ -10,6 +10,7 @@ use redb::backends::FileBackend;
 
 use super::{
     Owner, Store, StoreError,
+    guard::close,
     open::{Fault, open_on},
     place,
 };
@@ -33,7 +34,7 @@ impl Store {
         self.owner = None;
         place::prepare(&self.path)?;
         self.owner = Some(Owner::take(&self.path)?);
-        self.database = None;
+        close(self.database.take());
         let moved = self.write_again();
         self.reopen()?;
         moved.map_err(|source| self.fault(source))
@@ -46,14 +47,14 @@ impl Store {
     ///
     /// What is still wrong.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
-        self.database = None;
+        close(self.database.take());
         let Some(file) = &self.file else {
             return Ok(());
         };
         // The same open file: no permission is asked for again.
         let file = file.try_clone().map_err(|source| self.fault(source))?;
         let backend = FileBackend::new(file).map_err(redb::Error::from)?;
-        let opened = open_on(backend, &self.path);
+        let opened = open_on(backend, &self.path, None);
         self.database = Some(opened.map_err(|fault: Fault| fault.into_error(&self.path))?);
         Ok(())
     }

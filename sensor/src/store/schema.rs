@@ -43,6 +43,13 @@ pub const QUEUE: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("q
 /// Signal and number to bytes, records and time of acceptance of that request.
 pub const QUEUE_INDEX: TableDefinition<'_, (u8, u64), (u64, u64, u64)> =
     TableDefinition::new("queue_index");
+/// The framework's id of a host to [`records::LegacyHost`], until the sensor
+/// sees a host of that name.
+pub const LEGACY_HOSTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("legacy_hosts");
+/// The framework's id of a service to [`records::LegacyService`], until a
+/// service takes the id over.
+pub const LEGACY_SERVICES: TableDefinition<'_, &str, &[u8]> =
+    TableDefinition::new("legacy_services");
 
 /// The fact that is the `boot_id` of random(4) that the totals are of.
 pub const BOOT_ID: &str = "boot_id";
@@ -103,10 +110,26 @@ pub fn create_since_2(write: &redb::WriteTransaction) -> Result<(), StoreError> 
     write.open_table(FACTS)?;
     write.open_table(QUEUE)?;
     write.open_table(QUEUE_INDEX)?;
+    write.open_table(LEGACY_HOSTS)?;
+    write.open_table(LEGACY_SERVICES)?;
     let mut rules = write.open_table(FORMAT_RULES)?;
     for (word, shown) in RULES {
         rules.insert(word, shown)?;
     }
+    Ok(())
+}
+
+/// The fact that says which release opened the file last.
+const RELEASE: &str = "release";
+
+/// Writes down which release opened the file.
+pub fn note_release(database: &redb::Database) -> Result<(), StoreError> {
+    let write = database.begin_write()?;
+    {
+        let mut facts = write.open_table(FACTS)?;
+        facts.insert(RELEASE, env!("CARGO_PKG_VERSION").as_bytes())?;
+    }
+    write.commit()?;
     Ok(())
 }
 

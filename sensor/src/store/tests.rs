@@ -20,14 +20,14 @@ use crate::{
 /// A signal of the queue.
 const METRICS: u8 = 1;
 
-fn config(directory: &tempfile::TempDir) -> StoreConfig {
+pub fn config(directory: &tempfile::TempDir) -> StoreConfig {
     StoreConfig {
         path: directory.path().join("state/metadata.redb"),
         strict: false,
     }
 }
 
-fn open(config: &StoreConfig) -> Store {
+pub fn open(config: &StoreConfig) -> Store {
     let Opened { store, warnings } = Store::open(config).unwrap();
     assert_eq!(warnings, Vec::<String>::new());
     store
@@ -47,7 +47,7 @@ fn identity(name: &str) -> Arc<ServiceIdentity> {
 }
 
 /// An interval with one request, of a size that follows from its number.
-fn interval(number: u64) -> Changes {
+pub fn interval(number: u64) -> Changes {
     let size = 1 + (number * 7_919) % 50_000;
     Changes {
         time: WallNanos(1_000 + number),
@@ -458,4 +458,53 @@ fn a_database_without_a_version_is_legacy() {
     assert!(warnings[0].contains(".legacy"), "{warnings:?}");
     let aside = config.path.with_file_name("metadata.redb.legacy");
     assert!(std::fs::read(aside).unwrap() == before, "changed");
+}
+
+/// docs/STORE.md names every table, and each field of each record.
+#[test]
+fn the_format_document_is_of_this_format() {
+    let document = include_str!("../../../docs/STORE.md");
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&config(&directory));
+    let read = redb::ReadableDatabase::begin_read(store.database().unwrap()).unwrap();
+    let mut tables: Vec<_> = read
+        .list_tables()
+        .unwrap()
+        .map(|table| redb::TableHandle::name(&table).to_owned())
+        .collect();
+    let (_, rest) = document.split_once("## Tables").unwrap();
+    let (listed, rest) = rest.split_once("## Records").unwrap();
+    let (records, _) = rest.split_once("## Versions").unwrap();
+    let first = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned());
+    let mut told: Vec<_> = listed.lines().filter_map(first).collect();
+    tables.sort();
+    told.sort();
+    assert_eq!(told, tables);
+    assert!(document.contains(&format!("\n| {} |", schema::CURRENT.0)));
+
+    let mut fields = Vec::new();
+    let mut tag = "";
+    for line in include_str!("records.rs").lines().map(str::trim) {
+        if let Some((_, rest)) = line.split_once("tag = \"") {
+            tag = rest.split('"').next().unwrap();
+        } else if let Some(name) = line.strip_prefix("pub struct ") {
+            fields.push(format!("### {}", name.split(' ').next().unwrap()));
+        } else if let Some(name) = line.strip_prefix("pub ").and_then(|l| l.split_once(": "))
+            && !name.0.starts_with("fn ")
+        {
+            fields.push(format!("{tag} `{}`", name.0));
+        }
+    }
+    let told: Vec<_> = records
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            match cells[..] {
+                [title] if title.starts_with("### ") => Some(title.to_owned()),
+                [_, tag, _, name, _] if name.starts_with('`') => Some(format!("{tag} {name}")),
+                _ => None,
+            }
+        })
+        .collect();
+    assert_eq!(told, fields);
 }
