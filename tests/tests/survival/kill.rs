@@ -120,7 +120,8 @@ impl Seen {
     }
 
     fn assert_sound(&self) {
-        assert_eq!(self.ids.len(), 1, "{:?}", self.ids);
+        // None, while the collector was away all the time.
+        assert!(self.ids.len() <= 1, "{:?}", self.ids);
         for (id, starts) in &self.starts {
             assert_eq!(starts.len(), 1, "{id} starts at {starts:?}");
         }
@@ -135,7 +136,7 @@ impl Seen {
 
 #[test]
 fn nothing_that_was_accepted_is_lost_however_often_it_is_killed() {
-    let rounds = env::var(ROUNDS).map_or(12, |text| text.parse().unwrap());
+    let rounds = env::var(ROUNDS).map_or(10, |text| text.parse().unwrap());
     let seed = env::var("SENSOR_KILL_SEED").map_or_else(
         |_| std::process::id().into(),
         |text| text.parse::<u64>().unwrap(),
@@ -152,7 +153,7 @@ fn nothing_that_was_accepted_is_lost_however_often_it_is_killed() {
     // From when to when each daemon was there.
     let mut lives = Vec::new();
     for round in 0..rounds {
-        let mut lines = Lines::start(&mut host.command());
+        let lines = Lines::start(&mut host.command());
         let ready = lines.wait_within(random.millis(1_500), |said| {
             (!said.lines.is_empty()).then(Instant::now)
         });
@@ -188,8 +189,6 @@ fn nothing_that_was_accepted_is_lost_however_often_it_is_killed() {
             seen.assert_sound();
             collector = Collector::start();
         }
-        lines = host.start();
-        let _ = kill(lines);
     }
     let ended = load.end();
     host.open(&collector);
@@ -218,5 +217,6 @@ fn nothing_that_was_accepted_is_lost_however_often_it_is_killed() {
         arrived.len(),
         seen.repeats
     );
+    assert_eq!(seen.ids.len(), 1);
     assert!(accepted > 0, "no daemon lived long enough");
 }
