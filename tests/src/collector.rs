@@ -25,6 +25,7 @@ pub struct Collector {
     child: Child,
     ports: Ports,
     output: Arc<Output>,
+    readers: Vec<thread::JoinHandle<()>>,
 }
 
 /// Where a collector listens on 127.0.0.1.
@@ -90,12 +91,15 @@ impl Collector {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot run rotel ({error}); {REMEDY}"));
         let output = Arc::new(Output::default());
-        output.follow(child.stdout.take());
-        output.follow(child.stderr.take());
+        let readers = vec![
+            output.follow(child.stdout.take()),
+            output.follow(child.stderr.take()),
+        ];
         let mut collector = Self {
             child,
             ports,
             output,
+            readers,
         };
         let deadline = Instant::now() + START_LIMIT;
         for port in [ports.grpc, ports.http] {
@@ -176,6 +180,22 @@ impl Collector {
         text.clone()
     }
 
+    /// Asks it to end, which it does when all that it took is printed, and
+    /// returns what it printed.
+    #[must_use]
+    pub fn finish(mut self) -> String {
+        crate::process::kill(self.child.id(), libc::SIGTERM);
+        let deadline = Instant::now() + START_LIMIT;
+        while self.assert_alive().is_ok() {
+            assert!(Instant::now() < deadline, "the collector does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+        for reader in self.readers.drain(..) {
+            reader.join().expect("a reader does not fail");
+        }
+        self.output()
+    }
+
     /// Ends it at once, as `kill -9` does; its ports are free again.
     pub fn stop(self) -> Ports {
         self.ports
@@ -202,7 +222,10 @@ impl Output {
     }
 
     /// Collects a stream until it ends, which it does with the child.
-    fn follow(self: &Arc<Self>, stream: Option<impl Read + Send + 'static>) {
+    fn follow(
+        self: &Arc<Self>,
+        stream: Option<impl Read + Send + 'static>,
+    ) -> thread::JoinHandle<()> {
         let output = Arc::clone(self);
         let stream = stream.expect("the stream is piped");
         thread::spawn(move || {
@@ -214,7 +237,7 @@ impl Output {
                 output.grown.notify_all();
                 line.clear();
             }
-        });
+        })
     }
 }
 

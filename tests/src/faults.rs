@@ -178,7 +178,11 @@ impl Recorder {
 }
 
 /// One request with `content-length`; `None` at the end of the connection.
-fn read_request(reader: &mut impl io::BufRead) -> io::Result<Option<Vec<u8>>> {
+///
+/// # Errors
+///
+/// Where the connection is cut.
+pub fn read_request(reader: &mut impl io::BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut request = Vec::new();
     let mut length = 0;
     loop {

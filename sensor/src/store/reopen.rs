@@ -37,7 +37,12 @@ impl Store {
         close(self.database.take());
         let moved = self.write_again();
         self.reopen()?;
-        moved.map_err(|source| self.fault(source))
+        moved.map_err(|source| self.fault(source))?;
+        tracing::warn!(
+            "the store {} was removed; it was written again",
+            self.path.display()
+        );
+        Ok(())
     }
 
     /// Opens the file again: redb is of no more use after an error of the
