@@ -17,10 +17,10 @@ use crate::{
         report::Report,
     },
     clock,
-    collect::scan::{ARGS_LIMIT, Scanned, Wanted, scan},
+    collect::scan::{ARGS_LIMIT, Scanned, Wants, scan},
     decode::{Event, decode},
     engine::{Engine, ExecContext, reload::Reload, scans::Found},
-    plugin::user,
+    plugin::{self, Candidate, user},
     process::{event::ProcessEvent, table::RawArguments},
     procfs::{Args, Proc, ReadError, Stat},
     source::{
@@ -63,7 +63,7 @@ pub struct Pump {
     /// The host's /proc.
     pub proc: Proc,
     cgroups: Cgroups,
-    wanted: Wanted,
+    wanted: Wants,
     rejected: u64,
     most_waiting: u64,
     seen_loss: Loss,
@@ -78,9 +78,9 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// Connects them. `wanted` is what a scan has to find out of a process.
+    /// Connects them. `wanted` is what a scan has to find out of processes.
     #[must_use]
-    pub fn new(kernel: Option<Kernel>, engine: Engine, proc: Proc, wanted: Wanted) -> Self {
+    pub fn new(kernel: Option<Kernel>, engine: Engine, proc: Proc, wanted: Wants) -> Self {
         let now = Instant::now();
         Self {
             kernel,
@@ -204,7 +204,7 @@ impl Pump {
     pub fn reload(
         &mut self,
         reload: Reload,
-        wanted: Wanted,
+        wanted: Wants,
         now: Moment,
         out: &mut Vec<ProcessEvent>,
     ) -> Report {
@@ -231,13 +231,17 @@ impl Pump {
             engine,
             proc,
             wanted,
+            kernel,
             ..
         } = self;
-        // Who is listed lives, even where nothing of it can be read.
         let mut listed = Vec::new();
-        let _ = proc.pids(&mut listed);
-        let mut pids: HashSet<u32> = listed.into_iter().collect();
-        let done = scan(proc, |proc, mut found| {
+        let done = proc.pids(&mut listed);
+        // Who is listed lives, even where nothing of it can be read.
+        let mut pids: HashSet<u32> = listed.iter().copied().collect();
+        if depth == Depth::New && kernel.is_none() && wanted.only_names() {
+            listed.retain(|&pid| engine.table().by_pid(pid).is_some() || named(engine, proc, pid));
+        }
+        scan(proc, &listed, |proc, mut found| {
             let stat = &found.stat;
             if stat.process_ended() {
                 pids.remove(&stat.pid);
@@ -250,7 +254,7 @@ impl Pump {
             if depth == Depth::New && engine.holds(stat.pid, stat.start_ticks, &stat.comm) {
                 return;
             }
-            if found.complete(proc, *wanted) != Err(ReadError::Gone) {
+            if complete(&mut found, engine, proc, *wanted, depth) != Err(ReadError::Gone) {
                 if let Some(user) = found.uid {
                     learn_user(engine, user);
                 }
@@ -286,7 +290,7 @@ impl Pump {
         if !known || self.engine.holds(*pid, *start_ticks, comm) {
             return None;
         }
-        now.complete(&mut self.proc, self.wanted).ok()?;
+        now.complete(&mut self.proc, self.wanted.members).ok()?;
         Some(found_of(now))
     }
 
@@ -298,6 +302,51 @@ impl Pump {
         self.drain(out);
         self.engine.flush(out);
     }
+}
+
+/// Whether a process may be a member by its name, which is cheaper to read
+/// than its `stat`. Without hooks nobody else is of interest: no event tells
+/// what becomes of it, the next scan does.
+fn named(engine: &Engine, proc: &mut Proc, pid: u32) -> bool {
+    proc.comm(pid).is_ok_and(|comm| {
+        let candidate = Candidate {
+            pid,
+            comm: &comm,
+            ..Candidate::default()
+        };
+        comm.may_be_cut() || engine.matches(&candidate)
+    })
+}
+
+/// Reads what is wanted of everybody, and of a member what else is wanted.
+fn complete(
+    found: &mut Scanned,
+    engine: &Engine,
+    proc: &mut Proc,
+    wanted: Wants,
+    depth: Depth,
+) -> Result<(), ReadError> {
+    if depth != Depth::New || wanted.each == wanted.members {
+        return found.complete(proc, wanted.members);
+    }
+    found.complete(proc, wanted.each)?;
+    let args = found.args.as_ref().map(|args| raw_arguments(args).bytes);
+    let candidate = Candidate {
+        pid: found.stat.pid,
+        comm: &found.stat.comm,
+        argv0: args
+            .as_ref()
+            .and_then(|args| args.split(|&byte| byte == 0).next()),
+        exe: found.exe.as_deref(),
+        args: args.as_deref().map(plugin::Args::NulSeparated),
+        user: found.uid,
+        cgroup: found.cgroup.as_deref(),
+        lineage: &[],
+    };
+    if engine.matches(&candidate) {
+        found.complete(proc, wanted.members)?;
+    }
+    Ok(())
 }
 
 /// Looks up what a user is called, where somebody groups by that.

@@ -198,10 +198,11 @@ impl Collecting {
             };
             pump.engine.look(key, &look);
         }
-        if due.iter().all(|&due| due) {
-            self.watched.retain(|key, _| members.contains(key));
-        } else if self.watched.len() > 2 * members.len() + 1_024 {
-            self.watched.clear();
-        }
+        // Of those that are watched no more nothing stays open.
+        let table = pump.engine.table();
+        self.watched.retain(|key, _| {
+            let process = table.by_pid(key.pid);
+            process.is_some_and(|process| process.key == *key && !process.services.is_empty())
+        });
     }
 }

@@ -4,7 +4,7 @@ use rustix::io::Errno;
 
 use super::memory::Memory;
 use super::threads::{Threads, living};
-use super::{Scale, account, fds, io, memory, runqueue, switches};
+use super::{Scale, account, fds, io, memory, runqueue};
 use crate::procfs::{Comm, Io, Kept, Proc, ReadError, Schedstat, Stat, Subject, Switches};
 
 /// How often a process may lose the thread that lends it memory and files

@@ -78,7 +78,12 @@ impl Proc {
         Ok(count)
     }
 
-    fn numbers(&mut self, of: Subject<'_>, name: &str, out: &mut Vec<u32>) -> Result<(), ReadError> {
+    fn numbers(
+        &mut self,
+        of: Subject<'_>,
+        name: &str,
+        out: &mut Vec<u32>,
+    ) -> Result<(), ReadError> {
         out.clear();
         let result = self
             .open_dir(of, name)

@@ -109,7 +109,11 @@ impl Proc {
     ///
     /// # Errors
     /// As [`Proc::read`].
-    pub fn read_all<'a>(&mut self, of: impl Into<Subject<'a>>, name: &str) -> Result<&[u8], ReadError> {
+    pub fn read_all<'a>(
+        &mut self,
+        of: impl Into<Subject<'a>>,
+        name: &str,
+    ) -> Result<&[u8], ReadError> {
         self.read_whole(of.into(), name, true)
     }
 
@@ -183,7 +187,12 @@ impl Proc {
         Ok((root, path))
     }
 
-    fn open_file(&mut self, of: Subject<'_>, name: &str, kind: OFlags) -> Result<OwnedFd, ReadError> {
+    fn open_file(
+        &mut self,
+        of: Subject<'_>,
+        name: &str,
+        kind: OFlags,
+    ) -> Result<OwnedFd, ReadError> {
         // NONBLOCK: a name may lead through `cwd` or `root` to a pipe that the
         // process has put there, and must not hold the reader up.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK | kind;
@@ -191,7 +200,12 @@ impl Proc {
         Ok(openat(root, path, flags, Mode::empty())?)
     }
 
-    fn read_whole(&mut self, of: Subject<'_>, name: &str, to_end: bool) -> Result<&[u8], ReadError> {
+    fn read_whole(
+        &mut self,
+        of: Subject<'_>,
+        name: &str,
+        to_end: bool,
+    ) -> Result<&[u8], ReadError> {
         let limit = match of {
             Subject::Host => HOST_LIMIT,
             Subject::Process(_) | Subject::Thread(..) | Subject::Kept(_) => PROCESS_LIMIT,

@@ -87,6 +87,14 @@ impl Proc {
     }
 }
 
+#[cfg(test)]
+impl Proc {
+    /// As where all descriptors are in use.
+    pub(crate) fn no_places(&mut self) {
+        self.places = Places::new(0);
+    }
+}
+
 impl Kept {
     pub(super) fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()

@@ -59,7 +59,11 @@ impl Proc {
     /// The arguments, as far as they are in the first `limit` bytes. None at
     /// all while an exec goes on, of a zombie, and of a thread of the kernel:
     /// a program is never started without (Linux 5.18 and later).
-    pub fn args<'a>(&mut self, of: impl Into<Subject<'a>>, limit: usize) -> Result<Args, ReadError> {
+    pub fn args<'a>(
+        &mut self,
+        of: impl Into<Subject<'a>>,
+        limit: usize,
+    ) -> Result<Args, ReadError> {
         let (bytes, truncated) = self.read_up_to(of.into(), "cmdline", limit)?;
         Ok(Args::parse(bytes, truncated))
     }
