@@ -1,11 +1,14 @@
 //! Moves events from the kernel, or from scans, into the engine, and finds out
 //! what a record leaves open. The stage between the source and the core.
 
+mod scanned;
+
 use std::{
     collections::HashSet,
     time::{Duration, Instant},
 };
 
+use self::scanned::{complete, found_of, named, raw_arguments};
 use sensor_common::{
     event::{Exec, UNKNOWN_UID},
     loss::Loss,
@@ -20,9 +23,9 @@ use crate::{
     collect::scan::{ARGS_LIMIT, Scanned, Wants, scan},
     decode::{Event, decode},
     engine::{Engine, ExecContext, reload::Reload, scans::Found},
-    plugin::{self, Candidate, user},
+    plugin::user,
     process::{event::ProcessEvent, table::RawArguments},
-    procfs::{Args, Proc, ReadError, Stat},
+    procfs::{Proc, ReadError, Stat},
     source::{
         cgroup::Cgroups,
         ebpf::{self, Kernel},
@@ -304,51 +307,6 @@ impl Pump {
     }
 }
 
-/// Whether a process may be a member by its name, which is cheaper to read
-/// than its `stat`. Without hooks nobody else is of interest: no event tells
-/// what becomes of it, the next scan does.
-fn named(engine: &Engine, proc: &mut Proc, pid: u32) -> bool {
-    proc.comm(pid).is_ok_and(|comm| {
-        let candidate = Candidate {
-            pid,
-            comm: &comm,
-            ..Candidate::default()
-        };
-        comm.may_be_cut() || engine.matches(&candidate)
-    })
-}
-
-/// Reads what is wanted of everybody, and of a member what else is wanted.
-fn complete(
-    found: &mut Scanned,
-    engine: &Engine,
-    proc: &mut Proc,
-    wanted: Wants,
-    depth: Depth,
-) -> Result<(), ReadError> {
-    if depth != Depth::New || wanted.each == wanted.members {
-        return found.complete(proc, wanted.members);
-    }
-    found.complete(proc, wanted.each)?;
-    let args = found.args.as_ref().map(|args| raw_arguments(args).bytes);
-    let candidate = Candidate {
-        pid: found.stat.pid,
-        comm: &found.stat.comm,
-        argv0: args
-            .as_ref()
-            .and_then(|args| args.split(|&byte| byte == 0).next()),
-        exe: found.exe.as_deref(),
-        args: args.as_deref().map(plugin::Args::NulSeparated),
-        user: found.uid,
-        cgroup: found.cgroup.as_deref(),
-        lineage: &[],
-    };
-    if engine.matches(&candidate) {
-        found.complete(proc, wanted.members)?;
-    }
-    Ok(())
-}
-
 /// Looks up what a user is called, where somebody groups by that.
 fn learn_user(engine: &mut Engine, id: u32) {
     if id != UNKNOWN_UID && engine.registry().wants_user(id) {
@@ -398,31 +356,4 @@ fn long_arguments(proc: &mut Proc, exec: &Exec) -> Option<RawArguments> {
     let length: usize = args.args.iter().map(|arg| arg.len() + 1).sum();
     let whole = args.truncated || length as u64 == exec.args_total;
     (same && whole && length >= ARGS_LIMIT).then(|| raw_arguments(&args))
-}
-
-fn raw_arguments(args: &Args) -> RawArguments {
-    let mut bytes = Vec::new();
-    for arg in &args.args {
-        bytes.extend_from_slice(arg);
-        bytes.push(0);
-    }
-    RawArguments {
-        bytes: bytes.into(),
-        truncated: args.truncated,
-    }
-}
-
-fn found_of(scanned: Scanned) -> Found {
-    Found {
-        pid: scanned.stat.pid,
-        parent: scanned.stat.ppid,
-        start_ticks: scanned.stat.start_ticks,
-        comm: scanned.stat.comm.to_vec(),
-        path: scanned.exe,
-        args: scanned.args.as_ref().map(raw_arguments),
-        user: scanned.uid,
-        cgroup: scanned
-            .cgroup
-            .map(|path| String::from_utf8_lossy(&path).into_owned().into()),
-    }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::files::{Proc, Subject};
 
@@ -61,6 +61,19 @@ impl Places {
     fn take(&self) -> Option<Arc<()>> {
         let taken = Arc::strong_count(&self.token) - 1;
         (taken < self.most).then(|| Arc::clone(&self.token))
+    }
+}
+
+/// Allows this program as many descriptors as the most kept processes need, as
+/// far as its hard limit goes. Many hosts start it with 1,024.
+pub fn allow_descriptors() {
+    let wanted = u64::try_from(MOST * DESCRIPTORS + RESERVE).unwrap_or(u64::MAX);
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(u64::MAX).min(wanted);
+    if limit.current.is_some_and(|current| current < most) {
+        limit.current = Some(most);
+        // Where it fails, fewer are kept.
+        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 

@@ -140,3 +140,16 @@ fn the_limit_of_descriptors_is_never_reached() {
     assert_eq!(places(1_024), 109);
     assert_eq!(places(usize::MAX), MOST);
 }
+
+#[test]
+fn the_soft_limit_is_raised_as_far_as_the_hard_one_goes() {
+    // For this test's process only: nothing is taken from others.
+    let before = getrlimit(Resource::Nofile);
+    allow_descriptors();
+    let after = getrlimit(Resource::Nofile);
+    assert_eq!(after.maximum, before.maximum);
+    let reach = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
+    let wanted = u64::try_from(MOST * DESCRIPTORS + RESERVE).unwrap();
+    assert!(reach(after.current) >= reach(before.maximum).min(wanted));
+    assert!(reach(after.current) >= reach(before.current));
+}
