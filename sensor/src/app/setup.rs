@@ -262,6 +262,7 @@ pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wants 
         return Wants {
             each: Wanted::ALL,
             members: Wanted::ALL,
+            descent: true,
         };
     }
     let groups = |by| plugins.iter().any(|plugin| plugin.group_by == by);
@@ -284,11 +285,12 @@ pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wants 
         },
     };
     // Who is a member by descent is known only when all are in.
-    let each = match matcher.any_descends() {
-        true => members,
-        false => each,
-    };
-    Wants { each, members }
+    let descent = matcher.any_descends();
+    Wants {
+        each: if descent { members } else { each },
+        members,
+        descent,
+    }
 }
 
 /// The services of all plugins, in the matcher's order.

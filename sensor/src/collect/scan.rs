@@ -56,6 +56,8 @@ pub struct Wants {
     pub each: Wanted,
     /// About members, all told.
     pub members: Wanted,
+    /// Who is whose child, of everybody.
+    pub descent: bool,
 }
 
 impl Wants {
@@ -66,7 +68,7 @@ impl Wants {
             name: true,
             ..Wanted::default()
         };
-        self.each == name
+        self.each == name && !self.descent
     }
 }
 
