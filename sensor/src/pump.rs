@@ -1,11 +1,14 @@
 //! Moves events from the kernel, or from scans, into the engine, and finds out
 //! what a record leaves open. The stage between the source and the core.
 
+mod scanned;
+
 use std::{
     collections::HashSet,
     time::{Duration, Instant},
 };
 
+use self::scanned::{complete, found_of, named, raw_arguments};
 use sensor_common::{
     event::{Exec, UNKNOWN_UID},
     loss::Loss,
@@ -17,12 +20,12 @@ use crate::{
         report::Report,
     },
     clock,
-    collect::scan::{ARGS_LIMIT, Scanned, Wanted, scan},
+    collect::scan::{ARGS_LIMIT, Scanned, Wants, scan},
     decode::{Event, decode},
     engine::{Engine, ExecContext, reload::Reload, scans::Found},
     plugin::user,
     process::{event::ProcessEvent, table::RawArguments},
-    procfs::{Args, Proc, ReadError, Stat},
+    procfs::{Proc, ReadError, Stat},
     source::{
         cgroup::Cgroups,
         ebpf::{self, Kernel},
@@ -63,7 +66,7 @@ pub struct Pump {
     /// The host's /proc.
     pub proc: Proc,
     cgroups: Cgroups,
-    wanted: Wanted,
+    wanted: Wants,
     rejected: u64,
     most_waiting: u64,
     seen_loss: Loss,
@@ -78,9 +81,9 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// Connects them. `wanted` is what a scan has to find out of a process.
+    /// Connects them. `wanted` is what a scan has to find out of processes.
     #[must_use]
-    pub fn new(kernel: Option<Kernel>, engine: Engine, proc: Proc, wanted: Wanted) -> Self {
+    pub fn new(kernel: Option<Kernel>, engine: Engine, proc: Proc, wanted: Wants) -> Self {
         let now = Instant::now();
         Self {
             kernel,
@@ -204,7 +207,7 @@ impl Pump {
     pub fn reload(
         &mut self,
         reload: Reload,
-        wanted: Wanted,
+        wanted: Wants,
         now: Moment,
         out: &mut Vec<ProcessEvent>,
     ) -> Report {
@@ -231,13 +234,17 @@ impl Pump {
             engine,
             proc,
             wanted,
+            kernel,
             ..
         } = self;
-        // Who is listed lives, even where nothing of it can be read.
         let mut listed = Vec::new();
-        let _ = proc.pids(&mut listed);
-        let mut pids: HashSet<u32> = listed.into_iter().collect();
-        let done = scan(proc, |proc, mut found| {
+        let done = proc.pids(&mut listed);
+        // Who is listed lives, even where nothing of it can be read.
+        let mut pids: HashSet<u32> = listed.iter().copied().collect();
+        if depth == Depth::New && kernel.is_none() && wanted.only_names() {
+            listed.retain(|&pid| engine.table().by_pid(pid).is_some() || named(engine, proc, pid));
+        }
+        scan(proc, &listed, |proc, mut found| {
             let stat = &found.stat;
             if stat.process_ended() {
                 pids.remove(&stat.pid);
@@ -250,7 +257,7 @@ impl Pump {
             if depth == Depth::New && engine.holds(stat.pid, stat.start_ticks, &stat.comm) {
                 return;
             }
-            if found.complete(proc, *wanted) != Err(ReadError::Gone) {
+            if complete(&mut found, engine, proc, *wanted, depth) != Err(ReadError::Gone) {
                 if let Some(user) = found.uid {
                     learn_user(engine, user);
                 }
@@ -286,7 +293,7 @@ impl Pump {
         if !known || self.engine.holds(*pid, *start_ticks, comm) {
             return None;
         }
-        now.complete(&mut self.proc, self.wanted).ok()?;
+        now.complete(&mut self.proc, self.wanted.members).ok()?;
         Some(found_of(now))
     }
 
@@ -349,31 +356,4 @@ fn long_arguments(proc: &mut Proc, exec: &Exec) -> Option<RawArguments> {
     let length: usize = args.args.iter().map(|arg| arg.len() + 1).sum();
     let whole = args.truncated || length as u64 == exec.args_total;
     (same && whole && length >= ARGS_LIMIT).then(|| raw_arguments(&args))
-}
-
-fn raw_arguments(args: &Args) -> RawArguments {
-    let mut bytes = Vec::new();
-    for arg in &args.args {
-        bytes.extend_from_slice(arg);
-        bytes.push(0);
-    }
-    RawArguments {
-        bytes: bytes.into(),
-        truncated: args.truncated,
-    }
-}
-
-fn found_of(scanned: Scanned) -> Found {
-    Found {
-        pid: scanned.stat.pid,
-        parent: scanned.stat.ppid,
-        start_ticks: scanned.stat.start_ticks,
-        comm: scanned.stat.comm.to_vec(),
-        path: scanned.exe,
-        args: scanned.args.as_ref().map(raw_arguments),
-        user: scanned.uid,
-        cgroup: scanned
-            .cgroup
-            .map(|path| String::from_utf8_lossy(&path).into_owned().into()),
-    }
 }

@@ -8,6 +8,8 @@
 
 #[path = "run/exit_codes.rs"]
 mod exit_codes;
+#[path = "run/kept.rs"]
+mod kept;
 #[path = "run/matching.rs"]
 mod matching;
 #[path = "run/names.rs"]

@@ -22,6 +22,10 @@ use crate::{
     units::{ProcessKey, WallOffset},
 };
 
+/// How long processes are looked at before the ring is emptied again: events
+/// must neither wait for a look at thousands, nor fill the ring meanwhile.
+const SLICE: Duration = Duration::from_millis(5);
+
 /// Collects what is due, when it is due.
 pub struct Collecting {
     collector: Collector,
@@ -139,7 +143,7 @@ impl Collecting {
             Sight::Scans
         };
         self.take_in_renamed(pump);
-        self.look_at_members(pump, due);
+        self.look_at_members(pump, due, out);
         self.custom
             .collect(&mut pump.proc, pump.engine.registry(), due);
         let report = pump.engine.report(due, self.now(), sight);
@@ -160,9 +164,9 @@ impl Collecting {
 
     /// Looks at every member, so that those who leave now leave with all that
     /// they have used.
-    pub fn look_at_all(&mut self, pump: &mut Pump) {
+    pub fn look_at_all(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) {
         let all = vec![true; self.due.len()];
-        self.look_at_members(pump, &all);
+        self.look_at_members(pump, &all, out);
     }
 
     /// Goes on with other services: those that are new are due at once.
@@ -177,10 +181,15 @@ impl Collecting {
         self.due = intervals.iter().zip(carried).map(due).collect();
     }
 
-    fn look_at_members(&mut self, pump: &mut Pump, due: &[bool]) {
+    fn look_at_members(&mut self, pump: &mut Pump, due: &[bool], out: &mut Vec<ProcessEvent>) {
         let members = pump.engine.registry().members(due);
         self.denied = 0;
-        for &key in &members {
+        let mut since = Instant::now();
+        for key in members {
+            if since.elapsed() >= SLICE {
+                pump.drain(out);
+                since = Instant::now();
+            }
             let watched = self
                 .watched
                 .entry(key)
@@ -198,10 +207,11 @@ impl Collecting {
             };
             pump.engine.look(key, &look);
         }
-        if due.iter().all(|&due| due) {
-            self.watched.retain(|key, _| members.contains(key));
-        } else if self.watched.len() > 2 * members.len() + 1_024 {
-            self.watched.clear();
-        }
+        // Of those that are watched no more nothing stays open.
+        let table = pump.engine.table();
+        self.watched.retain(|key, _| {
+            let process = table.by_pid(key.pid);
+            process.is_some_and(|process| process.key == *key && !process.services.is_empty())
+        });
     }
 }

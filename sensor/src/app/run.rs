@@ -27,6 +27,7 @@ use crate::{
     export::{HostResource, Keeper, otlp::Otlp},
     output::{json, table},
     process::event::ProcessEvent,
+    procfs::allow_descriptors,
     pump::Pump,
     selfmon::{self, Figures, Telemetry},
     source::{
@@ -72,6 +73,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         publish: Publish::Enabled,
         interval: args.interval,
     };
+    allow_descriptors();
     let (mut pump, offset) =
         setup::pump(plugins.current(), &config, kernel, attached, &host, &wish)?;
     memory.remind(&mut pump.engine, &mut host);

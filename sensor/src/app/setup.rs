@@ -14,7 +14,7 @@ use crate::{
     aggregate::registry::{Registry, Spec},
     cli::RunArgs,
     clock,
-    collect::{Scale, Wanted, custom::CustomSet},
+    collect::{Scale, Wanted, Wants, custom::CustomSet, scan::ARGS_LIMIT},
     config::{Config, Environment, HostMode, Problem},
     engine::{self, Engine, Known, Publish},
     exit::Exit,
@@ -254,23 +254,42 @@ pub fn pump(
     Ok((Pump::new(kernel, engine, proc, wanted), offset))
 }
 
-/// What a scan has to find out: all of it where processes are shown one by
-/// one, else what matching and grouping need.
+/// What a scan has to find out: of everybody what matching needs, or all where
+/// everybody is shown; of members also what grouping and showing them needs.
 #[must_use]
-pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wanted {
-    if publish == Publish::All || plugins.iter().any(|plugin| plugin.events_enabled) {
-        return Wanted::ALL;
+pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wants {
+    if publish == Publish::All {
+        return Wants {
+            each: Wanted::ALL,
+            members: Wanted::ALL,
+            descent: true,
+        };
     }
     let groups = |by| plugins.iter().any(|plugin| plugin.group_by == by);
     let needs = matcher.needs();
-    let singles = plugins
-        .iter()
-        .any(|plugin| plugin.metrics.per_process_top > 0);
-    Wanted {
-        exe: needs.exe || needs.name || singles || groups(plugin::GroupBy::Executable),
-        args: (needs.cmdline || needs.name).then_some(crate::collect::scan::ARGS_LIMIT),
-        user: needs.user || groups(plugin::GroupBy::User),
-        cgroup: needs.cgroup || groups(plugin::GroupBy::Cgroup),
+    let each = Wanted {
+        name: needs.name,
+        exe: needs.exe,
+        args: needs.cmdline.then_some(ARGS_LIMIT),
+        user: needs.user,
+        cgroup: needs.cgroup,
+    };
+    let singles = |plugin: &Plugin| plugin.metrics.per_process_top > 0;
+    let members = match plugins.iter().any(|plugin| plugin.events_enabled) {
+        true => Wanted::ALL,
+        false => Wanted {
+            exe: each.exe || plugins.iter().any(singles) || groups(plugin::GroupBy::Executable),
+            user: each.user || groups(plugin::GroupBy::User),
+            cgroup: each.cgroup || groups(plugin::GroupBy::Cgroup),
+            ..each
+        },
+    };
+    // Who is a member by descent is known only when all are in.
+    let descent = matcher.any_descends();
+    Wants {
+        each: if descent { members } else { each },
+        members,
+        descent,
     }
 }
 

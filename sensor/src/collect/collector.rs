@@ -3,9 +3,9 @@
 use rustix::io::Errno;
 
 use super::memory::Memory;
-use super::threads::living;
-use super::{Scale, account, fds, io, memory, runqueue, switches};
-use crate::procfs::{Comm, Io, Proc, ReadError, Schedstat, Stat, Subject, Switches};
+use super::threads::{Threads, living};
+use super::{Scale, account, fds, io, memory, runqueue};
+use crate::procfs::{Comm, Io, Kept, Proc, ReadError, Schedstat, Stat, Subject, Switches};
 
 /// How often a process may lose the thread that lends it memory and files
 /// while it is read.
@@ -58,12 +58,16 @@ pub struct Reading {
     pub runqueue_ns: Option<u64>,
 }
 
-/// A process that is read again and again.
-#[derive(Debug, Clone)]
+/// A process that is read again and again. From the second look on it is kept
+/// open, as far as there are descriptors.
+#[derive(Debug)]
 pub struct Watched {
     pid: u32,
     start_ticks: Option<u64>,
     last: Option<Last>,
+    threads: Threads,
+    seen: bool,
+    kept: Option<Kept>,
 }
 
 /// The last reading of a process with a single thread, and its scheduler
@@ -99,6 +103,9 @@ impl Watched {
             pid,
             start_ticks,
             last: None,
+            threads: Threads::default(),
+            seen: false,
+            kept: None,
         }
     }
 
@@ -125,29 +132,49 @@ impl Collector {
     /// [`ReadError::Gone`] where the process has ended, be it as a zombie, or
     /// another one has its pid; others where it may not be seen at all.
     pub fn read(&mut self, proc: &mut Proc, of: &mut Watched) -> Result<Reading, ReadError> {
+        if of.seen && of.kept.is_none() {
+            of.kept = proc.keep(of.pid);
+        }
+        let result = self.look(proc, of);
+        of.seen = result.is_ok();
+        if result.is_err() {
+            of.kept = None;
+        }
+        result
+    }
+
+    fn look(&mut self, proc: &mut Proc, of: &mut Watched) -> Result<Reading, ReadError> {
         let pid = of.pid;
+        let this = of
+            .kept
+            .as_ref()
+            .map_or(Subject::Process(pid), Subject::Kept);
         let start_ticks = match of.start_ticks {
             Some(ticks) => ticks,
-            None => alive(proc.stat(pid)?)?.start_ticks,
+            None => alive(proc.stat(this)?)?.start_ticks,
         };
-        let mut lender = Subject::Process(pid);
+        let mut lender = this;
         for _ in 0..ATTEMPTS {
             // A task lets go of its memory before its files: where there is
             // memory after they were counted, the count is right.
             let fds = fds::read(proc, lender);
             let memory = memory::read(proc, lender, self.scale);
-            let account = proc.schedstat(pid).ok();
+            // Of several threads each is asked below.
+            let account = match of.threads.are_several() {
+                true => None,
+                false => proc.schedstat(this).ok(),
+            };
             if let (Some(last), Ok(memory)) = (&of.last, &memory)
                 && account == Some(last.account)
                 && memory.virtual_bytes > 0
             {
                 return Ok(last.reading.clone().holding(fds, *memory));
             }
-            let per_thread = self.per_thread(proc, pid, account);
-            let io = io::read(proc, pid);
+            let per_thread = self.per_thread(proc, pid, this, account, &mut of.threads);
+            let io = io::read(proc, this);
             // Last: that it still has the expected start proves that all that
             // was read before was of the same process, and alive.
-            let stat = alive(proc.stat(pid)?)?;
+            let stat = alive(proc.stat(this)?)?;
             if stat.start_ticks != start_ticks {
                 return Err(ReadError::Gone);
             }
@@ -176,8 +203,16 @@ impl Collector {
 
     /// Sums over `task/*`; of a single thread the files of the process are
     /// those of the thread, and there is nothing to list.
-    fn per_thread(&mut self, proc: &mut Proc, pid: u32, leader: Option<Schedstat>) -> PerThread {
-        if let Ok(status) = proc.status(pid)
+    fn per_thread(
+        &mut self,
+        proc: &mut Proc,
+        pid: u32,
+        of: Subject<'_>,
+        leader: Option<Schedstat>,
+        threads: &mut Threads,
+    ) -> PerThread {
+        if !threads.are_several()
+            && let Ok(status) = proc.status(of)
             && status.threads == 1
         {
             return PerThread {
@@ -186,11 +221,12 @@ impl Collector {
                 single: true,
             };
         }
-        let listed = proc.tids(pid, &mut self.tids).is_ok();
+        let listed = proc.tids(of, &mut self.tids).is_ok();
         let tids = if listed { self.tids.as_slice() } else { &[] };
+        let (switches, schedstat) = threads.read(proc, pid, tids);
         PerThread {
-            switches: switches::of_threads(proc, pid, tids),
-            schedstat: runqueue::of_threads(proc, pid, tids),
+            switches,
+            schedstat,
             single: false,
         }
     }

@@ -195,3 +195,79 @@ fn another_users_process_without_the_rights() {
     assert!(reading.rss_bytes > 0 && reading.voluntary.is_some());
     assert!(proc.counts().denied >= 1);
 }
+
+#[test]
+fn the_figures_are_the_same_kept_or_not() {
+    let mut open = Proc::open().unwrap();
+    let mut full = Proc::open().unwrap();
+    full.no_places();
+    let mut collector = Collector::new();
+    let mut process =
+        Process::shell("printf ready > /proc/self/comm; while read x; do printf y; done");
+    let pid = process.pid();
+    until(|| *open.comm(pid).unwrap() == *b"ready");
+    let mut kept = Watched::new(pid, None);
+    let mut not = Watched::new(pid, None);
+    for round in 0..5 {
+        process.line();
+        // The shell has read the line, and waits for the next.
+        until(|| open.io(pid).unwrap().wchar >= 6 + round);
+        until(|| open.stat(pid).unwrap().state == b'S');
+        until(|| {
+            let one = collector.read(&mut open, &mut kept).unwrap();
+            one == collector.read(&mut full, &mut not).unwrap()
+        });
+        assert!(not.kept.is_none());
+    }
+    assert!(kept.kept.is_some());
+    process.end();
+    for (proc, watched) in [(&mut open, &mut kept), (&mut full, &mut not)] {
+        assert_eq!(collector.read(proc, watched), Err(ReadError::Gone));
+        assert!(watched.kept.is_none());
+    }
+}
+
+#[test]
+fn a_thread_that_has_not_run_costs_one_file() {
+    const SLEEPERS: u64 = 16;
+    let mut proc = Proc::open().unwrap();
+    let mut collector = Collector::new();
+    let mut watched = Watched::new(std::process::id(), None);
+    let wake: Vec<mpsc::SyncSender<()>> = (0..SLEEPERS)
+        .map(|_| {
+            let (wake, woken) = mpsc::sync_channel::<()>(0);
+            std::thread::spawn(move || while woken.recv().is_ok() {});
+            wake
+        })
+        .collect();
+    let mut look = |proc: &mut Proc| {
+        let before = proc.counts().reads;
+        let reading = collector.read(proc, &mut watched).unwrap();
+        (reading, proc.counts().reads - before)
+    };
+    look(&mut proc);
+    // Other tests may run in other threads.
+    until(|| {
+        let (reading, reads) = look(&mut proc);
+        reads <= 5 + 2 * reading.threads - SLEEPERS
+    });
+    // Each is waited for by the next: it has slept again when that returns.
+    let (before, _) = look(&mut proc);
+    for _ in 0..3 {
+        for wake in &wake {
+            wake.send(()).unwrap();
+        }
+    }
+    until(|| {
+        let (reading, _) = look(&mut proc);
+        reading.voluntary.unwrap() >= before.voluntary.unwrap() + 2 * SLEEPERS
+    });
+    // What is remembered is what the kernel says.
+    until(|| {
+        let (reading, _) = look(&mut proc);
+        let mut fresh = Watched::new(std::process::id(), None);
+        let again = Collector::new().read(&mut proc, &mut fresh).unwrap();
+        let (was, is) = (reading.voluntary.unwrap(), again.voluntary.unwrap());
+        was <= is && is <= was + 3 && reading.threads == again.threads
+    });
+}

@@ -12,6 +12,6 @@ pub(super) const COST: Cost = Cost {
 };
 
 /// `None` where they may not be counted; the failure is in [`Proc::counts`].
-pub(super) fn read(proc: &mut Proc, of: Subject) -> Option<u64> {
+pub(super) fn read(proc: &mut Proc, of: Subject<'_>) -> Option<u64> {
     proc.fd_count(of).ok()
 }

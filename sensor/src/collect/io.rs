@@ -1,7 +1,7 @@
 //! Bytes read and written.
 
 use super::Cost;
-use crate::procfs::{Io, Proc};
+use crate::procfs::{Io, Proc, Subject};
 
 pub(super) const COST: Cost = Cost {
     group: "io",
@@ -11,6 +11,6 @@ pub(super) const COST: Cost = Cost {
 };
 
 /// `None` where it may not be read; the failure is in [`Proc::counts`].
-pub(super) fn read(proc: &mut Proc, pid: u32) -> Option<Io> {
-    proc.io(pid).ok()
+pub(super) fn read(proc: &mut Proc, of: Subject<'_>) -> Option<Io> {
+    proc.io(of).ok()
 }

@@ -19,7 +19,7 @@ pub(super) struct Memory {
     pub(super) virtual_bytes: u64,
 }
 
-pub(super) fn read(proc: &mut Proc, of: Subject, scale: Scale) -> Result<Memory, ReadError> {
+pub(super) fn read(proc: &mut Proc, of: Subject<'_>, scale: Scale) -> Result<Memory, ReadError> {
     let pages = proc.statm(of)?;
     Ok(Memory {
         resident_bytes: scale.pages_to_bytes(pages.resident_pages),

@@ -26,7 +26,7 @@ mod threads;
 pub use collector::{Collector, Reading, Watched};
 pub use memory::physical as physical_memory;
 pub use scale::Scale;
-pub use scan::{Scanned, Wanted};
+pub use scan::{Scanned, Wanted, Wants};
 
 /// What a group of figures reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

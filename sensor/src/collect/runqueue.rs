@@ -2,8 +2,7 @@
 //! the group.
 
 use super::Cost;
-use super::threads::sum;
-use crate::procfs::{Proc, Schedstat, Stat, Subject};
+use crate::procfs::{Schedstat, Stat};
 
 pub(super) const COST: Cost = Cost {
     group: "run-queue wait",
@@ -13,16 +12,12 @@ pub(super) const COST: Cost = Cost {
     idle: true,
 };
 
-pub(super) fn of_threads(proc: &mut Proc, pid: u32, tids: &[u32]) -> Option<Schedstat> {
-    sum(
-        tids.iter()
-            .map(|&tid| proc.schedstat(Subject::Thread(pid, tid))),
-        |sum, one| Schedstat {
-            run_ns: sum.run_ns.saturating_add(one.run_ns),
-            wait_ns: sum.wait_ns.saturating_add(one.wait_ns),
-            slices: sum.slices.saturating_add(one.slices),
-        },
-    )
+pub(super) fn add(sum: Schedstat, one: Schedstat) -> Schedstat {
+    Schedstat {
+        run_ns: sum.run_ns.saturating_add(one.run_ns),
+        wait_ns: sum.wait_ns.saturating_add(one.wait_ns),
+        slices: sum.slices.saturating_add(one.slices),
+    }
 }
 
 /// The wait, `None` on a kernel that keeps no account of it (delayacct is off

@@ -45,11 +45,37 @@ pub struct Wanted {
     pub user: bool,
     /// The cgroup.
     pub cgroup: bool,
+    /// The name whole: executable and arguments where `comm` may be cut.
+    pub name: bool,
+}
+
+/// What is to be found out about whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wants {
+    /// About everybody, to know who is a member.
+    pub each: Wanted,
+    /// About members, all told.
+    pub members: Wanted,
+    /// Who is whose child, of everybody.
+    pub descent: bool,
+}
+
+impl Wants {
+    /// Who is a member is told by `comm` alone, but where it may be cut.
+    #[must_use]
+    pub fn only_names(&self) -> bool {
+        let name = Wanted {
+            name: true,
+            ..Wanted::default()
+        };
+        self.each == name && !self.descent
+    }
 }
 
 impl Wanted {
     /// All there is.
     pub const ALL: Self = Self {
+        name: true,
         exe: true,
         args: Some(ARGS_LIMIT),
         user: true,
@@ -57,21 +83,15 @@ impl Wanted {
     };
 }
 
-/// Calls `each` for every process, threads of the kernel and zombies included,
-/// with what is in its `stat`. One that ended meanwhile or may not be seen is
-/// passed over, and counted in [`Proc::counts`].
-///
-/// # Errors
-/// /proc cannot be listed.
-pub fn scan(proc: &mut Proc, mut each: impl FnMut(&mut Proc, Scanned)) -> Result<(), ReadError> {
-    let mut pids = Vec::new();
-    proc.pids(&mut pids)?;
-    for pid in pids {
+/// Calls `each` for these processes, threads of the kernel and zombies
+/// included, with what is in its `stat`. One that ended meanwhile or may not be
+/// seen is passed over, and counted in [`Proc::counts`].
+pub fn scan(proc: &mut Proc, pids: &[u32], mut each: impl FnMut(&mut Proc, Scanned)) {
+    for &pid in pids {
         if let Ok(scanned) = Scanned::read(proc, pid) {
             each(proc, scanned);
         }
     }
-    Ok(())
 }
 
 impl Scanned {
@@ -89,7 +109,8 @@ impl Scanned {
         })
     }
 
-    /// Reads what is wanted and not there yet. `stat` is new afterwards.
+    /// Reads what is wanted and not there yet; where that is anything, `stat`
+    /// is new afterwards.
     ///
     /// # Errors
     /// [`ReadError::Gone`] where the process has ended, be it as a zombie, or
@@ -98,26 +119,26 @@ impl Scanned {
         if self.stat.process_ended() {
             return Err(ReadError::Gone);
         }
+        let wanted = self.missing(wanted);
+        if wanted == Wanted::default() {
+            return Ok(());
+        }
         let pid = self.stat.pid;
         let mut lender = Subject::Process(pid);
         if self.stat.task_ended() {
             lender = living(proc, pid, &mut Vec::new())?;
         }
-        if !self.stat.is_kernel_thread() {
-            if wanted.exe && self.exe.is_none() {
-                self.exe = proc.exe(lender).ok().map(<[u8]>::to_vec);
-            }
-            if let Some(limit) = wanted.args
-                && self.args.is_none()
-            {
-                let args = proc.args(lender, limit).ok();
-                self.args = args.filter(|args| !args.args.is_empty());
-            }
+        if wanted.exe {
+            self.exe = proc.exe(lender).ok().map(<[u8]>::to_vec);
         }
-        if wanted.user && self.uid.is_none() {
+        if let Some(limit) = wanted.args {
+            let args = proc.args(lender, limit).ok();
+            self.args = args.filter(|args| !args.args.is_empty());
+        }
+        if wanted.user {
             self.uid = proc.status(pid).ok().map(|status| status.effective_uid);
         }
-        if wanted.cgroup && self.cgroup.is_none() {
+        if wanted.cgroup {
             self.cgroup = proc.cgroup(pid).ok().flatten().map(<[u8]>::to_vec);
         }
         // Last: the same start proves that all of it was the same process's.
@@ -127,6 +148,20 @@ impl Scanned {
         }
         self.stat = stat;
         Ok(())
+    }
+
+    /// What of it is not there and may be.
+    fn missing(&self, wanted: Wanted) -> Wanted {
+        let program = !self.stat.is_kernel_thread();
+        let cut = wanted.name && self.stat.comm.may_be_cut();
+        let args = wanted.args.or(cut.then_some(ARGS_LIMIT));
+        Wanted {
+            name: false,
+            exe: program && (wanted.exe || cut) && self.exe.is_none(),
+            args: args.filter(|_| program && self.args.is_none()),
+            user: wanted.user && self.uid.is_none(),
+            cgroup: wanted.cgroup && self.cgroup.is_none(),
+        }
     }
 }
 

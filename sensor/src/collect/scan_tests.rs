@@ -13,7 +13,9 @@ fn a_scan_reads_one_file_a_process() {
     until(|| *proc.comm(pid).unwrap() == *b"a) R (b\n");
     let before = proc.counts().reads;
     let mut found = Vec::new();
-    scan(&mut proc, |_, scanned| found.push(scanned)).unwrap();
+    let mut pids = Vec::new();
+    proc.pids(&mut pids).unwrap();
+    scan(&mut proc, &pids, |_, scanned| found.push(scanned));
     let counts = proc.counts();
     let expected = u64::try_from(found.len()).unwrap() + counts.gone + 1;
     assert_eq!(counts.reads - before, expected);
@@ -84,12 +86,13 @@ fn a_process_without_its_leader_is_complete() {
 fn threads_of_the_kernel_have_neither_executable_nor_arguments() {
     let mut proc = Proc::open().unwrap();
     let mut found = None;
-    scan(&mut proc, |_, scanned| {
+    let mut pids = Vec::new();
+    proc.pids(&mut pids).unwrap();
+    scan(&mut proc, &pids, |_, scanned| {
         if scanned.stat.is_kernel_thread() {
             found = Some(scanned);
         }
-    })
-    .unwrap();
+    });
     let Some(mut thread) = found else {
         eprintln!("SKIPPED: threads of the kernel: none to be seen in this pid namespace");
         return;
@@ -97,4 +100,24 @@ fn threads_of_the_kernel_have_neither_executable_nor_arguments() {
     thread.complete(&mut proc, Wanted::ALL).unwrap();
     assert_eq!((thread.exe, thread.args), (None, None));
     assert_eq!(thread.uid, Some(0));
+}
+
+#[test]
+fn a_short_name_is_whole_and_costs_nothing_more() {
+    let mut proc = Proc::open().unwrap();
+    let wanted = Wanted {
+        name: true,
+        ..Wanted::default()
+    };
+    for (name, more) in [(&b"short"[..], 0), (b"fifteen-bytes-x", 3)] {
+        let process = Process::named(name);
+        until(|| *proc.comm(process.pid()).unwrap() == *name);
+        let mut scanned = Scanned::read(&mut proc, process.pid()).unwrap();
+        let before = proc.counts().reads;
+        scanned.complete(&mut proc, wanted).unwrap();
+        assert_eq!(proc.counts().reads - before, more);
+        assert_eq!(scanned.exe.is_some(), more > 0);
+        assert_eq!(scanned.args.is_some(), more > 0);
+        assert!(scanned.uid.is_none() && scanned.cgroup.is_none());
+    }
 }

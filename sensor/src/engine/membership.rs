@@ -62,6 +62,14 @@ impl Engine {
         specs
     }
 
+    /// Whether a process with these properties is a member of any service.
+    #[must_use]
+    pub fn matches(&self, candidate: &Candidate<'_>) -> bool {
+        let mut specs = Vec::new();
+        self.config.matcher.matches(candidate, &mut specs);
+        !specs.is_empty()
+    }
+
     /// The services, and groups, of a process that belongs to these.
     pub(super) fn services_of(
         &mut self,

@@ -2,7 +2,7 @@
 //! getdents into the buffer, without a look at any entry.
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, RawDir, statat};
+use rustix::fs::{AtFlags, RawDir, fstat, statat};
 
 use super::error::ReadError;
 use super::files::{Proc, Subject};
@@ -21,8 +21,12 @@ impl Proc {
     ///
     /// # Errors
     /// The process has ended, or may not be seen.
-    pub fn tids(&mut self, pid: u32, tids: &mut Vec<u32>) -> Result<(), ReadError> {
-        self.numbers(pid.into(), "task", tids)?;
+    pub fn tids<'a>(
+        &mut self,
+        of: impl Into<Subject<'a>>,
+        tids: &mut Vec<u32>,
+    ) -> Result<(), ReadError> {
+        self.numbers(of.into(), "task", tids)?;
         if tids.is_empty() {
             return Err(ReadError::Gone);
         }
@@ -37,7 +41,7 @@ impl Proc {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn fd_count(&mut self, of: impl Into<Subject>) -> Result<u64, ReadError> {
+    pub fn fd_count<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<u64, ReadError> {
         let of = of.into();
         let result = if self.fd_size_known {
             self.fd_size(of)
@@ -56,20 +60,30 @@ impl Proc {
         self.fd_size_known = size.is_ok_and(|stat| stat.st_size > 0);
     }
 
-    fn fd_size(&mut self, of: Subject) -> Result<u64, ReadError> {
-        let (root, path) = self.locate(of, "fd")?;
-        let size = statat(root, path, AtFlags::empty())?.st_size;
+    fn fd_size(&mut self, of: Subject<'_>) -> Result<u64, ReadError> {
+        let size = match of {
+            Subject::Kept(kept) => fstat(kept.fd()?)?.st_size,
+            _ => {
+                let (root, path) = self.locate(of, "fd")?;
+                statat(root, path, AtFlags::empty())?.st_size
+            }
+        };
         u64::try_from(size).map_err(|_| ReadError::Malformed)
     }
 
-    fn fd_entries(&mut self, of: Subject) -> Result<u64, ReadError> {
+    fn fd_entries(&mut self, of: Subject<'_>) -> Result<u64, ReadError> {
         let dir = self.open_dir(of, "fd")?;
         let mut count = 0;
         self.each_number(dir, |_| count += 1)?;
         Ok(count)
     }
 
-    fn numbers(&mut self, of: Subject, name: &str, out: &mut Vec<u32>) -> Result<(), ReadError> {
+    fn numbers(
+        &mut self,
+        of: Subject<'_>,
+        name: &str,
+        out: &mut Vec<u32>,
+    ) -> Result<(), ReadError> {
         out.clear();
         let result = self
             .open_dir(of, name)

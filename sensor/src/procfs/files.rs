@@ -4,11 +4,12 @@ use std::ffi::CStr;
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, open, openat, readlinkat_raw};
-use rustix::io::{Errno, read, retry_on_intr};
+use rustix::io::{Errno, pread, read, retry_on_intr};
 
 use super::error::{Counts, ReadError};
+use super::kept::{Kept, Places};
 use super::words::push_number;
 
 /// Holds every file of a process that the kernel writes in one piece, and a
@@ -28,20 +29,24 @@ pub struct Proc {
     pub(super) buffer: Vec<u8>,
     counts: Counts,
     pub(super) fd_size_known: bool,
+    pub(super) places: Places,
 }
 
 /// Whose files: the host's, a process's, or one thread's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
     /// Files in /proc itself.
     Host,
     /// Files in /proc/PID.
     Process(u32),
     /// Files in /proc/PID/task/TID: pid, tid.
     Thread(u32, u32),
+    /// Files of a process that is kept open, and never of another one that
+    /// has its pid by now.
+    Kept(&'a Kept),
 }
 
-impl From<u32> for Subject {
+impl From<u32> for Subject<'_> {
     fn from(pid: u32) -> Self {
         Self::Process(pid)
     }
@@ -77,6 +82,7 @@ impl Proc {
             buffer: Vec::with_capacity(FIRST_CAPACITY),
             counts: Counts::default(),
             fd_size_known: false,
+            places: Places::of_limit(),
         };
         proc.find_out_fd_size();
         Ok(proc)
@@ -95,7 +101,7 @@ impl Proc {
     ///
     /// # Errors
     /// See [`ReadError`]; more than 64 KiB (4 MiB for the host's) is too long.
-    pub fn read(&mut self, of: impl Into<Subject>, name: &str) -> Result<&[u8], ReadError> {
+    pub fn read<'a>(&mut self, of: impl Into<Subject<'a>>, name: &str) -> Result<&[u8], ReadError> {
         self.read_whole(of.into(), name, false)
     }
 
@@ -103,14 +109,18 @@ impl Proc {
     ///
     /// # Errors
     /// As [`Proc::read`].
-    pub fn read_all(&mut self, of: impl Into<Subject>, name: &str) -> Result<&[u8], ReadError> {
+    pub fn read_all<'a>(
+        &mut self,
+        of: impl Into<Subject<'a>>,
+        name: &str,
+    ) -> Result<&[u8], ReadError> {
         self.read_whole(of.into(), name, true)
     }
 
     /// The first `limit` bytes of a file, and whether there are more.
     pub(super) fn read_up_to(
         &mut self,
-        of: Subject,
+        of: Subject<'_>,
         name: &str,
         limit: usize,
     ) -> Result<(&[u8], bool), ReadError> {
@@ -124,14 +134,14 @@ impl Proc {
     }
 
     /// The target of a link, raw.
-    pub(super) fn read_link(&mut self, of: Subject, name: &str) -> Result<&[u8], ReadError> {
+    pub(super) fn read_link(&mut self, of: Subject<'_>, name: &str) -> Result<&[u8], ReadError> {
         let result = self.fill_link(of, name);
         self.counted(result)?;
         Ok(&self.buffer)
     }
 
     /// Opens a directory for listing.
-    pub(super) fn open_dir(&mut self, of: Subject, name: &str) -> Result<OwnedFd, ReadError> {
+    pub(super) fn open_dir(&mut self, of: Subject<'_>, name: &str) -> Result<OwnedFd, ReadError> {
         self.open_file(of, name, OFlags::DIRECTORY)
     }
 
@@ -149,11 +159,17 @@ impl Proc {
         })
     }
 
-    /// The root, and the path below it of a file.
-    pub(super) fn locate(&mut self, of: Subject, name: &str) -> Result<(&OwnedFd, &CStr), Errno> {
+    /// A directory, and the path below it of a file.
+    pub(super) fn locate<'a>(
+        &'a mut self,
+        of: Subject<'a>,
+        name: &str,
+    ) -> Result<(BorrowedFd<'a>, &'a CStr), Errno> {
         self.path.clear();
+        let mut root = self.root.as_fd();
         match of {
             Subject::Host => {}
+            Subject::Kept(kept) => root = kept.dir(),
             Subject::Process(pid) => {
                 push_number(&mut self.path, pid);
                 self.path.push(b'/');
@@ -168,10 +184,15 @@ impl Proc {
         self.path.extend_from_slice(name.as_bytes());
         self.path.push(0);
         let path = CStr::from_bytes_with_nul(&self.path).map_err(|_| Errno::INVAL)?;
-        Ok((&self.root, path))
+        Ok((root, path))
     }
 
-    fn open_file(&mut self, of: Subject, name: &str, kind: OFlags) -> Result<OwnedFd, ReadError> {
+    fn open_file(
+        &mut self,
+        of: Subject<'_>,
+        name: &str,
+        kind: OFlags,
+    ) -> Result<OwnedFd, ReadError> {
         // NONBLOCK: a name may lead through `cwd` or `root` to a pipe that the
         // process has put there, and must not hold the reader up.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK | kind;
@@ -179,10 +200,15 @@ impl Proc {
         Ok(openat(root, path, flags, Mode::empty())?)
     }
 
-    fn read_whole(&mut self, of: Subject, name: &str, to_end: bool) -> Result<&[u8], ReadError> {
+    fn read_whole(
+        &mut self,
+        of: Subject<'_>,
+        name: &str,
+        to_end: bool,
+    ) -> Result<&[u8], ReadError> {
         let limit = match of {
             Subject::Host => HOST_LIMIT,
-            Subject::Process(_) | Subject::Thread(..) => PROCESS_LIMIT,
+            Subject::Process(_) | Subject::Thread(..) | Subject::Kept(_) => PROCESS_LIMIT,
         };
         let result = match self.fill(of, name, Extent { limit, to_end }) {
             Ok(true) => Err(ReadError::TooLong(limit)),
@@ -194,9 +220,20 @@ impl Proc {
     }
 
     /// Fills the buffer; true where the file goes on behind the limit.
-    fn fill(&mut self, of: Subject, name: &str, extent: Extent) -> Result<bool, ReadError> {
+    fn fill(&mut self, of: Subject<'_>, name: &str, extent: Extent) -> Result<bool, ReadError> {
         self.buffer.clear();
-        let file = self.open_file(of, name, OFlags::empty())?;
+        let kept = match of {
+            Subject::Kept(kept) => kept.file(name).transpose()?,
+            _ => None,
+        };
+        let opened;
+        let file = match kept {
+            Some(kept) => kept,
+            None => {
+                opened = self.open_file(of, name, OFlags::empty())?;
+                opened.as_fd()
+            }
+        };
         loop {
             if self.buffer.len() > extent.limit {
                 self.buffer.truncate(extent.limit);
@@ -206,7 +243,14 @@ impl Proc {
                 self.buffer.reserve(self.buffer.capacity());
             }
             let room = self.buffer.capacity() - self.buffer.len();
-            let count = retry_on_intr(|| read(&file, spare_capacity(&mut self.buffer)))?;
+            let from = self.buffer.len() as u64;
+            let count = retry_on_intr(|| {
+                let space = spare_capacity(&mut self.buffer);
+                match kept {
+                    Some(_) => pread(file, space, from),
+                    None => read(file, space),
+                }
+            })?;
             if count == 0 || (count < room && !extent.to_end) {
                 let cut = self.buffer.len() > extent.limit;
                 self.buffer.truncate(extent.limit);
@@ -215,7 +259,7 @@ impl Proc {
         }
     }
 
-    fn fill_link(&mut self, of: Subject, name: &str) -> Result<(), ReadError> {
+    fn fill_link(&mut self, of: Subject<'_>, name: &str) -> Result<(), ReadError> {
         // The kernel refuses targets of more than a page, which the capacity
         // exceeds: what comes is whole.
         let mut buffer = std::mem::take(&mut self.buffer);

@@ -17,49 +17,53 @@ use crate::units::BootNanos;
 /// [`ReadError::Malformed`] where the content is not understood.
 impl Proc {
     /// `stat` of a process or thread.
-    pub fn stat(&mut self, of: impl Into<Subject>) -> Result<Stat, ReadError> {
+    pub fn stat<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<Stat, ReadError> {
         self.parsed(of.into(), "stat", Stat::parse)
     }
 
     /// `statm` of a process or thread.
-    pub fn statm(&mut self, of: impl Into<Subject>) -> Result<Statm, ReadError> {
+    pub fn statm<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<Statm, ReadError> {
         self.parsed(of.into(), "statm", Statm::parse)
     }
 
     /// `status` of a process or thread.
-    pub fn status(&mut self, of: impl Into<Subject>) -> Result<Status, ReadError> {
+    pub fn status<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<Status, ReadError> {
         self.parsed(of.into(), "status", Status::parse)
     }
 
     /// Context switches of one task, from its `status`.
-    pub fn switches(&mut self, of: impl Into<Subject>) -> Result<Switches, ReadError> {
+    pub fn switches<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<Switches, ReadError> {
         self.parsed(of.into(), "status", Switches::parse)
     }
 
     /// `io` of a process.
-    pub fn io(&mut self, of: impl Into<Subject>) -> Result<Io, ReadError> {
+    pub fn io<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<Io, ReadError> {
         self.parsed(of.into(), "io", Io::parse)
     }
 
     /// `schedstat` of one task.
-    pub fn schedstat(&mut self, of: impl Into<Subject>) -> Result<Schedstat, ReadError> {
+    pub fn schedstat<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<Schedstat, ReadError> {
         self.parsed(of.into(), "schedstat", Schedstat::parse)
     }
 
     /// `comm` of a process or thread: the cheapest file that names it.
-    pub fn comm(&mut self, of: impl Into<Subject>) -> Result<Comm, ReadError> {
+    pub fn comm<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<Comm, ReadError> {
         self.parsed(of.into(), "comm", Comm::parse)
     }
 
     /// Path in the cgroup v2 hierarchy; `None` where there is none.
-    pub fn cgroup(&mut self, of: impl Into<Subject>) -> Result<Option<&[u8]>, ReadError> {
+    pub fn cgroup<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<Option<&[u8]>, ReadError> {
         Ok(unified_path(self.read(of, "cgroup")?))
     }
 
     /// The arguments, as far as they are in the first `limit` bytes. None at
     /// all while an exec goes on, of a zombie, and of a thread of the kernel:
     /// a program is never started without (Linux 5.18 and later).
-    pub fn args(&mut self, of: impl Into<Subject>, limit: usize) -> Result<Args, ReadError> {
+    pub fn args<'a>(
+        &mut self,
+        of: impl Into<Subject<'a>>,
+        limit: usize,
+    ) -> Result<Args, ReadError> {
         let (bytes, truncated) = self.read_up_to(of.into(), "cmdline", limit)?;
         Ok(Args::parse(bytes, truncated))
     }
@@ -67,7 +71,7 @@ impl Proc {
     /// Path of the executable file as the process sees it, raw bytes, without
     /// the ` (deleted)` of a file that was unlinked. [`ReadError::Gone`] also
     /// for what has no executable: a thread of the kernel, a zombie.
-    pub fn exe(&mut self, of: impl Into<Subject>) -> Result<&[u8], ReadError> {
+    pub fn exe<'a>(&mut self, of: impl Into<Subject<'a>>) -> Result<&[u8], ReadError> {
         let path = self.read_link(of.into(), "exe")?;
         Ok(path.strip_suffix(b" (deleted)").unwrap_or(path))
     }
@@ -89,7 +93,7 @@ impl Proc {
 
     fn parsed<T>(
         &mut self,
-        of: Subject,
+        of: Subject<'_>,
         name: &str,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<T, ReadError> {

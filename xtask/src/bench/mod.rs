@@ -2,6 +2,7 @@
 
 mod bars;
 mod captured;
+mod collection;
 mod collector;
 mod machine;
 mod matching;
@@ -63,6 +64,8 @@ enum Suite {
     Storm,
     /// New processes against 200 patterns
     Matching,
+    /// Looks at 100 of 5,100 processes, and one pass over all
+    Collection,
 }
 
 /// Measures and prints.
@@ -73,6 +76,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     match args.suite {
         Suite::Storm => storm(args),
         Suite::Matching => matching::run(),
+        Suite::Collection => collection::run(),
     }
 }
 

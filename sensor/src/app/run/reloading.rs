@@ -85,7 +85,7 @@ impl Daemon {
             carried: carried(&before.current, plugins),
         };
         let services = reload.carried.clone();
-        self.collecting.look_at_all(&mut self.pump);
+        self.collecting.look_at_all(&mut self.pump, events);
         let now = self.collecting.now();
         let report = self.pump.reload(reload, wanted, now, events);
         self.collecting.reload(&intervals(&self.pump), &services);

@@ -1,0 +1,85 @@
+//! What it costs to look at processes, beside the least that it can cost.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::bars::Bar;
+use crate::shell;
+
+/// Most that a collection of 100 watched processes may cost, ms.
+const COLLECTION: f64 = 3.0;
+/// Most that `--run-once` may cost, in floors.
+const ONCE: f64 = 2.0;
+
+/// A line of the example `collection`.
+#[derive(Deserialize)]
+struct Figure {
+    look: String,
+    ms: f64,
+    /// Of looks at watched processes.
+    processes: Option<u64>,
+    reads_each: Option<f64>,
+    /// Of one pass over all: what the floor reads, and takes.
+    file: Option<String>,
+    floor_ms: Option<f64>,
+}
+
+/// Measures and prints.
+pub fn run() -> Result<()> {
+    super::build()?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(shell::root())
+        .args(["run", "--quiet", "--release", "--package", "sensor"])
+        .args(["--example", "collection"])
+        .output()
+        .context("cannot run cargo")?;
+    anyhow::ensure!(
+        output.status.success(),
+        "the example `collection` fails: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for line in String::from_utf8(output.stdout)?.lines() {
+        let figure: Figure = serde_json::from_str(line).context("a line of the example")?;
+        let (bar, facts) = of(&figure);
+        println!(
+            "{}: {}, at most {} wanted: {} ({facts})",
+            bar.name,
+            bar.measured,
+            bar.wanted.trim_start_matches("<= "),
+            bar.verdict,
+        );
+    }
+    print!("{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// The bar of a line, and what else it says.
+fn of(figure: &Figure) -> (Bar, String) {
+    match (&figure.file, figure.floor_ms) {
+        (Some(file), Some(floor)) => (
+            Bar::at_most(
+                format!("--run-once, floors of `{file}`"),
+                figure.ms / floor,
+                ONCE,
+                "",
+            ),
+            format!("{:.1} ms, floor {floor:.1} ms", figure.ms),
+        ),
+        _ => (
+            Bar::at_most(
+                format!("a collection, processes: {}", figure.look),
+                figure.ms,
+                COLLECTION,
+                " ms",
+            ),
+            format!(
+                "{} processes, {:.2} reads each",
+                figure.processes.unwrap_or(0),
+                figure.reads_each.unwrap_or(0.0)
+            ),
+        ),
+    }
+}
