@@ -6,6 +6,7 @@ use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::{
     Store, StoreError,
+    open::guarded,
     records::{self, Host, Metric, Namespace, Service, Totals},
     schema::{self, service_key},
 };
@@ -95,6 +96,12 @@ impl Store {
     ///
     /// What failed; the store must be opened again after that.
     pub fn commit(&self, changes: &Changes) -> Result<(), StoreError> {
+        // Damage that nobody saw at the start may come to light only here.
+        let written = guarded(|| self.write(changes));
+        written.map_err(|fault| fault.into_error(self.path()))
+    }
+
+    fn write(&self, changes: &Changes) -> Result<(), StoreError> {
         let write = self.database()?.begin_write()?;
         {
             let mut bodies = write.open_table(schema::QUEUE)?;

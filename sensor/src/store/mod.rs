@@ -6,6 +6,7 @@
 mod backend;
 mod changes;
 mod error;
+pub mod image;
 mod known;
 mod migrate;
 mod open;

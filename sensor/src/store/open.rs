@@ -13,7 +13,7 @@ use redb::{ConcurrencyMode, Database, StorageBackend, backends::FileBackend};
 use super::{
     Owner, StoreError,
     backend::Bolted,
-    migrate, place,
+    migrate, place, reader,
     schema::{self, CURRENT, Identity, Version},
 };
 
@@ -219,6 +219,9 @@ pub(super) fn open_on(backend: impl StorageBackend, path: &Path) -> Result<Datab
             }));
         }
         Identity::Version(found) => {
+            if found == CURRENT {
+                guarded(|| reader::read_at_start(&database))?;
+            }
             bolt.open();
             if found < CURRENT {
                 return migrated(database, path, found);

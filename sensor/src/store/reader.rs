@@ -105,6 +105,22 @@ pub fn verify(path: &Path) -> Result<Vec<String>, StoreError> {
     Ok(problems)
 }
 
+/// Reads what a sensor reads when it starts, so that damage in it is known
+/// before the file is changed.
+pub(super) fn read_at_start(database: &dyn ReadableDatabase) -> Result<(), StoreError> {
+    known::known(database)?;
+    let read = database.begin_read()?;
+    for row in read.open_table(schema::TOTALS)?.iter()? {
+        let _: Totals = records::decode(row?.1.value())?;
+    }
+    read.open_table(schema::FACTS)?.get(schema::BOOT_ID)?;
+    for row in read.open_table(schema::QUEUE_INDEX)?.iter()? {
+        row?;
+    }
+    read.open_table(schema::QUEUE)?;
+    Ok(())
+}
+
 fn records_are_sound(database: &dyn ReadableDatabase) -> Result<(), StoreError> {
     known::known(database)?;
     let read = database.begin_read()?;
