@@ -93,6 +93,8 @@ pub struct Said {
     pub errors: String,
     /// Standard output has ended.
     pub ended: bool,
+    /// The last line has no end, as of a program that was killed.
+    pub is_cut: bool,
 }
 
 impl Lines {
@@ -185,6 +187,7 @@ impl Lines {
             reader.join().expect("a reader fails by panicking");
         }
         let said = std::mem::take(&mut *self.shared.lock());
+        assert!(!said.is_cut || ended.status == libc::SIGKILL, "a cut line");
         (ended, said)
     }
 
@@ -206,6 +209,10 @@ impl Shared {
         let mut line = Vec::new();
         let mut wrong = None;
         while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            if line.last() != Some(&b'\n') {
+                self.lock().is_cut = true;
+                break;
+            }
             match serde_json::from_slice(&line) {
                 Ok(value) => self.lock().lines.push(value),
                 Err(error) => {

@@ -8,6 +8,7 @@ mod changes;
 mod error;
 mod fresh;
 mod guard;
+pub mod image;
 mod known;
 pub mod legacy;
 mod migrate;
