@@ -273,6 +273,18 @@ pub(super) fn open_on(
     })
 }
 
+/// Opens a store of ours again, however full the disk is: what redb repairs
+/// stays in memory until the next transaction.
+pub(super) fn open_again(backend: impl StorageBackend, path: &Path) -> Result<Database, Fault> {
+    guarded(|| {
+        let (backend, bolt) = Bolted::new(backend);
+        let database = start(backend, path)?;
+        schema::identify(&database)?;
+        bolt.open();
+        Ok(database)
+    })
+}
+
 /// Brings an older file to the current schema. A copy lies beside it until
 /// the new one has been opened.
 fn migrated(database: Database, path: &Path, from: Version) -> Result<Database, Fault> {

@@ -11,7 +11,7 @@ use redb::backends::FileBackend;
 use super::{
     Owner, Store, StoreError,
     guard::close,
-    open::{Fault, open_on},
+    open::{Fault, open_again},
     place,
 };
 
@@ -59,7 +59,7 @@ impl Store {
         // The same open file: no permission is asked for again.
         let file = file.try_clone().map_err(|source| self.fault(source))?;
         let backend = FileBackend::new(file).map_err(redb::Error::from)?;
-        let opened = open_on(backend, &self.path, None);
+        let opened = open_again(backend, &self.path);
         self.database = Some(opened.map_err(|fault: Fault| fault.into_error(&self.path))?);
         Ok(())
     }
