@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::built;
+use crate::{process::built, sensor::Lines};
 
 /// A directory that everybody may read, with plugins and programs.
 #[derive(Debug)]
@@ -165,4 +165,18 @@ pub fn sum(service: &Value, metric: &str, attribute: Option<(&str, &str)>) -> Op
         })
     });
     points.map(|point| point["value"].as_f64()).sum()
+}
+
+/// Waits for a report whose service meets a condition.
+pub fn wait_service(
+    lines: &Lines,
+    name: &str,
+    what: &str,
+    condition: impl Fn(&Value) -> bool,
+) -> Value {
+    lines.wait(what, |said| {
+        let last = said.lines.iter().rev();
+        let mut services = last.filter_map(|report| service(report, name));
+        services.next().filter(|one| condition(one)).cloned()
+    })
 }

@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -66,6 +66,18 @@ pub fn store() -> PathBuf {
     });
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     base.join(number.to_string()).join("metadata.redb")
+}
+
+/// Runs a command to its end: exit code, standard output, standard error.
+#[must_use]
+pub fn end(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("cannot run");
+    let text = |bytes| String::from_utf8(bytes).expect("not UTF-8");
+    (status.code(), text(stdout), text(stderr))
 }
 
 /// A program that writes JSON lines to standard output, and text to standard

@@ -14,21 +14,14 @@ mod write;
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
-use sensor_tests::{plugins::Plugins, sensor::sensor};
+use sensor_tests::{
+    plugins::Plugins,
+    sensor::{end, sensor},
+};
 use serde_json::Value;
-
-fn end(command: &mut Command) -> (Option<i32>, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code(), text(stdout), text(stderr))
-}
 
 /// `sensor plugin` with these arguments, in a directory.
 fn plugin(directory: &Path, args: &[&str]) -> (Option<i32>, String, String) {

@@ -30,7 +30,7 @@ mod unprivileged;
 use std::process::Stdio;
 
 use sensor_tests::{
-    plugins::{Plugins, Watched, service},
+    plugins::{Plugins, Watched, service, wait_service},
     process::Running,
     sensor::{Lines, sensor},
 };
@@ -64,20 +64,6 @@ fn members(watched: &Watched, number: usize, threads: &str) -> Vec<Running> {
         running
     };
     (0..number).map(start).collect()
-}
-
-/// Waits for a report whose service meets a condition.
-fn wait_service(
-    lines: &Lines,
-    name: &str,
-    what: &str,
-    condition: impl Fn(&Value) -> bool,
-) -> Value {
-    lines.wait(what, |said| {
-        let last = said.lines.iter().rev();
-        let mut services = last.filter_map(|report| service(report, name));
-        services.next().filter(|one| condition(one)).cloned()
-    })
 }
 
 /// Their pids, in ascending order.

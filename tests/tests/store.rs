@@ -14,12 +14,12 @@ mod show;
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use sensor_tests::{
     plugins::Plugins,
-    sensor::{Lines, sensor},
+    sensor::{Lines, end, sensor},
 };
 
 /// A directory of one's own, with plugins that nobody matches.
@@ -77,17 +77,6 @@ impl Place {
         names.sort();
         names
     }
-}
-
-/// Runs a command to its end: exit code, standard output, standard error.
-fn end(command: &mut Command) -> (Option<i32>, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code(), text(stdout), text(stderr))
 }
 
 /// `sensor store WHAT` on a store.

@@ -31,7 +31,7 @@ use std::{
 use sensor_tests::{
     collector::Collector,
     gate::Gate,
-    plugins::{Plugins, Watched, service},
+    plugins::{Plugins, Watched, service, wait_service},
     process::{Running, run},
     received::Received,
     sensor::{LIMIT, Lines, sensor, store},
@@ -159,20 +159,6 @@ fn member(watched: &Watched) -> Running {
     let mut running = Running::start(&mut command);
     running.wait_for_line("ready");
     running
-}
-
-/// Waits for a report whose service meets a condition.
-fn wait_service(
-    lines: &Lines,
-    name: &str,
-    what: &str,
-    condition: impl Fn(&Value) -> bool,
-) -> Value {
-    lines.wait(what, |said| {
-        let last = said.lines.iter().rev();
-        let mut services = last.filter_map(|report| service(report, name));
-        services.next().filter(|one| condition(one)).cloned()
-    })
 }
 
 /// How often a text is in what a daemon said.

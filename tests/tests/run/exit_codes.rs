@@ -1,23 +1,12 @@
 //! How the commands end, and what they say then.
 
-use std::{
-    fs,
-    process::{Command, Output},
-};
+use std::{fs, process::Command};
 
 use sensor_tests::collector::Ports;
 
-use super::*;
+use sensor_tests::sensor::end;
 
-fn end(command: &mut Command) -> (Option<i32>, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code(), text(stdout), text(stderr))
-}
+use super::*;
 
 fn once(plugins: &Plugins) -> Command {
     let mut command = sensor(["--run-once", "--output", "json"]);
