@@ -36,6 +36,7 @@ pub mod app;
 
 /// 8: OTLP on the wire.
 pub mod export;
+pub mod incident;
 
 /// What people and programs read on standard output.
 pub mod output;

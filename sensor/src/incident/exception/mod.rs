@@ -1,0 +1,145 @@
+//! Exceptions in text: one language a file behind one trait.
+//!
+//! A parser never sees a stream. [`Assembler`] asks it of each line whether a
+//! trace begins or goes on there, and hands it the whole text of a trace once,
+//! when it has ended.
+
+mod assemble;
+
+pub use assemble::{Assembler, Piece};
+
+/// An exception as it was printed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exception {
+    /// The language that printed it.
+    pub language: Language,
+    /// `exception.type`
+    pub name: String,
+    /// `exception.message`, with its line breaks; `None` where there was none.
+    pub message: Option<String>,
+    /// Innermost first.
+    pub frames: Vec<Frame>,
+    /// Nearest first, flattened.
+    pub causes: Vec<Cause>,
+    /// ERROR (17), or 21 for what ends a program or a host.
+    pub severity: u8,
+    /// `exception.stacktrace`: the text as printed. The assembler fills it in.
+    pub text: String,
+    /// Pid that the text itself names (kernel lines).
+    pub pid: Option<u32>,
+    /// Frames that were left out of the middle.
+    pub frames_omitted: u64,
+    /// Causes that were left out of the middle.
+    pub causes_omitted: u64,
+}
+
+/// One line of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frame {
+    /// As printed, without the argument list.
+    pub function: Option<String>,
+    /// Module, package or class, where it was split from the function.
+    pub module: Option<String>,
+    /// File as printed.
+    pub file: Option<String>,
+    /// From 1.
+    pub line: Option<u64>,
+    /// As printed.
+    pub column: Option<u64>,
+    /// False for standard libraries and packages.
+    pub in_app: bool,
+}
+
+/// An exception behind, or within, another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Its type.
+    pub name: String,
+    /// Its message.
+    pub message: Option<String>,
+    /// Innermost first.
+    pub frames: Vec<Frame>,
+    /// How it belongs to the incident.
+    pub relation: Relation,
+}
+
+/// How a cause belongs to its exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// It was raised because of this one.
+    Cause,
+    /// It was raised while this one was handled.
+    Context,
+    /// It was put aside.
+    Suppressed,
+    /// It is a part of a group.
+    Member,
+}
+
+/// The languages, as in `language`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Language {
+    Python,
+    /// Also Kotlin and Scala.
+    Java,
+    Go,
+    JavaScript,
+    Rust,
+    Ruby,
+    CSharp,
+    Php,
+    /// Also the sanitizers.
+    Cpp,
+    Elixir,
+    Dart,
+    Kernel,
+}
+
+/// Reads the traces of one language.
+pub trait ExceptionParser: Sync {
+    /// Whose traces.
+    fn language(&self) -> Language;
+
+    /// Whether a trace could begin with this line. Asked of every line of
+    /// every log, so it has to say no within nanoseconds.
+    fn begins(&self, line: &[u8]) -> Option<Begin>;
+
+    /// Whether the trace goes on with this line. `state` is the parser's own.
+    fn goes_on(&self, state: &mut State, line: &[u8]) -> Next;
+
+    /// Reads a whole trace, lines separated by `\n`. `None` where it is none
+    /// after all: then its lines are ordinary text.
+    fn parse(&self, text: &str) -> Option<Exception>;
+}
+
+/// A first line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// It is a trace, whatever follows.
+    Sure(State),
+    /// It is one only if the next lines go on with it.
+    Maybe(State),
+}
+
+/// What a parser remembers between two lines of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct State {
+    /// Which part of the trace the last line was.
+    pub part: u32,
+    /// A number of the parser's choice.
+    pub number: u32,
+}
+
+/// What a line is to an open trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// A part, and the trace is one for sure.
+    Part,
+    /// A part only if a later line is one: a blank line, a line of a message.
+    Maybe,
+    /// Its last line.
+    Last,
+    /// No part of it: the trace ended before.
+    No,
+}

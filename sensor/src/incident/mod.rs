@@ -1,0 +1,8 @@
+//! What died, why, and its last words: abnormal exits, exceptions in logs and
+//! output, errors that applications report become one record each.
+//!
+//! Text comes in as bytes of foreign programs. Nothing here trusts it: every
+//! state is bounded, and a line that nobody understands costs next to nothing.
+
+pub mod exception;
+pub mod record;
