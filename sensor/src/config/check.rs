@@ -58,13 +58,7 @@ pub(super) fn read(document: &Document<'_>) -> Config {
     otlp(&mut config.otlp, export.table("otlp"));
     export.finish();
     scrub(&mut config, root.table("scrub"));
-    let mut telemetry = root.table("telemetry");
-    set(
-        &mut config.telemetry,
-        telemetry.take("enabled"),
-        Item::boolean,
-    );
-    telemetry.finish();
+    telemetry(&mut config, root.table("telemetry"));
     root.finish();
     config
 }
@@ -79,6 +73,17 @@ fn kernel(config: &mut Config, mut table: Table<'_>) {
         item.duration(MILLISECOND..=SECOND)
     });
     set(&mut kernel.pin, table.take("pin"), Item::boolean);
+    table.finish();
+}
+
+fn telemetry(config: &mut Config, mut table: Table<'_>) {
+    let telemetry = &mut config.telemetry;
+    set(&mut telemetry.enabled, table.take("enabled"), Item::boolean);
+    set(
+        &mut telemetry.hook_cost,
+        table.take("hook_cost"),
+        Item::boolean,
+    );
     table.finish();
 }
 

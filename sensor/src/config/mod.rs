@@ -55,8 +55,8 @@ pub struct Config {
     pub otlp: OtlpFile,
     /// Secrets that vanish, on top of the built-in rules.
     pub scrub: Scrub,
-    /// Whether the sensor exports its own metrics.
-    pub telemetry: bool,
+    /// What the sensor says about itself.
+    pub telemetry: Telemetry,
     /// Where values come from, by dotted key; what is not here is a default.
     pub origins: BTreeMap<String, Origin>,
 }
@@ -170,6 +170,15 @@ pub struct OtlpFile {
     pub key: Option<PathBuf>,
 }
 
+/// `[telemetry]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Whether the sensor exports its own metrics.
+    pub enabled: bool,
+    /// Whether the kernel counts what the hooks cost, for these metrics.
+    pub hook_cost: bool,
+}
+
 /// `[scrub]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scrub {
@@ -208,7 +217,10 @@ impl Default for Config {
             },
             otlp: OtlpFile::default(),
             scrub: Scrub::default(),
-            telemetry: true,
+            telemetry: Telemetry {
+                enabled: true,
+                hook_cost: false,
+            },
             origins: BTreeMap::new(),
         }
     }

@@ -75,7 +75,8 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         ("scrub.words", texts(&scrub.words)),
         ("scrub.patterns", texts(&scrub.patterns)),
         ("scrub.keep", texts(&scrub.keep)),
-        ("telemetry.enabled", Value::from(*telemetry)),
+        ("telemetry.enabled", Value::from(telemetry.enabled)),
+        ("telemetry.hook_cost", Value::from(telemetry.hook_cost)),
     ]);
     let origin = |key| {
         let by_export = export.and_then(|export| export.origins.get(key).copied());

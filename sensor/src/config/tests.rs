@@ -61,6 +61,7 @@ patterns = ['\d{16}']
 keep = ["token_count"]
 [telemetry]
 enabled = false
+hook_cost = true
 "#;
 
 #[test]
@@ -111,7 +112,7 @@ fn every_key_is_read() {
     assert_eq!(config.scrub.words, ["pin"]);
     assert_eq!(config.scrub.patterns, [r"\d{16}"]);
     assert_eq!(config.scrub.keep, ["token_count"]);
-    assert!(!config.telemetry);
+    assert!(!config.telemetry.enabled && config.telemetry.hook_cost);
     assert_eq!(config.origin("interval"), Origin::File);
     assert_eq!(config.origin("export.otlp.tls.ca"), Origin::File);
     assert_eq!(config.origin("export.otlp.nothing"), Origin::Default);
