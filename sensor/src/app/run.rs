@@ -97,7 +97,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
             Telemetry::start(delivery.exporter.clone(), &host, interval)
         });
     let daemon = Daemon {
-        collecting: Collecting::new(intervals(&pump), offset),
+        collecting: Collecting::new(intervals(&pump), offset, config.limits.collection),
         pump,
         plugins,
         watch,
@@ -271,7 +271,9 @@ impl Daemon {
             if self.collecting.next().is_some_and(|next| next <= now) {
                 let report = self.collecting.collect_due(&mut self.pump, &mut events);
                 self.publish(&mut events);
-                self.report(&report)?;
+                if let Some(report) = report {
+                    self.report(&report)?;
+                }
             }
             match waiter.wait(self.next_deadline())? {
                 Woken::End => break,
@@ -411,6 +413,8 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
         ring: pump.ring_use(),
         processes: pump.engine.table().len() as u64,
         evicted: pump.engine.table().evicted(),
+        caches: pump.engine.caches().to_vec(),
+        deferred: collecting.deferred(),
         folded: pump.engine.registry().folded(),
         proc_reads: reads.reads,
         proc_failures: [

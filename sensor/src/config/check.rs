@@ -97,6 +97,12 @@ fn bounds(config: &mut Config, root: &mut Table<'_>) {
     set(&mut limits.groups, table.take("groups"), |item| {
         item.integer(GROUPS)
     });
+    set(&mut limits.text_bytes, table.take("text_bytes"), |item| {
+        item.integer(65_536..=1 << 40)
+    });
+    set(&mut limits.collection, table.take("collection"), |item| {
+        item.duration(MILLISECOND..=3_600 * SECOND)
+    });
     table.finish();
 
     let mut table = root.table("args");

@@ -120,6 +120,10 @@ pub struct Limits {
     pub processes: usize,
     /// Groups of one service.
     pub groups: usize,
+    /// Bytes of paths, arguments and cgroups of all processes tracked.
+    pub text_bytes: usize,
+    /// CPU time of one look at the members, after which the rest waits.
+    pub collection: Duration,
 }
 
 /// `[args]`.
@@ -205,6 +209,8 @@ impl Default for Config {
             limits: Limits {
                 processes: 65_536,
                 groups: 200,
+                text_bytes: 16 << 20,
+                collection: Duration::from_millis(250),
             },
             args: Args {
                 capture: true,

@@ -63,6 +63,8 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         ("kernel.pin", kernel.pin.into()),
         ("limits.processes", number(limits.processes)),
         ("limits.groups", number(limits.groups)),
+        ("limits.text_bytes", number(limits.text_bytes)),
+        ("limits.collection", time(limits.collection)),
         ("args.capture", args.capture.into()),
         ("args.max_bytes", number(args.max_bytes)),
         ("store.path", path(store.path.as_ref())),

@@ -36,6 +36,8 @@ pin = true
 [limits]
 processes = 1000
 groups = 10
+text_bytes = 100_000
+collection = "50ms"
 [args]
 capture = false
 max_bytes = 100
@@ -92,7 +94,15 @@ fn every_key_is_read() {
             pin: true,
         }
     );
-    assert_eq!((config.limits.processes, config.limits.groups), (1000, 10));
+    assert_eq!(
+        config.limits,
+        Limits {
+            processes: 1000,
+            groups: 10,
+            text_bytes: 100_000,
+            collection: Duration::from_millis(50),
+        }
+    );
     assert_eq!((config.args.capture, config.args.max_bytes), (false, 100));
     assert_eq!(config.store.path, Some("/s".into()));
     assert!(config.store.strict);

@@ -293,6 +293,20 @@ impl Kernel {
             .collect()
     }
 
+    /// Name of each hook, and how many instructions the verifier went through
+    /// to accept it; empty before Linux 5.16.
+    #[must_use]
+    pub fn verified(&self) -> Vec<(&'static str, u32)> {
+        let programs = self.programs.iter();
+        let each = programs.flat_map(|programs| {
+            hook::ALL.iter().filter_map(|hook| {
+                let info = programs.program(hook.name)?.info().ok()?;
+                Some((hook.name, info.verified_instruction_count()?))
+            })
+        });
+        each.collect()
+    }
+
     /// Whether the running kernel has a field.
     #[must_use]
     pub fn has(&self, field: Field) -> bool {
