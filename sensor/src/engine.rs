@@ -36,6 +36,7 @@ use crate::{
         service::Look,
     },
     decode::Event,
+    plugin::CacheUse,
     process::{
         event::{ProcessEvent, What},
         table::{Process, Program, RawArguments, ServiceId, Table, ticks_of_start},
@@ -44,8 +45,11 @@ use crate::{
     units::{BootNanos, ProcessKey},
 };
 
-/// Paths of cgroups that are kept; they are asked for again after that.
-const CGROUPS: usize = 8_192;
+/// Bytes of paths of cgroups that are kept; they are asked for again after
+/// that.
+const CGROUP_BYTES: usize = 1 << 20;
+/// What the path of a cgroup takes beside its bytes.
+const CGROUP_OVERHEAD: usize = 64;
 
 /// The core.
 pub struct Engine {
@@ -53,6 +57,9 @@ pub struct Engine {
     table: Table,
     exits: Exits,
     cgroups: HashMap<u64, Arc<str>>,
+    cgroups_use: CacheUse,
+    /// Answers forgotten by matchers that a reload replaced.
+    matches_evicted: u64,
     disputed: Vec<Disputed>,
     /// Processes that took another name since the last collection, by pid.
     renamed: BTreeMap<u32, ProcessKey>,
@@ -67,9 +74,11 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            table: Table::new(config.processes),
+            table: Table::new(config.limits),
             exits: Exits::default(),
             cgroups: HashMap::new(),
+            cgroups_use: CacheUse::default(),
+            matches_evicted: 0,
             disputed: Vec::new(),
             renamed: BTreeMap::new(),
             changed: Vec::new(),
@@ -89,6 +98,22 @@ impl Engine {
     #[must_use]
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// What the caches hold and had to forget, by name.
+    #[must_use]
+    pub fn caches(&self) -> [(&'static str, CacheUse); 3] {
+        let texts = CacheUse {
+            bytes: self.table.text_bytes() as u64,
+            evicted: self.table.texts_evicted(),
+        };
+        let mut matches = self.config.matcher.cached();
+        matches.evicted += self.matches_evicted;
+        [
+            ("texts", texts),
+            ("cgroups", self.cgroups_use),
+            ("matches", matches),
+        ]
     }
 
     /// The services.
@@ -353,11 +378,19 @@ impl Engine {
     }
 
     fn learn_cgroup(&mut self, id: u64, path: Option<Arc<str>>) {
-        if let Some(path) = path {
-            if self.cgroups.len() >= CGROUPS {
-                self.cgroups.clear();
-            }
-            self.cgroups.insert(id, path);
+        let Some(path) = path else {
+            return;
+        };
+        let size = |path: &str| (path.len() + CGROUP_OVERHEAD) as u64;
+        let CacheUse { bytes, evicted } = &mut self.cgroups_use;
+        if *bytes + size(&path) > CGROUP_BYTES as u64 {
+            *evicted += self.cgroups.len() as u64;
+            *bytes = 0;
+            self.cgroups.clear();
+        }
+        *bytes += size(&path);
+        if let Some(earlier) = self.cgroups.insert(id, path) {
+            *bytes -= size(&earlier);
         }
     }
 

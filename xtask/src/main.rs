@@ -2,6 +2,7 @@
 
 mod bench;
 mod ebpf;
+mod gate;
 mod shell;
 mod test;
 
@@ -25,6 +26,8 @@ enum Chore {
     },
     /// Install what the tests need, and run all of them
     Test,
+    /// Fail where a hot path or a hook costs more than the baseline says
+    Gate(gate::GateArgs),
     /// Measure what the sensor costs, beside its peers
     Bench(bench::BenchArgs),
 }
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Ebpf { check: false } => ebpf::build(),
         Chore::Ebpf { check: true } => ebpf::check(),
         Chore::Test => test::run_all(),
+        Chore::Gate(args) => gate::gate(&args),
         Chore::Bench(args) => bench::bench(&args),
     }
 }

@@ -1,7 +1,7 @@
 //! One collection: look at the members that are due, make the report.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -26,7 +26,15 @@ use crate::{
 /// must neither wait for a look at thousands, nor fill the ring meanwhile.
 const SLICE: Duration = Duration::from_millis(5);
 
+/// How often processes are looked at for as long as the budget allows.
+const PERIOD: Duration = Duration::from_secs(1);
+
 /// Collects what is due, when it is due.
+///
+/// Of each second no more than a budget goes into looks: where there are more
+/// members than that, the others are looked at in the next second, and so on.
+/// The report is made when all have been seen. Meanwhile the loop does
+/// everything else.
 pub struct Collecting {
     collector: Collector,
     custom: CustomReader,
@@ -35,7 +43,24 @@ pub struct Collecting {
     offset: WallOffset,
     /// Processes of which files were closed to the sensor at the last look.
     denied: usize,
-    /// How long the last collection took.
+    /// How long the last collection took, pauses left out.
+    took: Duration,
+    /// Time that looks may take of each period.
+    budget: Duration,
+    /// The collection that goes on.
+    round: Option<Round>,
+    deferred: u64,
+}
+
+/// A collection that does not fit into one period.
+struct Round {
+    due: Vec<bool>,
+    sight: Sight,
+    left: VecDeque<ProcessKey>,
+    /// When to go on.
+    next: Instant,
+    /// It did not fit into one period.
+    spread: bool,
     took: Duration,
 }
 
@@ -47,7 +72,11 @@ struct Due {
 impl Collecting {
     /// Everything is due at once, then each service at its interval.
     #[must_use]
-    pub fn new(intervals: impl IntoIterator<Item = Duration>, offset: WallOffset) -> Self {
+    pub fn new(
+        intervals: impl IntoIterator<Item = Duration>,
+        offset: WallOffset,
+        budget: Duration,
+    ) -> Self {
         let now = Instant::now();
         let due = |interval| Due {
             next: now,
@@ -61,12 +90,18 @@ impl Collecting {
             offset,
             denied: 0,
             took: Duration::ZERO,
+            budget,
+            round: None,
+            deferred: 0,
         }
     }
 
     /// When something is due next.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
+        if let Some(round) = &self.round {
+            return Some(round.next);
+        }
         self.due.iter().map(|due| due.next).min()
     }
 
@@ -89,9 +124,28 @@ impl Collecting {
         self.took
     }
 
-    /// Collects what is due by now. Intervals that were missed, because the
-    /// host slept, are not made up for.
-    pub fn collect_due(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) -> Report {
+    /// Looks at members that were put off to a later period.
+    #[must_use]
+    pub fn deferred(&self) -> u64 {
+        self.deferred
+    }
+
+    /// Collects what is due by now; `None` where that is not done yet.
+    /// Intervals that were missed, because the host slept or the last
+    /// collection took longer, are not made up for.
+    pub fn collect_due(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) -> Option<Report> {
+        let round = match self.round.take() {
+            Some(round) => round,
+            None => {
+                let due = self.take_due();
+                self.begin(pump, due, out)
+            }
+        };
+        self.go_on(pump, round, out)
+    }
+
+    /// What is due by now; each is due again an interval later.
+    fn take_due(&mut self) -> Vec<bool> {
         let now = Instant::now();
         let due: Vec<bool> = self.due.iter().map(|due| due.next <= now).collect();
         let mut steady: HashMap<Duration, Instant> = HashMap::new();
@@ -109,13 +163,15 @@ impl Collecting {
             let steady = steady.get(&due.interval);
             due.next = steady.map_or(due.next, |&next| next.min(due.next));
         }
-        self.collect(pump, &due, out)
+        due
     }
 
     /// Collects everything, due or not: the last time.
     pub fn collect_all(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) -> Report {
-        let due = vec![true; self.due.len()];
-        self.collect(pump, &due, out)
+        self.round = None;
+        let mut round = self.begin(pump, vec![true; self.due.len()], out);
+        self.look_at(pump, &mut round.left, None, out);
+        self.end(pump, &round)
     }
 
     /// Those that took another name since the last time may be members of
@@ -133,7 +189,7 @@ impl Collecting {
         }
     }
 
-    fn collect(&mut self, pump: &mut Pump, due: &[bool], out: &mut Vec<ProcessEvent>) -> Report {
+    fn begin(&mut self, pump: &mut Pump, due: Vec<bool>, out: &mut Vec<ProcessEvent>) -> Round {
         let start = Instant::now();
         let sight = if pump.kernel.is_some() {
             pump.drain(out);
@@ -143,11 +199,53 @@ impl Collecting {
             Sight::Scans
         };
         self.take_in_renamed(pump);
-        self.look_at_members(pump, due, out);
+        self.denied = 0;
+        let left = pump.engine.registry().members(&due).into_iter().collect();
+        Round {
+            due,
+            sight,
+            left,
+            next: start,
+            spread: false,
+            took: start.elapsed(),
+        }
+    }
+
+    /// Looks for as long as the budget allows.
+    fn go_on(
+        &mut self,
+        pump: &mut Pump,
+        mut round: Round,
+        out: &mut Vec<ProcessEvent>,
+    ) -> Option<Report> {
+        let start = Instant::now();
+        self.look_at(pump, &mut round.left, Some(self.budget), out);
+        if round.left.is_empty() && round.spread {
+            // Those that joined meanwhile.
+            let members = pump.engine.registry().members(&round.due).into_iter();
+            round.left = members
+                .filter(|key| !self.watched.contains_key(key))
+                .collect();
+            self.look_at(pump, &mut round.left, None, out);
+        }
+        round.took += start.elapsed();
+        if round.left.is_empty() {
+            return Some(self.end(pump, &round));
+        }
+        round.spread = true;
+        self.deferred += round.left.len() as u64;
+        round.next = start + PERIOD;
+        self.round = Some(round);
+        None
+    }
+
+    fn end(&mut self, pump: &mut Pump, round: &Round) -> Report {
+        let start = Instant::now();
+        self.forget_unwatched(pump);
         self.custom
-            .collect(&mut pump.proc, pump.engine.registry(), due);
-        let report = pump.engine.report(due, self.now(), sight);
-        self.took = start.elapsed();
+            .collect(&mut pump.proc, pump.engine.registry(), &round.due);
+        let report = pump.engine.report(&round.due, self.now(), round.sight);
+        self.took = round.took + start.elapsed();
         report
     }
 
@@ -166,13 +264,22 @@ impl Collecting {
     /// they have used.
     pub fn look_at_all(&mut self, pump: &mut Pump, out: &mut Vec<ProcessEvent>) {
         let all = vec![true; self.due.len()];
-        self.look_at_members(pump, &all, out);
+        let mut members = pump.engine.registry().members(&all).into_iter().collect();
+        self.denied = 0;
+        self.look_at(pump, &mut members, None, out);
+        self.forget_unwatched(pump);
     }
 
-    /// Goes on with other services: those that are new are due at once.
+    /// Goes on with other services: those that are new are due at once, and
+    /// so are those whose collection was not done.
     pub fn reload(&mut self, intervals: &[Duration], carried: &[Carried]) {
         let now = Instant::now();
-        let before = std::mem::take(&mut self.due);
+        let mut before = std::mem::take(&mut self.due);
+        if let Some(round) = self.round.take() {
+            for (due, _) in before.iter_mut().zip(round.due).filter(|(_, due)| *due) {
+                due.next = now;
+            }
+        }
         let due = |(&interval, carried): (&Duration, &Carried)| {
             let old = carried.from.and_then(|from| before.get(from.0 as usize));
             let next = old.map_or(now, |old| old.next.min(now + interval));
@@ -181,15 +288,18 @@ impl Collecting {
         self.due = intervals.iter().zip(carried).map(due).collect();
     }
 
-    fn look_at_members(&mut self, pump: &mut Pump, due: &[bool], out: &mut Vec<ProcessEvent>) {
-        let members = pump.engine.registry().members(due);
-        self.denied = 0;
-        let mut since = Instant::now();
-        for key in members {
-            if since.elapsed() >= SLICE {
-                pump.drain(out);
-                since = Instant::now();
-            }
+    /// Looks at members, one at least, until all have been seen or so much
+    /// time is over.
+    fn look_at(
+        &mut self,
+        pump: &mut Pump,
+        left: &mut VecDeque<ProcessKey>,
+        budget: Option<Duration>,
+        out: &mut Vec<ProcessEvent>,
+    ) {
+        let start = Instant::now();
+        let mut since = start;
+        while let Some(key) = left.pop_front() {
             let watched = self
                 .watched
                 .entry(key)
@@ -206,8 +316,18 @@ impl Collecting {
                 }
             };
             pump.engine.look(key, &look);
+            if since.elapsed() >= SLICE {
+                since = Instant::now();
+                if budget.is_some_and(|budget| start.elapsed() >= budget) {
+                    return;
+                }
+                pump.drain(out);
+            }
         }
-        // Of those that are watched no more nothing stays open.
+    }
+
+    /// Of those that are watched no more nothing stays open.
+    fn forget_unwatched(&mut self, pump: &Pump) {
         let table = pump.engine.table();
         self.watched.retain(|key, _| {
             let process = table.by_pid(key.pid);

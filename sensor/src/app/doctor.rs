@@ -1,5 +1,7 @@
 //! `sensor doctor`: what works on this host, and what does not.
 
+mod cost;
+
 use std::{
     io::{self, Write},
     net::{TcpStream, ToSocketAddrs},
@@ -34,8 +36,9 @@ use crate::{
 const CONNECT: Duration = Duration::from_secs(3);
 /// As many processes as are looked at to see whether /proc is open.
 const PROCESSES_TRIED: usize = 1_000;
-/// The smallest ring: doctor only tries.
-const RING: u32 = 4096;
+/// A small ring: doctor only tries. It holds what happens between two looks,
+/// so that the hooks are not measured while they throw away.
+const RING: u32 = 256 << 10;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -217,7 +220,8 @@ fn lost_figures(offsets: &[u32]) -> Vec<&'static str> {
 /// The capabilities and each hook, tried for real.
 fn hooks(btf: Option<&Btf>) -> Vec<Check> {
     let missing = capability::missing();
-    let attached = Kernel::attach(RING);
+    let mut attached = Kernel::attach(RING);
+    let costs = attached.as_mut().map(cost::measure).unwrap_or_default();
     let capabilities = match (&attached, missing.as_slice()) {
         (_, []) => Check::ok("capabilities", "CAP_BPF, CAP_PERFMON"),
         (Ok(_), missing) => Check::new(
@@ -243,7 +247,9 @@ fn hooks(btf: Option<&Btf>) -> Vec<Check> {
         hook::SIGNAL,
         hook::OOM,
     ] {
-        checks.push(hook_check(hook, btf, usable, attached.as_ref()));
+        let mut check = hook_check(hook, btf, usable, attached.as_ref());
+        check.detail.push_str(&cost::shown(hook, &costs));
+        checks.push(check);
     }
     checks
 }

@@ -40,7 +40,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         .iter()
         .map(|spec| spec.interval)
         .collect::<Vec<_>>();
-    let mut collecting = Collecting::new(intervals, offset);
+    let mut collecting = Collecting::new(intervals, offset, config.limits.collection);
     let mut report = collecting.collect_all(&mut pump, &mut Vec::new());
     report.services.retain(|service| {
         service.process_count > 0 || seen.contains(&service.identity.instance_id)

@@ -65,7 +65,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let file = args.config.as_deref();
     let plugins = Plugins::load(args.into(), file, &config)?;
     let mut memory = Memory::open(args, &config)?;
-    let kernel = attach(args, &config)?;
+    let mut kernel = attach(args, &config)?;
+    count_costs(kernel.as_mut(), &config);
     let attached = kernel.is_some().then(clock::boot);
     drop_capabilities(kernel.is_some());
     let mut host = HostResource::detect();
@@ -90,13 +91,13 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     })?;
     let telemetry = delivery
         .as_ref()
-        .filter(|_| config.telemetry)
+        .filter(|_| config.telemetry.enabled)
         .map(|delivery| {
             let interval = args.interval.unwrap_or(config.interval);
             Telemetry::start(delivery.exporter.clone(), &host, interval)
         });
     let daemon = Daemon {
-        collecting: Collecting::new(intervals(&pump), offset),
+        collecting: Collecting::new(intervals(&pump), offset, config.limits.collection),
         pump,
         plugins,
         watch,
@@ -158,6 +159,20 @@ fn attach(args: &RunArgs, config: &Config) -> Result<Option<Kernel>, Stop> {
             );
             Ok(None)
         }
+    }
+}
+
+/// Has the kernel count what the hooks cost, where somebody asked for it.
+fn count_costs(kernel: Option<&mut Kernel>, config: &Config) {
+    let wanted = config.telemetry.enabled && config.telemetry.hook_cost;
+    if let Some(kernel) = kernel.filter(|_| wanted)
+        && let Err(error) = kernel.count_costs()
+    {
+        tracing::warn!(
+            "{}: sensor.hook.runs and sensor.hook.mean are absent (CAP_SYS_ADMIN at start, \
+             or the sysctl kernel.bpf_stats_enabled=1, would help)",
+            chain(&error)
+        );
     }
 }
 
@@ -256,7 +271,9 @@ impl Daemon {
             if self.collecting.next().is_some_and(|next| next <= now) {
                 let report = self.collecting.collect_due(&mut self.pump, &mut events);
                 self.publish(&mut events);
-                self.report(&report)?;
+                if let Some(report) = report {
+                    self.report(&report)?;
+                }
             }
             match waiter.wait(self.next_deadline())? {
                 Woken::End => break,
@@ -396,6 +413,8 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
         ring: pump.ring_use(),
         processes: pump.engine.table().len() as u64,
         evicted: pump.engine.table().evicted(),
+        caches: pump.engine.caches().to_vec(),
+        deferred: collecting.deferred(),
         folded: pump.engine.registry().folded(),
         proc_reads: reads.reads,
         proc_failures: [

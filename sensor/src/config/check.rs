@@ -58,13 +58,7 @@ pub(super) fn read(document: &Document<'_>) -> Config {
     otlp(&mut config.otlp, export.table("otlp"));
     export.finish();
     scrub(&mut config, root.table("scrub"));
-    let mut telemetry = root.table("telemetry");
-    set(
-        &mut config.telemetry,
-        telemetry.take("enabled"),
-        Item::boolean,
-    );
-    telemetry.finish();
+    telemetry(&mut config, root.table("telemetry"));
     root.finish();
     config
 }
@@ -82,6 +76,17 @@ fn kernel(config: &mut Config, mut table: Table<'_>) {
     table.finish();
 }
 
+fn telemetry(config: &mut Config, mut table: Table<'_>) {
+    let telemetry = &mut config.telemetry;
+    set(&mut telemetry.enabled, table.take("enabled"), Item::boolean);
+    set(
+        &mut telemetry.hook_cost,
+        table.take("hook_cost"),
+        Item::boolean,
+    );
+    table.finish();
+}
+
 fn bounds(config: &mut Config, root: &mut Table<'_>) {
     let mut table = root.table("limits");
     let limits = &mut config.limits;
@@ -91,6 +96,12 @@ fn bounds(config: &mut Config, root: &mut Table<'_>) {
     });
     set(&mut limits.groups, table.take("groups"), |item| {
         item.integer(GROUPS)
+    });
+    set(&mut limits.text_bytes, table.take("text_bytes"), |item| {
+        item.integer(65_536..=1 << 40)
+    });
+    set(&mut limits.collection, table.take("collection"), |item| {
+        item.duration(MILLISECOND..=3_600 * SECOND)
     });
     table.finish();
 

@@ -55,8 +55,8 @@ pub struct Config {
     pub otlp: OtlpFile,
     /// Secrets that vanish, on top of the built-in rules.
     pub scrub: Scrub,
-    /// Whether the sensor exports its own metrics.
-    pub telemetry: bool,
+    /// What the sensor says about itself.
+    pub telemetry: Telemetry,
     /// Where values come from, by dotted key; what is not here is a default.
     pub origins: BTreeMap<String, Origin>,
 }
@@ -120,6 +120,10 @@ pub struct Limits {
     pub processes: usize,
     /// Groups of one service.
     pub groups: usize,
+    /// Bytes of paths, arguments and cgroups of all processes tracked.
+    pub text_bytes: usize,
+    /// CPU time of one look at the members, after which the rest waits.
+    pub collection: Duration,
 }
 
 /// `[args]`.
@@ -170,6 +174,15 @@ pub struct OtlpFile {
     pub key: Option<PathBuf>,
 }
 
+/// `[telemetry]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Whether the sensor exports its own metrics.
+    pub enabled: bool,
+    /// Whether the kernel counts what the hooks cost, for these metrics.
+    pub hook_cost: bool,
+}
+
 /// `[scrub]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scrub {
@@ -196,6 +209,8 @@ impl Default for Config {
             limits: Limits {
                 processes: 65_536,
                 groups: 200,
+                text_bytes: 16 << 20,
+                collection: Duration::from_millis(250),
             },
             args: Args {
                 capture: true,
@@ -208,7 +223,10 @@ impl Default for Config {
             },
             otlp: OtlpFile::default(),
             scrub: Scrub::default(),
-            telemetry: true,
+            telemetry: Telemetry {
+                enabled: true,
+                hook_cost: false,
+            },
             origins: BTreeMap::new(),
         }
     }

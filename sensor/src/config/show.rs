@@ -63,6 +63,8 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         ("kernel.pin", kernel.pin.into()),
         ("limits.processes", number(limits.processes)),
         ("limits.groups", number(limits.groups)),
+        ("limits.text_bytes", number(limits.text_bytes)),
+        ("limits.collection", time(limits.collection)),
         ("args.capture", args.capture.into()),
         ("args.max_bytes", number(args.max_bytes)),
         ("store.path", path(store.path.as_ref())),
@@ -75,7 +77,8 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         ("scrub.words", texts(&scrub.words)),
         ("scrub.patterns", texts(&scrub.patterns)),
         ("scrub.keep", texts(&scrub.keep)),
-        ("telemetry.enabled", Value::from(*telemetry)),
+        ("telemetry.enabled", Value::from(telemetry.enabled)),
+        ("telemetry.hook_cost", Value::from(telemetry.hook_cost)),
     ]);
     let origin = |key| {
         let by_export = export.and_then(|export| export.origins.get(key).copied());

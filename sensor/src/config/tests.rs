@@ -36,6 +36,8 @@ pin = true
 [limits]
 processes = 1000
 groups = 10
+text_bytes = 100_000
+collection = "50ms"
 [args]
 capture = false
 max_bytes = 100
@@ -61,6 +63,7 @@ patterns = ['\d{16}']
 keep = ["token_count"]
 [telemetry]
 enabled = false
+hook_cost = true
 "#;
 
 #[test]
@@ -91,7 +94,15 @@ fn every_key_is_read() {
             pin: true,
         }
     );
-    assert_eq!((config.limits.processes, config.limits.groups), (1000, 10));
+    assert_eq!(
+        config.limits,
+        Limits {
+            processes: 1000,
+            groups: 10,
+            text_bytes: 100_000,
+            collection: Duration::from_millis(50),
+        }
+    );
     assert_eq!((config.args.capture, config.args.max_bytes), (false, 100));
     assert_eq!(config.store.path, Some("/s".into()));
     assert!(config.store.strict);
@@ -111,7 +122,7 @@ fn every_key_is_read() {
     assert_eq!(config.scrub.words, ["pin"]);
     assert_eq!(config.scrub.patterns, [r"\d{16}"]);
     assert_eq!(config.scrub.keep, ["token_count"]);
-    assert!(!config.telemetry);
+    assert!(!config.telemetry.enabled && config.telemetry.hook_cost);
     assert_eq!(config.origin("interval"), Origin::File);
     assert_eq!(config.origin("export.otlp.tls.ca"), Origin::File);
     assert_eq!(config.origin("export.otlp.nothing"), Origin::Default);

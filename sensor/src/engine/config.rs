@@ -8,7 +8,10 @@ use crate::{
         service::{Counters, counter, counters_of_usage},
     },
     plugin::Matcher,
-    process::{table::RawArguments, usage::Usage},
+    process::{
+        table::{self, RawArguments},
+        usage::Usage,
+    },
     scrub::Scrubber,
     units::{BootNanos, WallOffset},
 };
@@ -36,8 +39,8 @@ pub struct Config {
     pub publish: Publish,
     /// Whether events carry arguments at all.
     pub capture_args: bool,
-    /// Most processes tracked at once.
-    pub processes: usize,
+    /// Bounds of the process table.
+    pub limits: table::Limits,
     /// From the boot clock to the wall clock.
     pub offset: WallOffset,
     /// When the hooks were attached; `None` without hooks.

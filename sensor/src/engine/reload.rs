@@ -48,6 +48,7 @@ impl Engine {
             carried,
         } = reload;
         let report = self.config.registry.reload(specs, &carried, now, sight);
+        self.matches_evicted += self.config.matcher.cached().evicted;
         self.config.matcher = matcher;
         let kept = |old: ServiceIndex| -> Option<ServiceIndex> {
             let same = |carried: &Carried| carried.from == Some(old) && carried.same_rule;

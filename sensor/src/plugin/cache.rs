@@ -9,6 +9,20 @@ use super::matcher::ServiceIndex;
 const MAX_KEY_BYTES: usize = 256;
 /// Entries of one generation; there are two.
 const GENERATION: usize = 2_048;
+/// Bytes of one generation.
+const GENERATION_BYTES: usize = 256 << 10;
+/// What an entry takes beside its key: the key's place, the answer's, and the
+/// answer, which most entries have of their own.
+const OVERHEAD: usize = 96;
+
+/// What a cache holds, and what it had to forget.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// Bytes that it holds, at most.
+    pub bytes: u64,
+    /// Entries that had to go, or were not kept, for want of room.
+    pub evicted: u64,
+}
 
 /// What one search found.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,6 +43,11 @@ pub(super) struct Answer {
 pub(super) struct Cache {
     young: HashMap<Box<[u8]>, Arc<Answer>>,
     old: HashMap<Box<[u8]>, Arc<Answer>>,
+    /// Of the young generation.
+    young_bytes: usize,
+    /// Of the old one, when it was full.
+    old_bytes: usize,
+    evicted: u64,
 }
 
 impl Cache {
@@ -48,11 +67,23 @@ impl Cache {
         }
     }
 
+    /// Adds what it holds and had to forget.
+    pub(super) fn add_to(&self, sum: &mut CacheUse) {
+        sum.bytes += (self.young_bytes + self.old_bytes) as u64;
+        sum.evicted += self.evicted;
+    }
+
     fn insert(&mut self, key: Box<[u8]>, answer: Arc<Answer>) {
-        if self.young.len() >= GENERATION {
+        let lists = size_of_val(&*answer.services) + size_of_val(&*answer.excluded);
+        let size = key.len() + lists + OVERHEAD;
+        if self.young.len() >= GENERATION || self.young_bytes + size > GENERATION_BYTES {
+            self.evicted += self.old.len() as u64;
             self.old = std::mem::take(&mut self.young);
+            self.old_bytes = std::mem::take(&mut self.young_bytes);
         }
-        self.young.insert(key, answer);
+        if self.young.insert(key, answer).is_none() {
+            self.young_bytes += size;
+        }
     }
 }
 
@@ -73,6 +104,11 @@ mod tests {
             assert_eq!(cache.get(b"used").as_ref(), Some(&used), "{n}");
         }
         assert!(cache.young.len() + cache.old.len() <= 2 * GENERATION);
+        let kept = (cache.young.len() + cache.old.len()) as u64;
+        let mut sum = CacheUse::default();
+        cache.add_to(&mut sum);
+        assert!(sum.bytes <= 2 * GENERATION_BYTES as u64);
+        assert_eq!(sum.evicted + kept, 100_001);
         cache.put(&[b'x'; MAX_KEY_BYTES + 1], &used);
         assert_eq!(cache.get(&[b'x'; MAX_KEY_BYTES + 1]), None);
     }

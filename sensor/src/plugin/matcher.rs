@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use regex::bytes::Regex;
 
+use super::cache::CacheUse;
 use super::patterns::{Builder, Kind, checked};
 use super::{MatchOn, Plugin, user};
 use crate::config::compile_pattern;
@@ -165,6 +166,18 @@ impl Matcher {
             services,
             limits,
         })
+    }
+
+    /// What is remembered of strings that were matched before.
+    #[must_use]
+    pub fn cached(&self) -> CacheUse {
+        let mut sum = CacheUse::default();
+        for kind in &self.kinds {
+            if let Ok(cache) = kind.cache.lock() {
+                cache.add_to(&mut sum);
+            }
+        }
+        sum
     }
 
     /// Puts the services that a process belongs to into `out`, in ascending

@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{Environment, Problem, check_pattern, parse_duration};
+pub use cache::CacheUse;
 pub use carried::{Carried, carried};
 pub use examples::check_examples;
 pub use load::{Entry, FailedPlugin, Found, Loaded, find, load, parse_init_py, parse_toml};

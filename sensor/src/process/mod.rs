@@ -2,4 +2,5 @@
 
 pub mod event;
 pub mod table;
+mod texts;
 pub mod usage;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use hashbrown::HashMap;
 
+use super::texts::Texts;
 use crate::{
     aggregate::service::Member,
     plugin::ServiceIndex,
@@ -72,28 +73,47 @@ pub struct Process {
     pub scanned: Option<BootNanos>,
 }
 
+/// Bounds of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Processes.
+    pub processes: usize,
+    /// Bytes of paths, arguments and names of cgroups, all together.
+    pub text_bytes: usize,
+}
+
 /// The table. Where it is full, whoever nobody watches has to go, in the order
 /// of the last insertion.
 #[derive(Debug)]
 pub struct Table {
-    by_pid: HashMap<u32, (u64, Process)>,
+    by_pid: HashMap<u32, (u64, Box<Process>)>,
+    /// What the processes in `by_pid` hold, each once.
+    texts: Texts<[u8]>,
+    cgroups: Texts<str>,
     /// Pids of those that nobody watches, by the number of their insertion.
     unwatched: BTreeMap<u64, u32>,
     insertions: u64,
-    limit: usize,
+    limits: Limits,
     evicted: u64,
+    texts_evicted: u64,
 }
 
 impl Table {
-    /// A table for at most `limit` processes.
+    /// An empty table; it holds one process at least.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Self {
             by_pid: HashMap::new(),
+            texts: Texts::default(),
+            cgroups: Texts::default(),
             unwatched: BTreeMap::new(),
             insertions: 0,
-            limit: limit.max(1),
+            limits: Limits {
+                processes: limits.processes.max(1),
+                ..limits
+            },
             evicted: 0,
+            texts_evicted: 0,
         }
     }
 
@@ -116,6 +136,18 @@ impl Table {
         self.evicted
     }
 
+    /// Bytes of paths, arguments and names of cgroups.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.texts.bytes() + self.cgroups.bytes()
+    }
+
+    /// Texts that were not kept, because there was no room for them.
+    #[must_use]
+    pub fn texts_evicted(&self) -> u64 {
+        self.texts_evicted
+    }
+
     /// The process with this key. A process that a scan found has a start
     /// rounded down to a tick; the first event makes it exact (contract E8).
     pub fn find(&mut self, key: ProcessKey) -> Option<&mut Process> {
@@ -135,7 +167,7 @@ impl Table {
     /// The living process with this pid, whatever its start.
     #[must_use]
     pub fn by_pid(&self, pid: u32) -> Option<&Process> {
-        self.by_pid.get(&pid).map(|(_, process)| process)
+        self.by_pid.get(&pid).map(|(_, process)| &**process)
     }
 
     /// Whether a scan's process (start in ticks) is the one in the table.
@@ -149,23 +181,84 @@ impl Table {
     /// goes. False where everybody is watched; that process is not tracked.
     #[must_use]
     pub fn make_room(&mut self, pid: u32) -> bool {
-        if self.by_pid.contains_key(&pid) || self.by_pid.len() < self.limit {
+        if self.by_pid.contains_key(&pid) || self.by_pid.len() < self.limits.processes {
             return true;
         }
         self.evicted += 1;
-        let oldest = self.unwatched.pop_first();
-        oldest.is_some_and(|(_, pid)| self.by_pid.remove(&pid).is_some())
+        self.evict_oldest()
     }
 
-    /// Puts a process in, in the place of whoever had its pid.
-    pub fn insert(&mut self, process: Process) {
+    /// Takes out the oldest that nobody watches; false where there is none.
+    fn evict_oldest(&mut self) -> bool {
+        let oldest = self.unwatched.pop_first();
+        let process = oldest.and_then(|(_, pid)| self.by_pid.remove(&pid));
+        if let Some((_, process)) = &process {
+            self.release(process);
+        }
+        process.is_some()
+    }
+
+    /// Puts a process in, in the place of whoever had its pid. Of a process
+    /// whose texts find no room the arguments are given up, then the rest.
+    pub fn insert(&mut self, mut process: Process) {
+        self.keep_texts(&mut process);
         let pid = process.key.pid;
         self.insertions += 1;
         if process.services.is_empty() {
             self.unwatched.insert(self.insertions, pid);
         }
-        if let Some((earlier, _)) = self.by_pid.insert(pid, (self.insertions, process)) {
+        let entry = (self.insertions, Box::new(process));
+        if let Some((earlier, process)) = self.by_pid.insert(pid, entry) {
             self.unwatched.remove(&earlier);
+            self.release(&process);
+        }
+    }
+
+    fn keep_texts(&mut self, process: &mut Process) {
+        let Process {
+            program, cgroup, ..
+        } = process;
+        if !self.has_room(program, cgroup.as_ref()) {
+            self.texts_evicted += u64::from(program.args.take().is_some());
+            if !self.has_room(program, cgroup.as_ref()) {
+                self.texts_evicted += u64::from(program.path.take().is_some());
+                self.texts_evicted += u64::from(cgroup.take().is_some());
+            }
+        }
+        program.path = program.path.take().map(|path| self.texts.keep(path));
+        if let Some(args) = &mut program.args {
+            args.bytes = self.texts.keep(Arc::clone(&args.bytes));
+        }
+        *cgroup = cgroup.take().map(|path| self.cgroups.keep(path));
+    }
+
+    /// Whether there is room for the texts of a process, if need be that of
+    /// others which nobody watches.
+    fn has_room(&mut self, program: &Program, cgroup: Option<&Arc<str>>) -> bool {
+        loop {
+            let args = program.args.as_ref().map(|args| &args.bytes);
+            let texts = program.path.iter().chain(args);
+            let adds: usize = texts.map(|text| self.texts.adds(text)).sum();
+            let adds = adds + cgroup.map_or(0, |path| self.cgroups.adds(path));
+            if adds == 0 || self.text_bytes() + adds <= self.limits.text_bytes {
+                return true;
+            }
+            // Who would not fit into an empty table pushes out nobody.
+            if adds > self.limits.text_bytes || !self.evict_oldest() {
+                return false;
+            }
+            self.evicted += 1;
+        }
+    }
+
+    /// Gives back the texts of a process that has left the table.
+    fn release(&mut self, process: &Process) {
+        let args = process.program.args.as_ref().map(|args| &args.bytes);
+        for text in process.program.path.iter().chain(args) {
+            self.texts.release(text);
+        }
+        if let Some(path) = &process.cgroup {
+            self.cgroups.release(path);
         }
     }
 
@@ -174,7 +267,8 @@ impl Table {
         self.find(key)?;
         let (insertion, process) = self.by_pid.remove(&key.pid)?;
         self.unwatched.remove(&insertion);
-        Some(process)
+        self.release(&process);
+        Some(*process)
     }
 
     /// Those that may be evicted.
@@ -185,7 +279,7 @@ impl Table {
 
     /// All processes, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Process> {
-        self.by_pid.values().map(|(_, process)| process)
+        self.by_pid.values().map(|(_, process)| &**process)
     }
 }
 

@@ -48,6 +48,23 @@ pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: 
     meters.counter("sensor.table.evicted", "{process}", |figures, observe| {
         observe.observe(figures.evicted, &[]);
     });
+    meters.gauge("sensor.cache.bytes", "By", |figures, observe| {
+        for (cache, used) in &figures.caches {
+            observe.observe(used.bytes, &[KeyValue::new("cache", *cache)]);
+        }
+    });
+    meters.counter("sensor.cache.evicted", "{entry}", |figures, observe| {
+        for (cache, used) in &figures.caches {
+            observe.observe(used.evicted, &[KeyValue::new("cache", *cache)]);
+        }
+    });
+    meters.counter(
+        "sensor.collection.deferred",
+        "{look}",
+        |figures, observe| {
+            observe.observe(figures.deferred, &[]);
+        },
+    );
     meters.counter("sensor.groups.folded", "{process}", |figures, observe| {
         observe.observe(figures.folded, &[]);
     });

@@ -16,7 +16,10 @@ use opentelemetry_sdk::{
 };
 
 use self::exporter::QueueExporter;
-use crate::export::{ExporterHandle, HostResource};
+use crate::{
+    export::{ExporterHandle, HostResource},
+    plugin::CacheUse,
+};
 
 /// Everything that is told, as of the last tick.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +38,10 @@ pub struct Figures {
     pub processes: u64,
     /// Processes evicted from the full table.
     pub evicted: u64,
+    /// What caches hold and had to forget, by name.
+    pub caches: Vec<(&'static str, CacheUse)>,
+    /// Looks at members that were put off, because others took long.
+    pub deferred: u64,
     /// Processes folded into the group `other`.
     pub folded: u64,
     /// /proc: reads, and failures by reason.

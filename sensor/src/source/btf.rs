@@ -15,6 +15,9 @@ pub const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 const PER_CPU: &[u8] = b".data..percpu";
 
 const MAGIC: u16 = 0xeb9f;
+const VERSION: u8 = 1;
+/// What the type of a tracepoint is called, before the tracepoint's name.
+const TRACEPOINT: &str = "btf_trace_";
 const KIND_INT: u32 = 1;
 const KIND_PTR: u32 = 2;
 const KIND_ARRAY: u32 = 3;
@@ -141,6 +144,47 @@ impl Btf {
     #[must_use]
     pub fn offsets(&self) -> [u32; COUNT] {
         FIELDS.map(|need| self.resolve(&need).unwrap_or(ABSENT))
+    }
+
+    /// A BTF that says of the hooks' tracepoints which number their types
+    /// have, and nothing else: all that attaching asks for, in a hundredth of
+    /// the memory. Types between have no name.
+    #[must_use]
+    pub fn only_tracepoints(&self) -> Vec<u8> {
+        const HEADER_BYTES: u32 = 24;
+        let mut strings = vec![0];
+        let mut types: Vec<[u32; 3]> = Vec::new();
+        let mut tracepoints: Vec<(u32, &[u8])> = self
+            .named
+            .iter()
+            .filter(|(name, _)| name.starts_with(TRACEPOINT.as_bytes()))
+            .map(|(name, &id)| (id, name.as_slice()))
+            .collect();
+        tracepoints.sort_unstable();
+        for (id, name) in tracepoints {
+            types.resize(id as usize, [0, KIND_PTR << 24, 0]);
+            if let (Some(last), Ok(at)) = (types.last_mut(), u32::try_from(strings.len())) {
+                *last = [at, KIND_TYPEDEF << 24, 0];
+            }
+            strings.extend_from_slice(name);
+            strings.push(0);
+        }
+        // Each is part of a BTF whose lengths are of 32 bits.
+        let types_len = u32::try_from(types.len() * 12).unwrap_or(u32::MAX);
+        let strings_len = u32::try_from(strings.len()).unwrap_or(u32::MAX);
+        let [low, high] = MAGIC.to_ne_bytes();
+        let mut bytes = vec![low, high, VERSION, 0];
+        for word in [HEADER_BYTES, 0, types_len, types_len, strings_len] {
+            bytes.extend(word.to_ne_bytes());
+        }
+        bytes.extend(
+            types
+                .as_flattened()
+                .iter()
+                .flat_map(|word| word.to_ne_bytes()),
+        );
+        bytes.extend(strings);
+        bytes
     }
 
     /// Whether the kernel has a BTF tracepoint of this name.
@@ -342,6 +386,19 @@ mod tests {
             Some(counters + count),
             "since 6.2 an array of percpu_counter"
         );
+    }
+
+    #[test]
+    fn what_is_left_has_the_numbers_of_the_whole() {
+        let whole = Btf::of_kernel().unwrap();
+        let bytes = whole.only_tracepoints();
+        let left = Btf::parse(&bytes).unwrap();
+        let tracepoint = |name: &Vec<u8>| name.starts_with(TRACEPOINT.as_bytes());
+        let mut wanted = whole.named.clone();
+        wanted.retain(|name, _| tracepoint(name));
+        assert!(wanted.len() >= super::super::hook::CORE.len());
+        assert_eq!(left.named, wanted);
+        assert!(bytes.len() < whole.types.len() / 4);
     }
 
     #[test]

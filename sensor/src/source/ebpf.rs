@@ -2,7 +2,7 @@
 
 use std::{
     mem::offset_of,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::atomic::Ordering,
     time::Duration,
 };
@@ -11,6 +11,7 @@ use aya::{
     Btf as AyaBtf, Ebpf, EbpfLoader, Endianness,
     maps::{Map, MapData, PerCpuArray},
     programs::BtfTracePoint,
+    sys::{Stats, SyscallError, enable_stats},
 };
 use rustix::mm::ProtFlags;
 use sensor_common::{
@@ -76,6 +77,9 @@ pub enum EbpfError {
     /// The ring could not be mapped.
     #[error("cannot map the ring buffer")]
     Ring(#[source] std::io::Error),
+    /// The kernel does not count what the hooks cost.
+    #[error("cannot count what the hooks cost")]
+    Stats(#[from] SyscallError),
     /// A map of the object is not what it should be.
     #[error("cannot open the map {name}")]
     Map {
@@ -114,6 +118,8 @@ pub struct Kernel {
     offsets: [u32; field::COUNT],
     ring_bytes: u32,
     programs: Option<Ebpf>,
+    /// While it is open, the kernel counts runs and run time of programs.
+    stats: Option<OwnedFd>,
 }
 
 /// [`Loss`] as aya wants it.
@@ -133,8 +139,10 @@ impl Kernel {
     /// Where the kernel refuses, or lacks BTF or a field without which
     /// processes cannot be told apart.
     pub fn attach(ring_bytes: u32) -> Result<Self, EbpfError> {
-        let bytes = std::fs::read(btf::KERNEL).map_err(BtfError::Read)?;
-        let mut offsets = Btf::parse(&bytes)?.offsets();
+        let (mut offsets, tracepoints) = {
+            let btf = Btf::of_kernel()?;
+            (btf.offsets(), btf.only_tracepoints())
+        };
         for required in REQUIRED {
             if offsets[required] == ABSENT {
                 return Err(EbpfError::Field(field::FIELDS[required].path));
@@ -144,11 +152,12 @@ impl Kernel {
             // CPU time at exit as it is: right to a tick.
             offsets[field::RQ_CLOCK] = ABSENT;
         }
-        let kernel_btf = AyaBtf::parse(&bytes, Endianness::default())?;
-        drop(bytes);
+        let kernel_btf = AyaBtf::parse(&tracepoints, Endianness::default())?;
+        drop(tracepoints);
         let ring_bytes = ring_size(ring_bytes);
         let mut programs = EbpfLoader::new()
-            .btf(Some(&kernel_btf))
+            // Has nothing to relocate by it, and drops the one that it read.
+            .btf(None)
             .override_global("OFFSETS", &offsets, true)
             .map_max_entries("RING", ring_bytes)
             .load(OBJECT)
@@ -176,6 +185,7 @@ impl Kernel {
             offsets,
             ring_bytes,
             programs: Some(programs),
+            stats: None,
         };
         // The story begins now: see `Engine::event`.
         kernel.before = kernel.loss();
@@ -249,16 +259,31 @@ impl Kernel {
         u64::from(self.ring_bytes)
     }
 
-    /// Name, runs and run time (ns) of each hook; empty unless the kernel
-    /// counts them (`kernel.bpf_stats_enabled`).
+    /// Has the kernel count what its programs cost, all of them, for as long
+    /// as this lives: about 20 ns a run.
+    ///
+    /// # Errors
+    ///
+    /// Without CAP_SYS_ADMIN, and before Linux 5.8.
+    pub fn count_costs(&mut self) -> Result<(), EbpfError> {
+        self.stats = Some(enable_stats(Stats::RunTime)?);
+        Ok(())
+    }
+
+    /// Has it count no more, unless somebody else wants it to.
+    pub fn stop_counting(&mut self) {
+        self.stats = None;
+    }
+
+    /// Name, runs and run time (ns) of each hook that ran while the kernel
+    /// counted: see [`Self::count_costs`], and `kernel.bpf_stats_enabled`.
     #[must_use]
     pub fn costs(&self) -> Vec<(&'static str, u64, u64)> {
         let Some(programs) = &self.programs else {
             return Vec::new();
         };
-        hook::CORE
+        hook::ALL
             .iter()
-            .chain(&hook::EXTRA)
             .filter_map(|hook| {
                 let info = programs.program(hook.name)?.info().ok()?;
                 let (runs, time) = (info.run_count(), info.run_time());
@@ -266,6 +291,20 @@ impl Kernel {
                 (runs > 0).then_some((hook.name, runs, ns))
             })
             .collect()
+    }
+
+    /// Name of each hook, and how many instructions the verifier went through
+    /// to accept it; empty before Linux 5.16.
+    #[must_use]
+    pub fn verified(&self) -> Vec<(&'static str, u32)> {
+        let programs = self.programs.iter();
+        let each = programs.flat_map(|programs| {
+            hook::ALL.iter().filter_map(|hook| {
+                let info = programs.program(hook.name)?.info().ok()?;
+                Some((hook.name, info.verified_instruction_count()?))
+            })
+        });
+        each.collect()
     }
 
     /// Whether the running kernel has a field.

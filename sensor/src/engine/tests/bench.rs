@@ -20,7 +20,7 @@ use crate::{
     plugin::{GroupBy, Matcher, MetricsOptions, Plugin, ServiceSpec, carried},
     process::{
         event::{ExitDetail, ProcessEvent, What},
-        table::{RawArguments, ticks_of_start},
+        table::{Limits, RawArguments, ticks_of_start},
     },
     procfs::Comm,
     scrub::{ScrubConfig, Scrubber},
@@ -167,7 +167,10 @@ impl Bench {
             scrubber: Scrubber::new(&ScrubConfig::default()).unwrap(),
             publish: Publish::All,
             capture_args: true,
-            processes,
+            limits: Limits {
+                processes,
+                text_bytes: 1 << 20,
+            },
             offset: WallOffset(0),
             attached: Some(BootNanos(ATTACHED)),
             page_size: 4096,

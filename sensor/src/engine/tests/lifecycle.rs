@@ -335,9 +335,18 @@ fn groups_are_bounded_whatever_the_names() {
 fn cgroups_are_bounded() {
     let mut bench = Bench::new();
     for id in 0..100_000 {
-        bench.engine.learn_cgroup(id, Some("/a".into()));
+        let path = format!("/{}{id}", "a".repeat(id as usize % 4_000));
+        bench.engine.learn_cgroup(id, Some(path.into()));
     }
-    assert!(bench.engine.cgroups.len() <= super::super::CGROUPS);
+    let held: usize = bench.engine.cgroups.values().map(|path| path.len()).sum();
+    let [_, (name, cgroups), _] = bench.engine.caches();
+    assert_eq!(name, "cgroups");
+    assert!(held as u64 <= cgroups.bytes && cgroups.bytes <= super::super::CGROUP_BYTES as u64);
+    assert_eq!(cgroups.evicted + bench.engine.cgroups.len() as u64, 100_000);
+    // The same one, renamed: it is one all the same.
+    bench.engine.learn_cgroup(99_999, Some("/b".into()));
+    let [_, (_, after), _] = bench.engine.caches();
+    assert!(after.bytes < cgroups.bytes);
 }
 
 #[test]
