@@ -3,6 +3,7 @@
 mod bench;
 mod ebpf;
 mod gate;
+mod fuzz;
 mod shell;
 mod test;
 
@@ -30,6 +31,8 @@ enum Chore {
     Gate(gate::GateArgs),
     /// Measure what the sensor costs, beside its peers
     Bench(bench::BenchArgs),
+    /// Run the fuzz targets, each for some seconds
+    Fuzz(fuzz::FuzzArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,5 +42,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Test => test::run_all(),
         Chore::Gate(args) => gate::gate(&args),
         Chore::Bench(args) => bench::bench(&args),
+        Chore::Fuzz(args) => fuzz::fuzz(&args),
     }
 }
