@@ -8,7 +8,8 @@ use super::{Entry, Registry, Spec};
 use crate::{
     aggregate::{report::ServiceIdentity, service::Saved},
     plugin::GroupBy,
-    units::WallNanos,
+    process::table::ServiceId,
+    units::{ProcessKey, WallNanos},
 };
 
 /// What tells a service, or a group of it, from all others: namespace, name
@@ -65,6 +66,16 @@ impl Registry {
             (identifier, entry.service.saved())
         };
         self.services.values().map(of).collect()
+    }
+
+    /// Members of before the start that nobody has found yet.
+    #[must_use]
+    pub fn awaited(&self) -> Vec<(ServiceId, ProcessKey)> {
+        let of = |(&id, entry): (&ServiceId, &'_ Entry)| {
+            let keys: Vec<_> = entry.service.awaited_keys().collect();
+            keys.into_iter().map(move |key| (id, key))
+        };
+        self.services.iter().flat_map(of).collect()
     }
 
     /// Members of before the start that have not been found by now have ended.

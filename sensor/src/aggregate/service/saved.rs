@@ -89,6 +89,18 @@ impl Service {
         Some(Member::new(key, life))
     }
 
+    /// The members of before the restart that have not been found yet.
+    pub fn awaited_keys(&self) -> impl Iterator<Item = ProcessKey> {
+        self.awaited.values().map(|(key, _)| *key)
+    }
+
+    /// Takes one of them for a member, until events or a scan say otherwise.
+    pub fn restore(&mut self, key: ProcessKey) {
+        if let Some(member) = self.awaited(key) {
+            self.members.insert(key.pid, member);
+        }
+    }
+
     /// Whoever of before the restart was not found has ended, and nobody saw
     /// how.
     pub fn await_no_more(&mut self) {
