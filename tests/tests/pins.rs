@@ -22,6 +22,7 @@ use serde_json::Value;
 struct Host {
     plugins: Plugins,
     store: PathBuf,
+    interval: &'static str,
     more: Vec<String>,
 }
 
@@ -30,6 +31,7 @@ impl Host {
         Self {
             plugins: Plugins::new(),
             store: store(),
+            interval: "500ms",
             more: vec!["--pin".to_owned()],
         }
     }
@@ -38,7 +40,7 @@ impl Host {
         let mut command = sensor(["run", "--output", "json", "--pids", "--metadata-db-path"]);
         command.arg(&self.store);
         command.args(["--plugins", &self.plugins.flag()]);
-        command.args(["--interval", "500ms"]);
+        command.args(["--interval", self.interval]);
         command.args(&self.more);
         command
     }

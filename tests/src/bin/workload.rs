@@ -51,7 +51,7 @@ fn main() {
         "ping-pong" => ping_pong(number(2)),
         "comm" => comm(args[2].clone(), args.get(3)),
         "storm" => storm(number(2), &args[3]),
-        "pace" => pace(number(2), number(3), &args[4]),
+        "pace" => pace(number(2), &args[3]),
         "nap" => {
             thread::sleep(micros(3));
             process::exit(i32::try_from(number(2)).unwrap());
@@ -484,12 +484,17 @@ fn comm(name: OsString, of_thread: Option<&OsString>) {
     }
 }
 
-/// Starts `times` processes that exit with 0, 1 and 2 in turn, at most `rate` a
-/// second; every fifth lives for a while beside the others.
-fn pace(times: u64, rate: u64, path: &OsString) {
+/// Starts processes that exit with 0, 1 and 2 in turn, at most `rate` a second,
+/// until its input ends; every fifth lives for a while beside the others. Says
+/// how many there were.
+fn pace(rate: u64, path: &OsString) {
     let begin = Instant::now();
     let mut running: Vec<process::Child> = Vec::new();
-    for number in 0..times {
+    let input = thread::spawn(|| {
+        let _ = std::io::stdin().read(&mut [0]);
+    });
+    let mut number = 0;
+    while !input.is_finished() {
         let due = Duration::from_nanos(1_000_000_000 / rate * number);
         thread::sleep(due.saturating_sub(begin.elapsed()));
         let code = (number % 3).to_string();
@@ -503,10 +508,12 @@ fn pace(times: u64, rate: u64, path: &OsString) {
             let status = command.args(["exit", code.as_str()]).status().unwrap();
             assert_eq!(status.code(), i32::try_from(number % 3).ok());
         }
+        number += 1;
     }
     for mut child in running {
         child.wait().unwrap();
     }
+    println!("{number}");
 }
 
 /// Starts a program and waits for it, many times, as fast as it goes.

@@ -16,7 +16,7 @@ fn without_pin_nothing_stays() {
     }
     let mut host = Host::new();
     host.more.clear();
-    host.plugins.watch(false);
+    let _watched = host.plugins.watch(false);
     for signal in [libc::SIGTERM, libc::SIGKILL] {
         let lines = host.start();
         assert_eq!(pins(), [""; 0]);
@@ -47,7 +47,7 @@ fn detach_removes_every_pin() {
     let nothing = (Some(0), "nothing was pinned\n".to_owned(), String::new());
     assert_eq!(detach(), nothing);
     let host = Host::new();
-    host.plugins.watch(false);
+    let _watched = host.plugins.watch(false);
     let _ = host.start().interrupt();
     let left = pins();
     let hooks = left.iter().filter(|pin| pin.contains("/link_")).count();
@@ -111,7 +111,7 @@ fn without_a_bpf_file_system_it_goes_on_without_pins() {
         return;
     }
     let mut host = Host::new();
-    host.plugins.watch(false);
+    let _watched = host.plugins.watch(false);
     let (ended, said) = host.start().interrupt();
     assert_eq!(ended.status, 0);
     let warning = "cannot pin: no BPF file system at /sys/fs/bpf \

@@ -140,7 +140,7 @@ impl Kernel {
             },
             None => {
                 // One that is broken would be in the way.
-                if others.contains(&place) {
+                if wish.keep && others.contains(&place) {
                     let _ = pins::remove(&place);
                     others.retain(|path| *path != place);
                 }
