@@ -253,7 +253,7 @@ pub fn now(pump: &mut Pump) -> Interval {
     let kernel = pump.kernel.as_ref().filter(|kernel| kernel.is_pinned());
     Interval {
         mark: kernel.map(Kernel::mark),
-        totals: totals::rows(&pump.engine.registry().saved()),
+        totals: totals::rows(&pump.engine.saved(clock::boot())),
         seen: None,
     }
 }

@@ -102,10 +102,12 @@ impl Engine {
             lineage: Arc::default(),
             former: Vec::new(),
             scanned: Some(now),
+            unexecuted: true,
         };
         if let Some(known) = self.table.by_pid(found.pid) {
             process.key = known.key;
             process.exact = known.exact;
+            process.unexecuted = known.unexecuted;
             process.lineage = self.heritage_of(known);
             process.cgroup = process.cgroup.or_else(|| known.cgroup.clone());
             if process.program.comm == known.program.comm {
@@ -155,6 +157,7 @@ impl Engine {
                 lineage: Arc::default(),
                 former: Vec::new(),
                 scanned: None,
+                unexecuted: false,
             });
         }
     }

@@ -70,6 +70,8 @@ pub struct Process {
     pub former: Vec<(ServiceId, Member)>,
     /// When a scan found what is known of it; `None` once an event told more.
     pub scanned: Option<BootNanos>,
+    /// No exec of it has been seen.
+    pub unexecuted: bool,
 }
 
 /// The table. Where it is full, whoever nobody watches has to go, in the order

@@ -55,15 +55,16 @@ impl Registry {
         }
     }
 
-    /// What of every service survives a restart; those that nobody asked for
-    /// are in the store already.
+    /// What of every service survives a restart, without the members that
+    /// `passes_over` names; services that nobody asked for are in the store
+    /// already.
     #[must_use]
-    pub fn saved(&self) -> Vec<(Identifier, Saved)> {
+    pub fn saved(&self, passes_over: &dyn Fn(ProcessKey) -> bool) -> Vec<(Identifier, Saved)> {
         let of = |entry: &Entry| {
             let identity = &entry.service.identity;
             let (namespace, name) = (identity.namespace.clone(), identity.name.clone());
             let identifier = (namespace, name, identity.group.clone());
-            (identifier, entry.service.saved())
+            (identifier, entry.service.saved(passes_over))
         };
         self.services.values().map(of).collect()
     }

@@ -37,12 +37,14 @@ pub struct Saved {
 pub type Awaited = HashMap<u32, (ProcessKey, Counters)>;
 
 impl Service {
-    /// The cumulative side of the service now.
+    /// The cumulative side of the service now, without the members that
+    /// `passes_over` names.
     #[must_use]
-    pub fn saved(&self) -> Saved {
+    pub fn saved(&self, passes_over: &dyn Fn(ProcessKey) -> bool) -> Saved {
         let mut counted = self.left;
         let mut members = Vec::with_capacity(self.members.len() + self.awaited.len());
-        for member in self.members.values() {
+        let members_now = self.members.values();
+        for member in members_now.filter(|member| !passes_over(member.key)) {
             for (sum, since) in counted.iter_mut().zip(member.since) {
                 *sum = sum.saturating_add(since);
             }
