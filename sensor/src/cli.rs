@@ -53,6 +53,8 @@ pub enum Command {
     Events(EventsArgs),
     /// Say what works on this host and what does not
     Doctor(DoctorArgs),
+    /// Remove what `run --pin` left in the kernel
+    Detach,
     /// Show what survives restarts: identities, versions, the queue
     #[command(subcommand)]
     Store(store::Command),
@@ -125,6 +127,10 @@ pub struct RunArgs {
     /// Scan /proc instead of loading kernel programs
     #[arg(long)]
     pub no_ebpf: bool,
+
+    /// Keep hooks and ring over restarts
+    #[arg(long)]
+    pub pin: bool,
 
     /// Size of the ring [default: 8388608]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]

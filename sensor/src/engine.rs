@@ -31,9 +31,9 @@ use self::{
 use crate::{
     aggregate::{
         metrics::{Moment, Sight},
-        registry::{Registry, Spec},
+        registry::{Identifier, Registry, Spec},
         report::Report,
-        service::Look,
+        service::{Look, Saved},
     },
     decode::Event,
     plugin::CacheUse,
@@ -50,6 +50,9 @@ use crate::{
 const CGROUP_BYTES: usize = 1 << 20;
 /// What the path of a cgroup takes beside its bytes.
 const CGROUP_OVERHEAD: usize = 64;
+
+/// How long an exec may be on its way from the kernel, ns.
+const ON_ITS_WAY_NS: u64 = 1_000_000_000;
 
 /// The core.
 pub struct Engine {
@@ -131,6 +134,22 @@ impl Engine {
     #[must_use]
     pub fn specs(&self) -> &[Spec] {
         self.config.registry.specs()
+    }
+
+    /// What of every service survives a restart. Members whose exec is on its
+    /// way still join by that, perhaps after the restart.
+    #[must_use]
+    pub fn saved(&self, now: BootNanos) -> Vec<(Identifier, Saved)> {
+        let began = self.config.attached;
+        self.config.registry.saved(&|key: ProcessKey| {
+            let process = self.table.by_pid(key.pid);
+            process.is_some_and(|process| {
+                let just_now = |at: BootNanos| now.0.saturating_sub(at.0) < ON_ITS_WAY_NS;
+                process.unexecuted
+                    && process.scanned.is_some_and(just_now)
+                    && began.is_some_and(|began| process.key.start >= began)
+            })
+        })
     }
 
     /// Patterns of the services that have no member.
@@ -245,6 +264,7 @@ impl Engine {
             lineage,
             former: Vec::new(),
             scanned: None,
+            unexecuted: true,
         };
         self.place(process, Way::Fork);
     }
@@ -310,6 +330,7 @@ impl Engine {
             lineage,
             former: Vec::new(),
             scanned: None,
+            unexecuted: false,
         };
         process.services = self.match_services(&process, exec.header.time);
         if self.published(&process.services) {
@@ -327,13 +348,18 @@ impl Engine {
         self.place(process, Way::Exec(totals));
     }
 
-    /// A scan that was faster than the ring saw what this exec led to. The
-    /// exec is how the process joined, unless it did so by descent.
+    /// A scan that was faster than the ring saw what this exec led to: it was
+    /// after the exec, or in the midst of it, when the name is new and the hook
+    /// has not run. The exec is how the process joined, unless it did so by
+    /// descent.
     fn rewind(&mut self, key: ProcessKey, time: u64) {
+        let attached = self.config.attached;
         let Some(known) = self.table.find(key) else {
             return;
         };
-        if known.scanned.is_some_and(|scanned| time <= scanned.0) {
+        let is_first = known.unexecuted && attached.is_some_and(|began| key.start >= began);
+        let scanned = known.scanned;
+        if scanned.is_some_and(|scanned| time <= scanned.0 || is_first) {
             let registry = &mut self.config.registry;
             let inherited = |id: u32| known.lineage.contains(&registry.index_of(id));
             let (stays, leaves): (Vec<_>, Vec<_>) =

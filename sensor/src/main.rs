@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sensor::{
-    app::{config, doctor, events, logging, once, plugin, run, setup::Stop, store},
+    app::{config, detach, doctor, events, logging, once, plugin, run, setup::Stop, store},
     cli::{Cli, Command, RunArgs},
     exit::Exit,
 };
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         Command::Run(args) => start(&args),
         Command::Events(args) => events::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Detach => detach::run(),
         Command::Store(command) => store::run(&command),
         Command::Plugin(command) => plugin::run(&command),
         Command::Config(command) => config::run(&command),

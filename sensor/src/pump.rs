@@ -195,6 +195,13 @@ impl Pump {
         true
     }
 
+    /// Goes on where the daemon before has stopped: members that it knew are
+    /// taken in, and then what the ring has of them and of others.
+    pub fn go_on(&mut self, out: &mut Vec<ProcessEvent>) {
+        self.engine.restore();
+        self.drain(out);
+    }
+
     /// Looks at every process: takes in the new ones, and takes those that are
     /// missing as ended.
     pub fn scan(&mut self, out: &mut Vec<ProcessEvent>) {

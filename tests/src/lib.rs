@@ -10,6 +10,7 @@
 
 pub mod accounting;
 pub mod background;
+pub mod bpffs;
 pub mod collector;
 pub mod faults;
 pub mod gate;

@@ -2,8 +2,8 @@
 
 mod bench;
 mod ebpf;
-mod gate;
 mod fuzz;
+mod gate;
 mod shell;
 mod test;
 

@@ -67,6 +67,7 @@ fn join(registry: &mut Registry, pid: u32, start_ticks: u64) {
         lineage: Arc::default(),
         former: Vec::new(),
         scanned: None,
+        unexecuted: false,
     };
     let id = registry.service_of(ServiceIndex(0), &process, WallNanos(1));
     let member = Member::scanned(process.key);

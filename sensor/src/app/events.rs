@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     cli::EventsArgs,
-    clock,
     engine::{Publish, Stats},
     exit::Exit,
     export::HostResource,
@@ -151,7 +150,7 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
             return Err(Stop::new(exit, no_events(&error)));
         }
     };
-    let attached = clock::boot();
+    let attached = kernel.began();
     let _ = capability::drop_unneeded(capability::maps_need_bpf());
     let wish = Wish {
         publish: match args.plugin.is_empty() {

@@ -26,6 +26,8 @@ use crate::{
         wire::{MAX_REQUEST_BYTES, metric_batches},
     },
     plugin::{GroupBy, sanitize},
+    pump::Pump,
+    source::ebpf::{Kernel, Mark},
     store::{
         Changes, Claimant, Indexed, Known, Opened, Reader, Request, Seen, Store, StoreConfig,
         default_path, records::Totals, totals,
@@ -46,6 +48,8 @@ pub struct Memory {
     pub totals: HashMap<Vec<u8>, Totals>,
     /// What waits for the collector.
     waiting: Vec<Indexed>,
+    /// Up to where the totals have the kernel's ring.
+    pub mark: Option<Mark>,
 }
 
 impl Memory {
@@ -72,6 +76,7 @@ impl Memory {
                 known: store.known()?,
                 totals: store.totals()?,
                 waiting: store.index()?,
+                mark: store.mark()?,
                 store: Some(store),
             })
         };
@@ -262,10 +267,21 @@ pub fn path(args: &RunArgs, config: &Config) -> Option<PathBuf> {
 
 /// What there is to write about a report.
 #[must_use]
-pub fn interval(report: &Report, host: &HostResource, engine: &mut Engine) -> Interval {
+pub fn interval(report: &Report, host: &HostResource, pump: &mut Pump) -> Interval {
     Interval {
-        totals: totals::rows(&engine.registry().saved()),
         seen: Some(seen(report, host)),
+        ..now(pump)
+    }
+}
+
+/// The same between two reports.
+#[must_use]
+pub fn now(pump: &mut Pump) -> Interval {
+    let kernel = pump.kernel.as_ref().filter(|kernel| kernel.is_pinned());
+    Interval {
+        mark: kernel.map(Kernel::mark),
+        totals: totals::rows(&pump.engine.saved(clock::boot())),
+        seen: None,
     }
 }
 

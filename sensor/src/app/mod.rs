@@ -4,6 +4,7 @@ pub mod collecting;
 pub mod config;
 pub mod custom;
 pub mod delivery;
+pub mod detach;
 pub mod doctor;
 pub mod events;
 pub mod keeping;

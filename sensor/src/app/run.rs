@@ -1,5 +1,6 @@
 //! `sensor run`: the daemon.
 
+mod pinning;
 mod reloading;
 
 use std::{
@@ -8,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::reloading::{Cause, watch};
+use self::{
+    pinning::Attached,
+    reloading::{Cause, watch},
+};
 use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
@@ -20,7 +24,6 @@ use super::{
 use crate::{
     aggregate::report::Report,
     cli::{Output, RunArgs},
-    clock,
     config::{Config, EbpfMode, Environment, ExportFlags, export_settings},
     engine::Publish,
     exit::Exit,
@@ -65,9 +68,11 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let file = args.config.as_deref();
     let plugins = Plugins::load(args.into(), file, &config)?;
     let mut memory = Memory::open(args, &config)?;
-    let mut kernel = attach(args, &config)?;
+    let attached = attach(args, &config, &memory)?;
+    let goes_on = attached.as_ref().is_some_and(|attached| attached.found);
+    let mut kernel = attached.map(|attached| attached.kernel);
     count_costs(kernel.as_mut(), &config);
-    let attached = kernel.is_some().then(clock::boot);
+    let began = kernel.as_ref().map(Kernel::began);
     drop_capabilities(kernel.is_some());
     let mut host = HostResource::detect();
     let wish = Wish {
@@ -75,8 +80,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         interval: args.interval,
     };
     allow_descriptors();
-    let (mut pump, offset) =
-        setup::pump(plugins.current(), &config, kernel, attached, &host, &wish)?;
+    let (mut pump, offset) = setup::pump(plugins.current(), &config, kernel, began, &host, &wish)?;
     let unclaimed = memory.remind(&mut pump.engine, &mut host);
     let waiter = Waiter::new().map_err(fault)?;
     if let Some(kernel) = &pump.kernel {
@@ -115,6 +119,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         end: args.duration.map(|duration| Instant::now() + duration),
         warned_denied: false,
         write_due: None,
+        goes_on,
     };
     match daemon.work(&waiter) {
         // A reader that has seen enough is no fault.
@@ -138,13 +143,12 @@ pub(super) fn export(args: &RunArgs, config: &Config) -> Result<Option<Otlp>, St
 }
 
 /// Loads the kernel programs; says in one line what is missed without them.
-fn attach(args: &RunArgs, config: &Config) -> Result<Option<Kernel>, Stop> {
+fn attach(args: &RunArgs, config: &Config, memory: &Memory) -> Result<Option<Attached>, Stop> {
     if args.no_ebpf || config.kernel.ebpf == EbpfMode::Off {
         return Ok(None);
     }
-    let ring_bytes = args.ring_bytes.unwrap_or(config.kernel.ring_bytes);
-    match Kernel::attach(ring_bytes) {
-        Ok(kernel) => Ok(Some(kernel)),
+    match pinning::open(args, config, memory) {
+        Ok(opened) => pinning::tell(opened, config).map(Some),
         Err(error) => {
             let why = no_events(&error);
             if config.kernel.ebpf == EbpfMode::Require {
@@ -253,19 +257,32 @@ struct Daemon {
     warned_denied: bool,
     /// When the oldest event that waits to be written has to be.
     write_due: Option<Instant>,
+    /// The ring has what happened since the daemon before has stopped.
+    goes_on: bool,
 }
 
 impl Daemon {
     fn work(mut self, waiter: &Waiter) -> io::Result<()> {
         let mut events = Vec::new();
+        if let (Some(kernel), true) = (&mut self.pump.kernel, self.keeper.is_some()) {
+            kernel.hold();
+        }
+        if self.goes_on {
+            self.pump.go_on(&mut events);
+        }
         self.pump.scan(&mut events);
         self.pump.engine.registry().await_no_more();
+        if self.goes_on {
+            // A ring that was replaced can be read only once.
+            self.write();
+        }
         loop {
             self.pump.drain(&mut events);
             if self.pump.reconcile_after_loss(&mut events) {
                 tracing::warn!("events were lost; the process table was compared with /proc");
             }
             self.publish(&mut events);
+            self.checkpoint();
             let now = Instant::now();
             if self.end.is_some_and(|end| now >= end) {
                 break;
@@ -287,11 +304,9 @@ impl Daemon {
                     }
                 }
             }
-            if let (Some(due), Some(keeper)) = (self.write_due, &self.keeper)
-                && due <= Instant::now()
-            {
-                keeper.write_accepted();
+            if self.write_due.is_some_and(|due| due <= Instant::now()) {
                 self.write_due = None;
+                self.write();
             }
             if self.watch.as_mut().is_some_and(Watch::is_due) {
                 self.reload(Cause::Files, &mut events)?;
@@ -317,8 +332,8 @@ impl Daemon {
         };
         match &self.keeper {
             Some(keeper) => {
-                let engine = &mut self.pump.engine;
-                keeper.accept(keeping::interval(report, &self.host, engine), enqueue);
+                let interval = keeping::interval(report, &self.host, &mut self.pump);
+                keeper.accept(interval, enqueue);
                 self.write_due = None;
             }
             None => enqueue(),
@@ -357,8 +372,9 @@ impl Daemon {
             && !events.is_empty()
         {
             delivery.exporter.enqueue_logs(events);
-            if let Some(keeper) = &self.keeper {
-                keeper.write_early();
+            let much = |keeper: &Keeper| keeper.is_much() && keeper.is_idle();
+            if self.keeper.as_ref().is_some_and(much) {
+                self.write();
             }
             self.write_due
                 .get_or_insert_with(|| Instant::now() + LONGEST_UNWRITTEN);
@@ -366,10 +382,21 @@ impl Daemon {
         events.clear();
     }
 
+    /// Has written what was accepted, before the end of the interval.
+    fn write(&mut self) {
+        let moment = self.moment();
+        if let Some(keeper) = &self.keeper {
+            keeper.accept(moment, || {});
+        }
+    }
+
     fn end(mut self) -> io::Result<()> {
         let mut events = Vec::new();
         self.pump.finish(&mut events);
         let report = self.collecting.collect_all(&mut self.pump, &mut events);
+        // What came meanwhile is told by this daemon, or by the next one, but
+        // not by halves.
+        self.pump.engine.flush(&mut events);
         self.publish(&mut events);
         let printed = self.report(&report);
         if let Some(telemetry) = self.telemetry.take() {
@@ -379,6 +406,7 @@ impl Daemon {
         if let Some(keeper) = &self.keeper {
             keeper.finish();
         }
+        self.checkpoint();
         if let Some(delivery) = self.delivery.take() {
             delivery.shutdown(LAST_DELIVERY);
         }

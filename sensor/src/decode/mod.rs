@@ -58,6 +58,19 @@ pub enum Rejected {
     Kind(u32),
 }
 
+/// What decides whether one release of the sensor understands the records of
+/// another: the text that says what they are.
+pub const FORMAT: [&str; 2] = [
+    include_str!("../../../sensor-common/src/event.rs"),
+    include_str!("../../../sensor-common/src/kind.rs"),
+];
+
+/// When it happened, CLOCK_BOOTTIME, ns; `None` where the record is too short.
+#[must_use]
+pub fn time_of(bytes: &[u8]) -> Option<u64> {
+    read::<Header>(bytes).ok().map(|(header, _)| header.time)
+}
+
 /// Interprets one record.
 ///
 /// # Errors

@@ -35,6 +35,7 @@ impl Engine {
             lineage: Arc::default(),
             former: Vec::new(),
             scanned: None,
+            unexecuted: false,
         });
         self.finish_process(process, finished, out);
     }

@@ -1,13 +1,19 @@
 //! What a scan of /proc adds to the table: at start, after a loss, and, where
 //! there are no hooks, at every collection.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
-use super::{Engine, membership::Way};
+use super::{
+    Engine,
+    membership::{Way, sorted},
+};
 use crate::{
     process::{
         event::ProcessEvent,
-        table::{Process, Program, RawArguments, start_of_ticks, ticks_of_start},
+        table::{Process, Program, RawArguments, ServiceId, start_of_ticks, ticks_of_start},
     },
     units::{BootNanos, ProcessKey},
 };
@@ -96,10 +102,12 @@ impl Engine {
             lineage: Arc::default(),
             former: Vec::new(),
             scanned: Some(now),
+            unexecuted: true,
         };
         if let Some(known) = self.table.by_pid(found.pid) {
             process.key = known.key;
             process.exact = known.exact;
+            process.unexecuted = known.unexecuted;
             process.lineage = self.heritage_of(known);
             process.cgroup = process.cgroup.or_else(|| known.cgroup.clone());
             if process.program.comm == known.program.comm {
@@ -119,6 +127,39 @@ impl Engine {
             process.program.args = None;
         }
         self.place(process, Way::Scan);
+    }
+
+    /// Takes members of before a restart into the table, though nothing but
+    /// who they are is known: what happened to them since is in the ring.
+    pub fn restore(&mut self) {
+        let mut restored: BTreeMap<ProcessKey, Vec<ServiceId>> = BTreeMap::new();
+        for (id, key) in self.config.registry.awaited() {
+            restored.entry(key).or_default().push(id);
+        }
+        for (key, services) in restored {
+            if self.table.by_pid(key.pid).is_some() || !self.table.make_room(key.pid) {
+                // Two of one pid: the earlier ended unseen, or was a scan's.
+                continue;
+            }
+            for &id in &services {
+                self.config.registry.get_mut(id).restore(key);
+            }
+            self.table.insert(Process {
+                key,
+                // From the store it is exact, or a tick.
+                exact: false,
+                parent: None,
+                program: Program::default(),
+                user: None,
+                cgroup: None,
+                earlier_peak_pages: None,
+                services: sorted(services),
+                lineage: Arc::default(),
+                former: Vec::new(),
+                scanned: None,
+                unexecuted: false,
+            });
+        }
     }
 
     /// Pids in the table that a scan did not find. They may have ended while

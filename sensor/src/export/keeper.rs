@@ -23,6 +23,7 @@ use self::{
 use super::exporter::Lane;
 use crate::{
     clock,
+    source::ebpf::Mark,
     store::{Changes, Place, Request},
 };
 
@@ -88,17 +89,26 @@ impl Keeper {
         self.ask(&mut pending);
     }
 
-    /// The same before the end of the interval, where much is waiting.
-    pub fn write_early(&self) {
+    /// Whether so much is waiting that it is to be written before the end of
+    /// the interval.
+    #[must_use]
+    pub fn is_much(&self) -> bool {
         let much = |lane: &Arc<Lane>| lane.unwritten() > EARLY_BYTES;
-        if self.lanes.iter().any(much) {
-            self.ask(&mut self.desk.lock());
-        }
+        self.lanes.iter().any(much)
     }
 
-    /// The same however little is waiting.
-    pub fn write_accepted(&self) {
-        self.ask(&mut self.desk.lock());
+    /// Up to where the store has the kernel's ring; `None` before the first
+    /// transaction that says so.
+    #[must_use]
+    pub fn written(&self) -> Option<Mark> {
+        self.desk.lock().written
+    }
+
+    /// Whether all that was asked for is done.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let pending = self.desk.lock();
+        pending.done == pending.asked
     }
 
     /// Writes once more, and waits for it, but not for ever; false where the
@@ -162,17 +172,21 @@ impl Writer {
                 time,
                 totals: interval.totals,
                 seen: interval.seen,
+                mark: interval.mark,
                 accepted: parts.iter().flat_map(|part| part.0.clone()).collect(),
                 gone: parts.iter().flat_map(|part| part.1.clone()).collect(),
             };
-            let unwritten = match self.write(&changes, &parts) {
-                true => None,
-                false => Some(Interval {
-                    totals: changes.totals,
-                    seen: changes.seen,
-                }),
-            };
-            self.desk.done(asked, unwritten);
+            match self.write(&changes, &parts) {
+                true => self.desk.done(asked, changes.mark, None),
+                false => {
+                    let unwritten = Interval {
+                        totals: changes.totals,
+                        seen: changes.seen,
+                        mark: changes.mark,
+                    };
+                    self.desk.done(asked, None, Some(unwritten));
+                }
+            }
         }
     }
 
@@ -233,7 +247,7 @@ mod tests {
                     ..Totals::default()
                 },
             )],
-            seen: None,
+            ..Interval::default()
         }
     }
 
@@ -270,7 +284,11 @@ mod tests {
             known = interval.totals.first().map_or(known, |row| row.1.starts);
             assert_eq!(known, queued);
             // Every other transaction fails: nothing of it is forgotten.
-            desk.done(asked, (known % 2 == 0 && known < LAST).then_some(interval));
+            desk.done(
+                asked,
+                None,
+                (known % 2 == 0 && known < LAST).then_some(interval),
+            );
         }
         engine.join().unwrap();
     }

@@ -71,6 +71,8 @@ pub struct Process {
     pub former: Vec<(ServiceId, Member)>,
     /// When a scan found what is known of it; `None` once an event told more.
     pub scanned: Option<BootNanos>,
+    /// No exec of it has been seen.
+    pub unexecuted: bool,
 }
 
 /// Bounds of the table.

@@ -1,5 +1,7 @@
 //! Loads and attaches the kernel programs, and reads the ring.
 
+mod pinned;
+
 use std::{
     mem::offset_of,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -10,7 +12,7 @@ use std::{
 use aya::{
     Btf as AyaBtf, Ebpf, EbpfLoader, Endianness,
     maps::{Map, MapData, PerCpuArray},
-    programs::BtfTracePoint,
+    programs::{BtfTracePoint, links::FdLink},
     sys::{Stats, SyscallError, enable_stats},
 };
 use rustix::mm::ProtFlags;
@@ -21,13 +23,15 @@ use sensor_common::{
     loss::Loss,
 };
 
+pub use self::pinned::{Mark, Opened, Pinning};
+use self::pinned::{Older, Pinned};
 use super::{
     btf::{self, Btf, BtfError},
     clocksource,
     hook::{self, Hook},
     ring::{Mapping, Ring},
 };
-use crate::clock;
+use crate::{clock, decode, units::BootNanos};
 
 /// The compiled kernel programs; `cargo xtask ebpf` makes them.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
@@ -74,6 +78,14 @@ pub enum EbpfError {
         /// The kernel's answer.
         source: Box<aya::programs::ProgramError>,
     },
+    /// A hook that was left cannot be used.
+    #[error("cannot open the hook {name}")]
+    Link {
+        /// The hook.
+        name: &'static str,
+        /// The kernel's answer.
+        source: Box<aya::programs::links::LinkError>,
+    },
     /// The ring could not be mapped.
     #[error("cannot map the ring buffer")]
     Ring(#[source] std::io::Error),
@@ -91,6 +103,13 @@ pub enum EbpfError {
 }
 
 impl EbpfError {
+    fn map(name: &'static str) -> impl FnOnce(aya::maps::MapError) -> Self {
+        move |source| Self::Map {
+            name,
+            source: Box::new(source),
+        }
+    }
+
     /// Whether the kernel refused for want of privilege.
     #[must_use]
     pub fn is_permission(&self) -> bool {
@@ -115,11 +134,29 @@ pub struct Kernel {
     loss: PerCpuArray<MapData, PodLoss>,
     /// What was lost while attaching.
     before: Loss,
-    offsets: [u32; field::COUNT],
-    ring_bytes: u32,
+    layout: Layout,
+    /// What was loaded by this process.
     programs: Option<Ebpf>,
+    /// The attached hooks: a hook whose link is closed is gone, unless the
+    /// link is pinned.
+    links: Links,
     /// While it is open, the kernel counts runs and run time of programs.
     stats: Option<OwnedFd>,
+    /// What stays when this process ends.
+    pinned: Option<Pinned>,
+    /// Rings of hooks that these have replaced, to be read first.
+    older: Vec<Older>,
+    /// What happened before belongs to an older ring, or to nobody.
+    since: BootNanos,
+}
+
+type Links = Vec<(Hook, FdLink)>;
+
+/// What decides whether kernel programs that are there can be used.
+#[derive(Debug, Clone)]
+struct Layout {
+    offsets: [u32; field::COUNT],
+    ring_bytes: u32,
 }
 
 /// [`Loss`] as aya wants it.
@@ -139,58 +176,61 @@ impl Kernel {
     /// Where the kernel refuses, or lacks BTF or a field without which
     /// processes cannot be told apart.
     pub fn attach(ring_bytes: u32) -> Result<Self, EbpfError> {
-        let (mut offsets, tracepoints) = {
-            let btf = Btf::of_kernel()?;
-            (btf.offsets(), btf.only_tracepoints())
-        };
-        for required in REQUIRED {
-            if offsets[required] == ABSENT {
-                return Err(EbpfError::Field(field::FIELDS[required].path));
-            }
-        }
-        if clocksource::unstable().is_some() {
-            // CPU time at exit as it is: right to a tick.
-            offsets[field::RQ_CLOCK] = ABSENT;
-        }
-        let kernel_btf = AyaBtf::parse(&tracepoints, Endianness::default())?;
-        drop(tracepoints);
-        let ring_bytes = ring_size(ring_bytes);
+        let (layout, btf) = Layout::of_kernel(ring_bytes)?;
+        Self::load(layout, btf, |_, links| (links, ())).map(|(kernel, ())| kernel)
+    }
+
+    /// Loads and attaches; `keep` may look at all that is there then.
+    fn load<T>(
+        layout: Layout,
+        btf: Vec<u8>,
+        keep: impl FnOnce(&mut Ebpf, Links) -> (Links, T),
+    ) -> Result<(Self, T), EbpfError> {
+        let kernel_btf = AyaBtf::parse(&btf, Endianness::default())?;
+        drop(btf);
         let mut programs = EbpfLoader::new()
             // Has nothing to relocate by it, and drops the one that it read.
             .btf(None)
-            .override_global("OFFSETS", &offsets, true)
-            .map_max_entries("RING", ring_bytes)
+            .override_global("OFFSETS", &layout.offsets, true)
+            .map_max_entries("RING", layout.ring_bytes)
             .load(OBJECT)
             .map_err(Box::new)?;
-        let ring = open_ring(&programs, ring_bytes)?;
+        let ring = open_ring(&programs, layout.ring_bytes)?;
         let awake = map_awake(&programs)?;
-        let loss = take(&mut programs, "LOSS", PerCpuArray::try_from)?;
+        let mut links = Vec::new();
         for hook in hook::CORE {
-            attach(&mut programs, hook, &kernel_btf)?;
+            links.push((hook, attach(&mut programs, hook, &kernel_btf)?));
         }
         for hook in hook::EXTRA {
-            if let Err(error) = attach(&mut programs, hook, &kernel_btf) {
-                tracing::debug!("{error}: {} are missed", hook.gives);
+            match attach(&mut programs, hook, &kernel_btf) {
+                Ok(link) => links.push((hook, link)),
+                Err(error) => tracing::debug!("{error}: {} are missed", hook.gives),
             }
         }
         drop(kernel_btf);
         // SAFETY: no arguments that could be wrong. Parsing took tens of
         // megabytes, which the allocator would keep for the rest of the life.
         unsafe { libc::malloc_trim(0) };
+        // The story begins now.
+        let since = clock::boot();
+        let (links, kept) = keep(&mut programs, links);
+        let loss = take(&mut programs, "LOSS", PerCpuArray::try_from)?;
         let mut kernel = Self {
             ring,
             awake,
             loss,
             before: Loss::default(),
-            offsets,
-            ring_bytes,
+            layout,
             programs: Some(programs),
+            links,
             stats: None,
+            pinned: None,
+            older: Vec::new(),
+            since,
         };
-        // The story begins now: see `Engine::event`.
         kernel.before = kernel.loss();
         observe_clock();
-        Ok(kernel)
+        Ok((kernel, kept))
     }
 
     /// Promises to look at the ring again within [`LOOK_EVERY`], so that no
@@ -219,20 +259,62 @@ impl Kernel {
         renames.store(u64::from(wanted), Ordering::SeqCst);
     }
 
-    /// Takes the programs away; the ring keeps what it has.
+    /// Takes the programs away, unless they are to stay; the ring keeps what
+    /// it has.
     pub fn detach(&mut self) {
-        self.programs = None;
+        if self.pinned.is_none() {
+            self.links.clear();
+            self.programs = None;
+        }
     }
 
-    /// The next record, if there is one.
+    /// From when on it tells what happened: the hooks had all been attached.
+    #[must_use]
+    pub fn began(&self) -> BootNanos {
+        let older = self.older.iter().map(|older| older.since);
+        older.min().unwrap_or(self.since)
+    }
+
+    /// The next record, if there is one. What happened while the hooks were
+    /// being attached, one after the other, is passed over: half a story.
     pub fn read(&mut self) -> Option<&[u8]> {
-        self.ring.read()
+        let early = |ring: &Ring, since: BootNanos| {
+            let time = ring.record().and_then(decode::time_of);
+            time.is_some_and(|time| time < since.0)
+        };
+        while let Some(older) = self.older.first_mut() {
+            while older.ring.advance() {
+                // What came later is in the ring after it, too.
+                if early(&older.ring, self.since) {
+                    return self.older.first()?.ring.record();
+                }
+            }
+            self.older.remove(0);
+        }
+        while self.ring.advance() {
+            if !early(&self.ring, self.since) {
+                return self.ring.record();
+            }
+        }
+        None
     }
 
     /// What the hooks could not hand over so far, all CPUs together. Zero
     /// where the map cannot be read.
     #[must_use]
     pub fn loss(&self) -> Loss {
+        let mut sum = self.lost_ever();
+        let before = &self.before;
+        sum.fork = sum.fork.saturating_sub(before.fork);
+        sum.exec = sum.exec.saturating_sub(before.exec);
+        sum.exit = sum.exit.saturating_sub(before.exit);
+        sum.late = sum.late.saturating_sub(before.late);
+        sum.rename = sum.rename.saturating_sub(before.rename);
+        sum.group = sum.group.saturating_sub(before.group);
+        sum
+    }
+
+    fn lost_ever(&self) -> Loss {
         let mut sum = Loss::default();
         if let Ok(values) = self.loss.get(&0, 0) {
             for PodLoss(value) in values.iter() {
@@ -244,19 +326,13 @@ impl Kernel {
                 sum.group += value.group;
             }
         }
-        let before = &self.before;
-        sum.fork = sum.fork.saturating_sub(before.fork);
-        sum.exec = sum.exec.saturating_sub(before.exec);
-        sum.exit = sum.exit.saturating_sub(before.exit);
-        sum.late = sum.late.saturating_sub(before.late);
-        sum.rename = sum.rename.saturating_sub(before.rename);
         sum
     }
 
     /// Size of the ring, bytes.
     #[must_use]
     pub fn ring_bytes(&self) -> u64 {
-        u64::from(self.ring_bytes)
+        u64::from(self.layout.ring_bytes)
     }
 
     /// Has the kernel count what its programs cost, all of them, for as long
@@ -279,13 +355,14 @@ impl Kernel {
     /// counted: see [`Self::count_costs`], and `kernel.bpf_stats_enabled`.
     #[must_use]
     pub fn costs(&self) -> Vec<(&'static str, u64, u64)> {
-        let Some(programs) = &self.programs else {
-            return Vec::new();
-        };
-        hook::ALL
+        self.links
             .iter()
-            .filter_map(|hook| {
-                let info = programs.program(hook.name)?.info().ok()?;
+            .filter_map(|(hook, _)| {
+                let info = match (&self.programs, &self.pinned) {
+                    (Some(programs), _) => programs.program(hook.name)?.info().ok()?,
+                    (None, Some(pinned)) => pinned.program(hook.name)?,
+                    (None, None) => return None,
+                };
                 let (runs, time) = (info.run_count(), info.run_time());
                 let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
                 (runs > 0).then_some((hook.name, runs, ns))
@@ -310,7 +387,34 @@ impl Kernel {
     /// Whether the running kernel has a field.
     #[must_use]
     pub fn has(&self, field: Field) -> bool {
-        self.offsets[field] != ABSENT
+        self.layout.offsets[field] != ABSENT
+    }
+}
+
+impl Layout {
+    /// That of the running kernel, and what of its BTF loading takes.
+    fn of_kernel(ring_bytes: u32) -> Result<(Self, Vec<u8>), EbpfError> {
+        let (mut offsets, tracepoints) = {
+            let btf = Btf::of_kernel()?;
+            (btf.offsets(), btf.only_tracepoints())
+        };
+        for required in REQUIRED {
+            if offsets[required] == ABSENT {
+                return Err(EbpfError::Field(field::FIELDS[required].path));
+            }
+        }
+        if clocksource::unstable().is_some() {
+            // CPU time at exit as it is: right to a tick.
+            offsets[field::RQ_CLOCK] = ABSENT;
+        }
+        let ring_bytes = ring_size(ring_bytes);
+        Ok((
+            Self {
+                offsets,
+                ring_bytes,
+            },
+            tracepoints,
+        ))
     }
 }
 
@@ -339,7 +443,7 @@ pub fn observe_clock() {
     unsafe { libc::setitimer(libc::ITIMER_VIRTUAL, &raw const off, std::ptr::null_mut()) };
 }
 
-fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<(), EbpfError> {
+fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<FdLink, EbpfError> {
     let failed = |source: aya::programs::ProgramError| EbpfError::Program {
         name: hook.name,
         source: Box::new(source),
@@ -350,8 +454,8 @@ fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<(), EbpfError
         .and_then(|program| program.try_into())
         .map_err(failed)?;
     program.load(hook.tracepoint, btf).map_err(failed)?;
-    program.attach().map_err(failed)?;
-    Ok(())
+    let link = program.attach().map_err(failed)?;
+    program.take_link(link).map_err(failed).map(FdLink::from)
 }
 
 /// The map stays with the programs: they are loaded with its descriptor.
@@ -379,10 +483,7 @@ fn take<T>(
         .take_map(name)
         .ok_or(aya::maps::MapError::InvalidName { name: name.into() })
         .and_then(open)
-        .map_err(|source| EbpfError::Map {
-            name,
-            source: Box::new(source),
-        })
+        .map_err(EbpfError::map(name))
 }
 
 /// A ring is a power of two of at least one page.

@@ -6,4 +6,5 @@ pub mod cgroup;
 pub mod clocksource;
 pub mod ebpf;
 pub mod hook;
+pub mod pins;
 pub mod ring;

@@ -42,10 +42,17 @@ pub struct Ring {
     window: Window,
     /// Where the next record begins.
     position: u64,
+    /// Up to where the kernel may write again.
+    released: u64,
+    /// What was read is given back by [`Ring::release`] only.
+    holds: bool,
+    /// Offset in the data, and length, of the current record.
+    record: Option<(u64, usize)>,
 }
 
 impl Ring {
-    /// Maps the ring of `size` bytes behind a map's descriptor.
+    /// Maps the ring of `size` bytes behind a map's descriptor, and reads on
+    /// where the last reader stopped.
     ///
     /// # Errors
     ///
@@ -71,39 +78,98 @@ impl Ring {
                 len,
             },
             position,
+            released: position,
+            holds: false,
+            record: None,
         };
         ring.move_window()?;
         Ok(ring)
     }
 
-    /// The next record, if there is a whole one. It is given back to the
-    /// kernel with the next call.
+    /// From now on the kernel gets back what was read only when somebody says
+    /// so, or when it is half of the ring: until then it can be read again by
+    /// the next reader.
+    pub fn hold(&mut self) {
+        self.holds = true;
+    }
+
+    /// Where the next record begins; grows for ever.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Bytes that were read and are held.
+    pub fn held(&self) -> u64 {
+        self.position - self.released
+    }
+
+    /// Gives back what lies before a position.
+    pub fn release(&mut self, position: u64) {
+        if position > self.released && position <= self.position {
+            self.released = position;
+            self.consumer.position().store(position, Ordering::Release);
+        }
+    }
+
+    /// Passes over what lies before a position; what is not in the ring any
+    /// more, or not yet, it cannot be.
+    pub fn skip_to(&mut self, position: u64) {
+        let end = self.producer.position().load(Ordering::Acquire);
+        if (self.position..=end).contains(&position) {
+            self.position = position;
+        }
+    }
+
+    /// The next record, if there is a whole one. Unless the ring holds, it is
+    /// given back to the kernel with the next call.
     pub fn read(&mut self) -> Option<&[u8]> {
+        match self.advance() {
+            true => self.record(),
+            false => None,
+        }
+    }
+
+    /// Goes on to the next record; false where there is none. Gives back the
+    /// one before, unless the ring holds.
+    pub fn advance(&mut self) -> bool {
+        self.record = None;
         loop {
-            self.consumer
-                .position()
-                .store(self.position, Ordering::Release);
+            if !self.holds || self.held() > self.size / 2 {
+                self.release(self.position);
+            }
             let end = self.producer.position().load(Ordering::Acquire);
             if self.position >= end {
-                return None;
+                return false;
             }
-            if !self.window.holds(self.position & (self.size - 1), HEAD) {
-                self.move_window().ok()?;
+            if !self.window.holds(self.position & (self.size - 1), HEAD)
+                && self.move_window().is_err()
+            {
+                return false;
             }
             let offset = self.position & (self.size - 1);
-            let head = self.window.head(offset)?.load(Ordering::Acquire);
+            let Some(head) = self.window.head(offset) else {
+                return false;
+            };
+            let head = head.load(Ordering::Acquire);
             if head & BUSY != 0 {
-                return None;
+                return false;
             }
             let len = (head & !(BUSY | DISCARDED)) as usize;
-            if !self.window.holds(offset, HEAD + len) {
-                self.move_window().ok()?;
+            if !self.window.holds(offset, HEAD + len) && self.move_window().is_err() {
+                return false;
             }
             self.position += ((len + HEAD) as u64).next_multiple_of(8);
             if head & DISCARDED == 0 {
-                return self.window.bytes(offset + HEAD as u64, len);
+                self.record = Some((offset + HEAD as u64, len));
+                return true;
             }
         }
+    }
+
+    /// The record that [`advance`](Self::advance) went on to.
+    pub fn record(&self) -> Option<&[u8]> {
+        let (offset, len) = self.record?;
+        self.window.bytes(offset, len)
     }
 
     /// Maps the window where the next record begins.
@@ -164,8 +230,9 @@ impl Window {
     fn bytes(&self, offset: u64, len: usize) -> Option<&[u8]> {
         let at = self.at(offset, len)?;
         // SAFETY: mapped for as long as `self` is borrowed. The record is
-        // committed and the consumer's position is still before it, so the
-        // kernel does not write there.
+        // committed and the consumer's position is still before it (the
+        // next `advance` or `release` needs `&mut`), so the kernel does not
+        // write there.
         Some(unsafe { std::slice::from_raw_parts(at, len) })
     }
 }

@@ -14,7 +14,8 @@ use crate::{
     aggregate::report::{Instrument, ServiceIdentity},
     export::HostResource,
     plugin::{display_name, sanitize},
-    units::WallNanos,
+    source::ebpf::Mark,
+    units::{BootNanos, WallNanos},
 };
 
 /// A request in the queue: its signal and its number, which grows.
@@ -33,6 +34,8 @@ pub struct Changes {
     pub totals: Vec<(Vec<u8>, Totals)>,
     /// Who was reported.
     pub seen: Option<Seen>,
+    /// Up to where the totals have the kernel's ring, where that stays.
+    pub mark: Option<Mark>,
 }
 
 /// Who was reported, and on which host.
@@ -117,6 +120,11 @@ impl Store {
             for (key, value) in &changes.totals {
                 totals.insert(key.as_slice(), records::encode(value).as_slice())?;
             }
+            if let Some(mark) = changes.mark {
+                let mut facts = write.open_table(schema::FACTS)?;
+                let numbers = [mark.ring.0, mark.position].map(u64::to_le_bytes);
+                facts.insert(schema::RING, numbers.as_flattened())?;
+            }
             if let Some(seen) = &changes.seen {
                 note_seen(&write, changes.time, seen)?;
             }
@@ -140,10 +148,33 @@ impl Store {
                 return Ok(());
             }
             facts.insert(schema::BOOT_ID, boot_id.as_bytes())?;
+            facts.remove(schema::RING)?;
             write.open_table(schema::TOTALS)?.retain(|_, _| false)?;
         }
         write.commit()?;
         Ok(())
+    }
+
+    /// Up to where the totals have a ring of the kernel's.
+    ///
+    /// # Errors
+    ///
+    /// What failed.
+    pub fn mark(&self) -> Result<Option<Mark>, StoreError> {
+        guarded(|| {
+            let read = self.database()?.begin_read()?;
+            let facts = read.open_table(schema::FACTS)?;
+            let fact = facts.get(schema::RING)?;
+            Ok(fact.and_then(|fact| {
+                let ([ring, position], []) = fact.value().as_chunks::<8>() else {
+                    return None;
+                };
+                Some(Mark {
+                    ring: BootNanos(u64::from_le_bytes(*ring)),
+                    position: u64::from_le_bytes(*position),
+                })
+            }))
+        })
     }
 
     /// The bytes of a request.

@@ -54,6 +54,11 @@ pub const LEGACY_SERVICES: TableDefinition<'_, &str, &[u8]> =
 /// The fact that is the `boot_id` of random(4) that the totals are of.
 pub const BOOT_ID: &str = "boot_id";
 
+/// The fact that says up to where the totals have a ring that stays in the
+/// kernel: which ring (the boot clock when its hooks had been attached, ns)
+/// and the position, 8 bytes each, little endian.
+pub const RING: &str = "ring";
+
 /// How words are shown to people, at the beginning.
 const RULES: [(&str, &str); 1] = [("cpu", "CPU")];
 

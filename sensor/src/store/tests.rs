@@ -62,6 +62,7 @@ pub fn interval(number: u64) -> Changes {
             since: WallNanos(number),
             bytes: vec![u8::try_from(number % 251).unwrap(); usize::try_from(size).unwrap()].into(),
         }],
+        mark: None,
         totals: vec![(
             service_key("n", "s", None),
             Totals {

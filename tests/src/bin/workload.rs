@@ -51,6 +51,11 @@ fn main() {
         "ping-pong" => ping_pong(number(2)),
         "comm" => comm(args[2].clone(), args.get(3)),
         "storm" => storm(number(2), &args[3]),
+        "pace" => pace(number(2), &args[3]),
+        "nap" => {
+            thread::sleep(micros(3));
+            process::exit(i32::try_from(number(2)).unwrap());
+        }
         "until-eof" => until_eof(number(2), micros(3)),
         "workers" => workers(number(2)),
         "zombie" => zombie(),
@@ -477,6 +482,38 @@ fn comm(name: OsString, of_thread: Option<&OsString>) {
     for line in std::io::stdin().lines() {
         std::fs::write("/proc/self/comm", line.unwrap()).unwrap();
     }
+}
+
+/// Starts processes that exit with 0, 1 and 2 in turn, at most `rate` a second,
+/// until its input ends; every fifth lives for a while beside the others. Says
+/// how many there were.
+fn pace(rate: u64, path: &OsString) {
+    let begin = Instant::now();
+    let mut running: Vec<process::Child> = Vec::new();
+    let input = thread::spawn(|| {
+        let _ = std::io::stdin().read(&mut [0]);
+    });
+    let mut number = 0;
+    while !input.is_finished() {
+        let due = Duration::from_nanos(1_000_000_000 / rate * number);
+        thread::sleep(due.saturating_sub(begin.elapsed()));
+        let code = (number % 3).to_string();
+        let mut command = process::Command::new(path);
+        command.env_clear();
+        if number % 5 == 0 {
+            command.args(["nap", code.as_str(), "150000"]);
+            running.push(command.spawn().unwrap());
+            running.retain_mut(|child| child.try_wait().unwrap().is_none());
+        } else {
+            let status = command.args(["exit", code.as_str()]).status().unwrap();
+            assert_eq!(status.code(), i32::try_from(number % 3).ok());
+        }
+        number += 1;
+    }
+    for mut child in running {
+        child.wait().unwrap();
+    }
+    println!("{number}");
 }
 
 /// Starts a program and waits for it, many times, as fast as it goes.

@@ -8,7 +8,8 @@ use super::{Entry, Registry, Spec};
 use crate::{
     aggregate::{report::ServiceIdentity, service::Saved},
     plugin::GroupBy,
-    units::WallNanos,
+    process::table::ServiceId,
+    units::{ProcessKey, WallNanos},
 };
 
 /// What tells a service, or a group of it, from all others: namespace, name
@@ -70,17 +71,28 @@ impl Registry {
         }
     }
 
-    /// What of every service survives a restart; those that nobody asked for
-    /// are in the store already.
+    /// What of every service survives a restart, without the members that
+    /// `passes_over` names; services that nobody asked for are in the store
+    /// already.
     #[must_use]
-    pub fn saved(&self) -> Vec<(Identifier, Saved)> {
+    pub fn saved(&self, passes_over: &dyn Fn(ProcessKey) -> bool) -> Vec<(Identifier, Saved)> {
         let of = |entry: &Entry| {
             let identity = &entry.service.identity;
             let (namespace, name) = (identity.namespace.clone(), identity.name.clone());
             let identifier = (namespace, name, identity.group.clone());
-            (identifier, entry.service.saved())
+            (identifier, entry.service.saved(passes_over))
         };
         self.services.values().map(of).collect()
+    }
+
+    /// Members of before the start that nobody has found yet.
+    #[must_use]
+    pub fn awaited(&self) -> Vec<(ServiceId, ProcessKey)> {
+        let of = |(&id, entry): (&ServiceId, &'_ Entry)| {
+            let keys: Vec<_> = entry.service.awaited_keys().collect();
+            keys.into_iter().map(move |key| (id, key))
+        };
+        self.services.iter().flat_map(of).collect()
     }
 
     /// Members of before the start that have not been found by now have ended.

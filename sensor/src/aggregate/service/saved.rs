@@ -37,12 +37,14 @@ pub struct Saved {
 pub type Awaited = HashMap<u32, (ProcessKey, Counters)>;
 
 impl Service {
-    /// The cumulative side of the service now.
+    /// The cumulative side of the service now, without the members that
+    /// `passes_over` names.
     #[must_use]
-    pub fn saved(&self) -> Saved {
+    pub fn saved(&self, passes_over: &dyn Fn(ProcessKey) -> bool) -> Saved {
         let mut counted = self.left;
         let mut members = Vec::with_capacity(self.members.len() + self.awaited.len());
-        for member in self.members.values() {
+        let members_now = self.members.values();
+        for member in members_now.filter(|member| !passes_over(member.key)) {
             for (sum, since) in counted.iter_mut().zip(member.since) {
                 *sum = sum.saturating_add(since);
             }
@@ -87,6 +89,18 @@ impl Service {
         }
         self.awaited.remove(&key.pid);
         Some(Member::new(key, life))
+    }
+
+    /// The members of before the restart that have not been found yet.
+    pub fn awaited_keys(&self) -> impl Iterator<Item = ProcessKey> {
+        self.awaited.values().map(|(key, _)| *key)
+    }
+
+    /// Takes one of them for a member, until events or a scan say otherwise.
+    pub fn restore(&mut self, key: ProcessKey) {
+        if let Some(member) = self.awaited(key) {
+            self.members.insert(key.pid, member);
+        }
     }
 
     /// Whoever of before the restart was not found has ended, and nobody saw

@@ -2,7 +2,10 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::store::{Seen, records::Totals};
+use crate::{
+    source::ebpf::Mark,
+    store::{Seen, records::Totals},
+};
 
 /// What the engine has to say at the end of an interval.
 #[derive(Debug, Default)]
@@ -11,6 +14,8 @@ pub struct Interval {
     pub totals: Vec<(Vec<u8>, Totals)>,
     /// Who was reported.
     pub seen: Option<Seen>,
+    /// Up to where the totals have the kernel's ring, where that stays.
+    pub mark: Option<Mark>,
 }
 
 /// What the engine has put down for the writer. Figures and what goes on from
@@ -29,6 +34,8 @@ pub(super) struct Pending {
     pub(super) asked: u64,
     /// What of that is done.
     pub(super) done: u64,
+    /// Up to where the store has the kernel's ring.
+    pub(super) written: Option<Mark>,
     /// Nobody will ask again.
     pub(super) ended: bool,
 }
@@ -40,6 +47,7 @@ impl Interval {
         if self.totals.is_empty() {
             self.totals = older.totals;
         }
+        self.mark = self.mark.or(older.mark);
         self.seen = match (older.seen, self.seen.take()) {
             (Some(mut older), Some(newer)) => {
                 older.join(newer);
@@ -70,9 +78,11 @@ impl Desk {
         Some((pending.asked, interval, with()))
     }
 
-    /// That is written, or `unwritten` is what could not be.
-    pub(super) fn done(&self, asked: u64, unwritten: Option<Interval>) {
+    /// That is written, up to `mark` of the ring, or `unwritten` is what could
+    /// not be.
+    pub(super) fn done(&self, asked: u64, mark: Option<Mark>, unwritten: Option<Interval>) {
         let mut pending = self.lock();
+        pending.written = mark.or(pending.written);
         if let Some(interval) = unwritten {
             pending.interval.after(interval);
         }
