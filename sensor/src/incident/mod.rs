@@ -5,4 +5,5 @@
 //! state is bounded, and a line that nobody understands costs next to nothing.
 
 pub mod exception;
+pub mod log;
 pub mod record;
