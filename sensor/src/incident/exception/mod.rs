@@ -94,6 +94,8 @@ pub enum Language {
     Elixir,
     Dart,
     Kernel,
+    /// Not known: reported by a type and a message alone.
+    Unknown,
 }
 
 /// Reads the traces of one language.
