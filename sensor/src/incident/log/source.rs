@@ -84,10 +84,6 @@ impl Source {
         self.desk.held.raw.len() * 2 + pending
     }
 
-    /// A line that is known to be a whole ordinary record.
-    pub fn ordinary(&mut self, sink: Sink<'_>) {
-        self.desk.flush(sink);
-    }
 
     /// Takes in a line, or a record of several.
     pub fn line(&mut self, text: &[u8], at: &At<'_>, tools: &mut Tools<'_>, sink: Sink<'_>) {
