@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sensor::{
-    app::{config, detach, doctor, events, logging, once, plugin, run, setup::Stop, store},
+    app::{config, detach, doctor, events, logging, logs, once, plugin, run, setup::Stop, store},
     cli::{Cli, Command, RunArgs},
     exit::Exit,
 };
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Detach => detach::run(),
         Command::Store(command) => store::run(&command),
         Command::Plugin(command) => plugin::run(&command),
+        Command::Logs(command) => logs::run(&command),
         Command::Config(command) => config::run(&command),
     };
     match done {

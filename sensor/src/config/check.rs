@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::export::{Headers, check_endpoint, check_header};
 use super::item::{Choice, Item};
+use super::logs;
 use super::pattern::check_pattern;
 use super::problem::Problem;
 use super::reader::{Document, Table};
@@ -58,6 +59,7 @@ pub(super) fn read(document: &Document<'_>) -> Config {
     otlp(&mut config.otlp, export.table("otlp"));
     export.finish();
     scrub(&mut config, root.table("scrub"));
+    config.log_formats = logs::read(root.table("logs"));
     telemetry(&mut config, root.table("telemetry"));
     root.finish();
     config

@@ -8,6 +8,7 @@ pub mod environment;
 pub mod export;
 pub mod file;
 pub mod item;
+pub mod logs;
 mod pattern;
 pub mod problem;
 pub mod reader;
@@ -55,6 +56,8 @@ pub struct Config {
     pub otlp: OtlpFile,
     /// Secrets that vanish, on top of the built-in rules.
     pub scrub: Scrub,
+    /// Log formats on top of the built-in ones.
+    pub log_formats: Vec<logs::LogFormatFile>,
     /// What the sensor says about itself.
     pub telemetry: Telemetry,
     /// Where values come from, by dotted key; what is not here is a default.
@@ -223,6 +226,7 @@ impl Default for Config {
             },
             otlp: OtlpFile::default(),
             scrub: Scrub::default(),
+            log_formats: Vec::new(),
             telemetry: Telemetry {
                 enabled: true,
                 hook_cost: false,

@@ -50,6 +50,7 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         queue,
         otlp: _,
         scrub,
+        log_formats,
         telemetry,
         origins: _,
     } = config;
@@ -77,6 +78,7 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         ("scrub.words", texts(&scrub.words)),
         ("scrub.patterns", texts(&scrub.patterns)),
         ("scrub.keep", texts(&scrub.keep)),
+        ("logs.format", super::logs::show(log_formats)),
         ("telemetry.enabled", Value::from(telemetry.enabled)),
         ("telemetry.hook_cost", Value::from(telemetry.hook_cost)),
     ]);
