@@ -6,5 +6,6 @@
 
 pub mod context;
 pub mod exception;
+pub mod log;
 pub mod record;
 pub mod transport;
