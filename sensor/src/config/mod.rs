@@ -7,11 +7,13 @@ mod endpoint;
 pub mod environment;
 pub mod export;
 pub mod file;
+pub mod incident;
 pub mod item;
 pub mod logs;
 mod pattern;
 pub mod problem;
 pub mod reader;
+pub mod receiver;
 pub mod show;
 mod syntax;
 
@@ -19,14 +21,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use check::{GROUPS, INTERVALS};
+pub(crate) use check::{GROUPS, INTERVALS, set};
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
 pub use export::{ExportFlags, Headers, OtlpSettings, Protocol, export_settings};
+pub(crate) use export::{check_endpoint, check_header};
+pub use incident::{Incidents, TransportConfig};
 use item::Choice;
 pub use pattern::check_pattern;
 pub(crate) use pattern::compile as compile_pattern;
 pub use problem::Problem;
+pub use receiver::Receiver;
 
 /// The configuration file of a packaged installation.
 pub const DEFAULT_FILE: &str = "/etc/sensor/sensor.toml";
@@ -58,6 +63,10 @@ pub struct Config {
     pub scrub: Scrub,
     /// Log formats on top of the built-in ones.
     pub log_formats: Vec<logs::LogFormatFile>,
+    /// What went wrong with processes, and where to say so.
+    pub incident: Incidents,
+    /// Where applications report themselves.
+    pub receiver: Receiver,
     /// What the sensor says about itself.
     pub telemetry: Telemetry,
     /// Where values come from, by dotted key; what is not here is a default.
@@ -227,6 +236,8 @@ impl Default for Config {
             otlp: OtlpFile::default(),
             scrub: Scrub::default(),
             log_formats: Vec::new(),
+            incident: Incidents::default(),
+            receiver: Receiver::default(),
             telemetry: Telemetry {
                 enabled: true,
                 hook_cost: false,

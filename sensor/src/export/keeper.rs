@@ -111,6 +111,12 @@ impl Keeper {
         pending.done == pending.asked
     }
 
+    /// The same for others to hold.
+    #[must_use]
+    pub fn pen(&self) -> Pen {
+        Pen(Arc::clone(&self.desk))
+    }
+
     /// Writes once more, and waits for it, but not for ever; false where the
     /// disk did not answer in time.
     pub fn finish(&self) -> bool {
@@ -142,9 +148,18 @@ impl Keeper {
     }
 
     fn ask(&self, pending: &mut Pending) -> u64 {
-        pending.asked += 1;
-        self.desk.changed.notify_all();
-        pending.asked
+        self.desk.ask(pending)
+    }
+}
+
+/// Has everything written that was accepted until now.
+#[derive(Debug, Clone)]
+pub struct Pen(Arc<Desk>);
+
+impl Pen {
+    /// Never waits for the disk.
+    pub fn write(&self) {
+        self.0.ask(&mut self.0.lock());
     }
 }
 

@@ -5,6 +5,7 @@
 //! state is bounded, and a line that nobody understands costs next to nothing.
 
 pub mod attributes;
+pub mod context;
 pub mod exception;
 pub mod fingerprint;
 pub mod fold;
@@ -12,3 +13,4 @@ pub mod limit;
 pub mod log;
 pub mod record;
 mod scrubbed;
+pub mod transport;

@@ -11,9 +11,10 @@ mod connect;
 pub mod foreign;
 mod grpc;
 mod http;
+pub(crate) mod post;
 mod reason;
 mod target;
-mod tls;
+pub(crate) mod tls;
 
 use std::{fmt, time::Duration};
 

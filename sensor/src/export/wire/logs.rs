@@ -1,10 +1,13 @@
 //! Process events as OTLP log records.
 
+use bytes::Bytes;
 use opentelemetry_proto::tonic::{
     collector::logs::v1::ExportLogsServiceRequest,
-    common::v1::{AnyValue, ArrayValue, any_value},
+    common::v1::{AnyValue, ArrayValue, KeyValueList, any_value},
     logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber},
 };
+use prost::Message;
+use serde_json::{Map, Value as Json};
 
 use super::{SCHEMA_URL, agent_resource, key_value, scope, text};
 use crate::{
@@ -52,6 +55,65 @@ pub(super) fn log_record(event: &ProcessEvent) -> LogRecord {
         event_name: event.name().to_owned(),
         ..Default::default()
     }
+}
+
+/// An incident as one request: the keys of its JSON are attributes, but for
+/// what a log record has a place for, and for what only the JSON has.
+#[must_use]
+pub fn incident_request(incident: &Map<String, Json>, host: &HostResource) -> Bytes {
+    let record = incident_record(incident);
+    request(vec![record], host).encode_to_vec().into()
+}
+
+fn incident_record(incident: &Map<String, Json>) -> LogRecord {
+    let mut record = LogRecord {
+        event_name: "sensor.incident".to_owned(),
+        ..Default::default()
+    };
+    for (key, value) in incident {
+        match key.as_str() {
+            "time_unix_nano" => record.time_unix_nano = value.as_u64().unwrap_or_default(),
+            "observed_time_unix_nano" => {
+                record.observed_time_unix_nano = value.as_u64().unwrap_or_default();
+            }
+            "severity_number" => {
+                let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
+                record.severity_number = number.unwrap_or_default();
+            }
+            "severity_text" => record.severity_text = value.as_str().unwrap_or_default().to_owned(),
+            "body" => record.body = any_value(value),
+            // The stack trace says it as text.
+            "language" | "frames" | "causes" => {}
+            _ => {
+                if let Some(AnyValue { value: Some(value) }) = any_value(value) {
+                    record.attributes.push(key_value(key, value));
+                }
+            }
+        }
+    }
+    record
+}
+
+fn any_value(value: &Json) -> Option<AnyValue> {
+    let value = match value {
+        Json::Null => return None,
+        Json::Bool(flag) => any_value::Value::BoolValue(*flag),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => any_value::Value::IntValue(number),
+            None => any_value::Value::DoubleValue(number.as_f64()?),
+        },
+        Json::String(text) => any_value::Value::StringValue(text.clone()),
+        Json::Array(values) => any_value::Value::ArrayValue(ArrayValue {
+            values: values.iter().filter_map(any_value).collect(),
+        }),
+        Json::Object(map) => any_value::Value::KvlistValue(KeyValueList {
+            values: map
+                .iter()
+                .filter_map(|(key, value)| Some(key_value(key, any_value(value)?.value?)))
+                .collect(),
+        }),
+    };
+    Some(AnyValue { value: Some(value) })
 }
 
 fn wire_value(value: Value) -> any_value::Value {

@@ -18,7 +18,7 @@ use super::host::HostResource;
 use crate::aggregate::report::ServiceIdentity;
 
 pub use batch::{Batch, MAX_REQUEST_BYTES, log_batches, metric_batches};
-pub use logs::logs_request;
+pub use logs::{incident_request, logs_request};
 pub use metrics::metrics_request;
 
 /// The semantic conventions that names and attributes follow.

@@ -84,7 +84,6 @@ impl Source {
         self.desk.held.raw.len() * 2 + pending
     }
 
-
     /// Takes in a line, or a record of several.
     pub fn line(&mut self, text: &[u8], at: &At<'_>, tools: &mut Tools<'_>, sink: Sink<'_>) {
         let several = memchr::memchr(b'\n', text).is_some();
