@@ -144,6 +144,7 @@ impl Collecting {
         };
         self.take_in_renamed(pump);
         self.look_at_members(pump, due, out);
+        pump.read_scheduler();
         self.custom
             .collect(&mut pump.proc, pump.engine.registry(), due);
         let report = pump.engine.report(due, self.now(), sight);

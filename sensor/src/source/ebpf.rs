@@ -10,7 +10,7 @@ use std::{
 use aya::{
     Btf as AyaBtf, Ebpf, EbpfLoader, Endianness,
     maps::{Map, MapData, PerCpuArray},
-    programs::BtfTracePoint,
+    programs::{BtfTracePoint, ProgramError, tp_btf::BtfTracePointLinkId},
 };
 use rustix::mm::ProtFlags;
 use sensor_common::{
@@ -25,6 +25,7 @@ use super::{
     clocksource,
     hook::{self, Hook},
     ring::{Mapping, Ring},
+    scheduler::{self, Scheduler},
 };
 use crate::clock;
 
@@ -113,6 +114,11 @@ pub struct Kernel {
     before: Loss,
     offsets: [u32; field::COUNT],
     ring_bytes: u32,
+    scheduler: Scheduler,
+    /// Why the hook on switches is not there.
+    no_scheduler: Option<EbpfError>,
+    /// It is attached.
+    follows_scheduler: Option<BtfTracePointLinkId>,
     programs: Option<Ebpf>,
 }
 
@@ -125,7 +131,8 @@ struct PodLoss(Loss);
 unsafe impl aya::Pod for PodLoss {}
 
 impl Kernel {
-    /// Loads and attaches fork, exec and exit. `ring_bytes` is rounded up to a
+    /// Loads and attaches fork, exec and exit, and loads what may be wanted
+    /// later, when that would take capabilities given up by then. `ring_bytes` is rounded up to a
     /// power of two and a page (contract E3).
     ///
     /// # Errors
@@ -147,7 +154,9 @@ impl Kernel {
         let kernel_btf = AyaBtf::parse(&bytes, Endianness::default())?;
         drop(bytes);
         let ring_bytes = ring_size(ring_bytes);
-        let mut programs = EbpfLoader::new()
+        let mut loader = EbpfLoader::new();
+        let slots = Scheduler::size(&mut loader);
+        let mut programs = loader
             .btf(Some(&kernel_btf))
             .override_global("OFFSETS", &offsets, true)
             .map_max_entries("RING", ring_bytes)
@@ -156,6 +165,7 @@ impl Kernel {
         let ring = open_ring(&programs, ring_bytes)?;
         let awake = map_awake(&programs)?;
         let loss = take(&mut programs, "LOSS", PerCpuArray::try_from)?;
+        let scheduler = Scheduler::open(&mut programs, slots)?;
         for hook in hook::CORE {
             attach(&mut programs, hook, &kernel_btf)?;
         }
@@ -164,6 +174,7 @@ impl Kernel {
                 tracing::debug!("{error}: {} are missed", hook.gives);
             }
         }
+        let no_scheduler = load_scheduler(&mut programs, &offsets, &kernel_btf).err();
         drop(kernel_btf);
         // SAFETY: no arguments that could be wrong. Parsing took tens of
         // megabytes, which the allocator would keep for the rest of the life.
@@ -175,6 +186,9 @@ impl Kernel {
             before: Loss::default(),
             offsets,
             ring_bytes,
+            scheduler,
+            no_scheduler,
+            follows_scheduler: None,
             programs: Some(programs),
         };
         // The story begins now: see `Engine::event`.
@@ -209,6 +223,39 @@ impl Kernel {
         renames.store(u64::from(wanted), Ordering::SeqCst);
     }
 
+    /// Attaches the hook on switches, or detaches it.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be attached.
+    pub fn follow_scheduler(&mut self, wanted: bool) -> Result<(), EbpfError> {
+        if wanted && let Some(error) = self.no_scheduler.take() {
+            return Err(error);
+        }
+        let Some(programs) = &mut self.programs else {
+            return Ok(());
+        };
+        match (wanted, self.follows_scheduler.take()) {
+            (true, None) => {
+                let program = program(programs, hook::SCHED)?;
+                let link = program.attach().map_err(failed(hook::SCHED))?;
+                self.follows_scheduler = Some(link);
+            }
+            (false, Some(link)) => {
+                let program = program(programs, hook::SCHED)?;
+                program.detach(link).map_err(failed(hook::SCHED))?;
+                self.scheduler.forget_all();
+            }
+            (_, same) => self.follows_scheduler = same,
+        }
+        Ok(())
+    }
+
+    /// Whom the hook on switches counts, and what it has counted.
+    pub fn scheduler(&mut self) -> &mut Scheduler {
+        &mut self.scheduler
+    }
+
     /// Takes the programs away; the ring keeps what it has.
     pub fn detach(&mut self) {
         self.programs = None;
@@ -231,6 +278,7 @@ impl Kernel {
                 sum.exit += value.exit;
                 sum.late += value.late;
                 sum.rename += value.rename;
+                sum.scheduler += value.scheduler;
                 sum.group += value.group;
             }
         }
@@ -259,6 +307,7 @@ impl Kernel {
         hook::CORE
             .iter()
             .chain(&hook::EXTRA)
+            .chain(&[hook::SCHED])
             .filter_map(|hook| {
                 let info = programs.program(hook.name)?.info().ok()?;
                 let (runs, time) = (info.run_count(), info.run_time());
@@ -300,19 +349,42 @@ pub fn observe_clock() {
     unsafe { libc::setitimer(libc::ITIMER_VIRTUAL, &raw const off, std::ptr::null_mut()) };
 }
 
-fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<(), EbpfError> {
-    let failed = |source: aya::programs::ProgramError| EbpfError::Program {
+fn failed(hook: Hook) -> impl Fn(ProgramError) -> EbpfError {
+    move |source| EbpfError::Program {
         name: hook.name,
         source: Box::new(source),
-    };
-    let program: &mut BtfTracePoint = programs
-        .program_mut(hook.name)
-        .ok_or(aya::programs::ProgramError::NotLoaded)
+    }
+}
+
+fn program(programs: &mut Ebpf, hook: Hook) -> Result<&mut BtfTracePoint, EbpfError> {
+    let program = programs.program_mut(hook.name);
+    program
+        .ok_or(ProgramError::NotLoaded)
         .and_then(|program| program.try_into())
-        .map_err(failed)?;
-    program.load(hook.tracepoint, btf).map_err(failed)?;
-    program.attach().map_err(failed)?;
+        .map_err(failed(hook))
+}
+
+fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<(), EbpfError> {
+    let program = program(programs, hook)?;
+    program.load(hook.tracepoint, btf).map_err(failed(hook))?;
+    program.attach().map_err(failed(hook))?;
     Ok(())
+}
+
+/// Loads the hook on switches, which is attached when somebody wants it.
+fn load_scheduler(
+    programs: &mut Ebpf,
+    offsets: &[u32; field::COUNT],
+    btf: &AyaBtf,
+) -> Result<(), EbpfError> {
+    for required in scheduler::REQUIRED {
+        if offsets[required] == ABSENT {
+            return Err(EbpfError::Field(field::FIELDS[required].path));
+        }
+    }
+    let hook = hook::SCHED;
+    let program = program(programs, hook)?;
+    program.load(hook.tracepoint, btf).map_err(failed(hook))
 }
 
 /// The map stays with the programs: they are loaded with its descriptor.
@@ -331,7 +403,7 @@ fn map_awake(programs: &Ebpf) -> Result<Mapping, EbpfError> {
     Mapping::new(map.fd(), 0, rustix::param::page_size(), both).map_err(EbpfError::Ring)
 }
 
-fn take<T>(
+pub(super) fn take<T>(
     programs: &mut Ebpf,
     name: &'static str,
     open: impl FnOnce(aya::maps::Map) -> Result<T, aya::maps::MapError>,

@@ -7,3 +7,4 @@ pub mod clocksource;
 pub mod ebpf;
 pub mod hook;
 pub mod ring;
+pub mod scheduler;
