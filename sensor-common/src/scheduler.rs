@@ -140,3 +140,91 @@ impl Default for Distribution {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a time is longer than `2^exponent` seconds, without rounding.
+    fn exceeds(ns: u64, exponent: i32) -> bool {
+        let (ns, second) = (u128::from(ns), 1_000_000_000_u128);
+        match exponent {
+            0.. => ns > second << exponent,
+            _ => ns << -exponent > second,
+        }
+    }
+
+    #[test]
+    fn every_time_lies_between_the_bounds_of_its_bucket() {
+        let mut times = 0_u64;
+        let mut ns = 1_u64;
+        loop {
+            for ns in [ns - 1, ns, ns.saturating_add(1), ns.saturating_mul(10) / 7] {
+                let at = bucket(ns);
+                times += 1;
+                if ns == 0 {
+                    assert_eq!(at, 0);
+                    continue;
+                }
+                let exponent = LOWEST + i32::try_from(at).unwrap();
+                assert!(exceeds(ns, exponent), "{ns} ns in {exponent}");
+                assert!(at == BUCKETS - 1 || !exceeds(ns, exponent + 1), "{ns} ns");
+            }
+            let Some(next) = ns.checked_mul(2) else {
+                break;
+            };
+            // The bounds themselves, too: whole nanoseconds down to 2^-9 s.
+            ns = match next {
+                0x4000_0000 => 1_000_000_000 >> 9,
+                _ if next.is_power_of_two() || next < 1_000_000_000 << 20 => next,
+                _ => 0x4000_0000,
+            };
+        }
+        assert!(times > 300);
+    }
+
+    #[test]
+    fn a_pid_that_is_used_again_is_another_process() {
+        let exact = Watched {
+            start: 1_000_000_123,
+            tolerance: 0,
+            slot: 3,
+        };
+        assert!(exact.is(1_000_000_123));
+        for other in [1_000_000_122, 1_000_000_124, 0, u64::MAX] {
+            assert!(!exact.is(other), "{other}");
+        }
+        let scanned = Watched {
+            start: 1_000_000_000,
+            tolerance: 9_999_999,
+            slot: 3,
+        };
+        assert!(scanned.is(1_000_000_000) && scanned.is(1_009_999_999));
+        assert!(!scanned.is(999_999_999) && !scanned.is(1_010_000_000));
+    }
+
+    #[test]
+    fn what_goes_back_counts_as_still() {
+        let before = Departure {
+            start: 1,
+            arrivals: 7,
+            delay: 1_000,
+            cpu: 500,
+            preemptions: 2,
+        };
+        let now = Departure {
+            arrivals: 8,
+            delay: 900,
+            cpu: 700,
+            preemptions: 1,
+            ..before
+        };
+        let turn = now.since(&before);
+        assert_eq!((turn.waits, turn.waited), (1, 0));
+        assert_eq!((turn.ran, turn.preemptions), (200, 0));
+        assert_eq!(bucket(turn.waited), 0);
+        assert!(!now.is_first());
+        let first = Departure { arrivals: 1, ..now };
+        assert!(first.is_first());
+    }
+}
