@@ -108,7 +108,8 @@ fn saved(totals: &Totals) -> Saved {
             (None, Some(signal)) => Some(ExitKey::Signal(narrow(signal))),
             (None, None) => None,
         };
-        *exits.entry(key).or_default() += ended.count;
+        let count: &mut u64 = exits.entry(key).or_default();
+        *count = count.saturating_add(ended.count);
     }
     let members = totals.members.iter().map(|member| {
         let mut life: Counters = [None; COUNTERS];
