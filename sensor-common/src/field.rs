@@ -60,6 +60,7 @@ fields! {
     TASK_USER = "task_struct.utime", 8;
     TASK_SYSTEM = "task_struct.stime", 8;
     TASK_RUNQUEUE = "task_struct.sched_info.run_delay", 8;
+    TASK_ARRIVALS = "task_struct.sched_info.pcount", 8;
     TASK_VOLUNTARY = "task_struct.nvcsw", 8;
     TASK_INVOLUNTARY = "task_struct.nivcsw", 8;
     TASK_MINOR = "task_struct.min_flt", 8;

@@ -4,7 +4,8 @@
 use core::mem::{align_of, offset_of, size_of};
 
 use crate::event::{Exec, Exit, Figures, Fork, Header, Late};
-use crate::limits::COMM_LEN;
+use crate::limits::{COMM_LEN, MARKS};
+use crate::scheduler::{BUCKETS, Counts, Departure, Watched};
 
 const HEADER: usize = 24;
 const FIGURES: usize = 12 * 8;
@@ -25,6 +26,11 @@ const _: () = {
 
     assert!(offset_of!(Late, figures) == HEADER + 8);
     assert!(size_of::<Late>() == HEADER + 8 + FIGURES);
+
+    assert!(size_of::<Watched>() == 8 + 4 + 4);
+    assert!(size_of::<Departure>() == 5 * 8);
+    assert!(size_of::<Counts>() == (2 * (BUCKETS + 1) + 1) * 8);
+    assert!(MARKS.is_power_of_two());
 
     assert!(align_of::<Exec>() == 8 && align_of::<Exit>() == 8);
 };

@@ -20,3 +20,4 @@ pub mod kind;
 mod layout;
 pub mod limits;
 pub mod loss;
+pub mod scheduler;

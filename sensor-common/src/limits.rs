@@ -15,6 +15,16 @@ pub const COMM_LEN: usize = 16;
 pub const GROUPS: u32 = 16_384;
 /// Claims of "the end of this process is being reported" that are kept.
 pub const CLAIMS: u32 = 4_096;
+/// Processes under the scheduler hook at once; less where there are fewer pids.
+pub const WATCHED: u32 = 8_192;
+/// Threads of these whose last departure is kept. The least recently seen one
+/// has to go; of that one a single turn is missed.
+pub const DEPARTURES: u32 = 16_384;
+/// Marks that tell most other processes from those under the scheduler hook:
+/// a power of two.
+pub const MARKS: u32 = 2_048;
+/// Slots to count in; the daemon makes it less where there are many CPUs.
+pub const SLOTS: u32 = 1_024;
 /// Default size of the ring, bytes.
 pub const RING_BYTES: u32 = 8 << 20;
 /// How often an awake consumer looks at the ring, ns.

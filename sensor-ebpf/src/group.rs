@@ -20,8 +20,6 @@
 //! - the last thread claims the process, so that a thread which comes when the
 //!   entry is gone does not make another one.
 
-use core::{arch::asm, cell::UnsafeCell};
-
 use aya_ebpf::bindings::BPF_NOEXIST;
 use sensor_common::{
     event::{Figures, Header, Late},
@@ -29,6 +27,7 @@ use sensor_common::{
 };
 
 use crate::{
+    counter::Counter,
     emit,
     maps::{CLAIM, GROUP, SCRATCH},
     task::{Signal, Task},
@@ -85,35 +84,6 @@ pub const ZERO: Figures = Figures {
     rchar: 0,
     wchar: 0,
 };
-
-/// A number that several CPUs change at once. The target has no atomic types
-/// in `core`, the kernel has the instruction; on x86 it is a full barrier.
-#[repr(transparent)]
-struct Counter(UnsafeCell<u64>);
-
-// SAFETY: it is read whole and changed by atomic instructions only.
-unsafe impl Sync for Counter {}
-
-impl Counter {
-    #[inline(always)]
-    fn set(&mut self, value: u64) {
-        *self.0.get_mut() = value;
-    }
-
-    #[inline(always)]
-    fn get(&self) -> u64 {
-        // SAFETY: the pointer is valid; 8 aligned bytes are read at once.
-        unsafe { self.0.get().read_volatile() }
-    }
-
-    #[inline(always)]
-    fn add(&self, value: u64) {
-        // SAFETY: the pointer is valid and the instruction atomic.
-        unsafe {
-            asm!("lock *(u64 *)({at} + 0) += {value}", at = in(reg) self.0.get(), value = in(reg) value);
-        }
-    }
-}
 
 /// What the end of a thread means.
 pub enum Ending {

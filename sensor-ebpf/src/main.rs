@@ -7,11 +7,13 @@
 #![feature(asm_experimental_arch)]
 
 mod clock;
+mod counter;
 mod emit;
 mod group;
 mod maps;
 mod path;
 mod probes;
+mod scheduler;
 mod task;
 
 #[unsafe(no_mangle)]

@@ -9,11 +9,13 @@ use sensor_common::{
     awake::Awake,
     clock::SchedulerClock,
     field::{ABSENT, COUNT},
-    limits::{CLAIMS, GROUPS, RING_BYTES},
+    limits::{CLAIMS, DEPARTURES, GROUPS, MARKS, RING_BYTES, SLOTS, WATCHED as WATCHED_MOST},
     loss::Loss,
+    scheduler::{Counts, Departure, Watched},
 };
 
 use crate::{
+    counter::Counter,
     group::{Group, Scratch},
     probes::exec::Buffer,
 };
@@ -55,3 +57,21 @@ pub static BUFFER: PerCpuArray<Buffer> = PerCpuArray::with_max_entries(1, 0);
 /// The scheduler's clock against CLOCK_MONOTONIC.
 #[map]
 pub static CLOCK: Array<SchedulerClock> = Array::with_max_entries(1, 0);
+
+/// Processes under the scheduler hook, by thread group id.
+#[map]
+pub static WATCHED: HashMap<u32, Watched> = HashMap::with_max_entries(WATCHED_MOST, 0);
+
+/// How many of these have a thread group id that ends in the same bits: nobody
+/// has to be looked up where there is none. Mapped by the daemon, which counts
+/// here too.
+#[map]
+pub static MARK: Array<Counter> = Array::with_max_entries(MARKS, BPF_F_MMAPABLE);
+
+/// The last departure of their threads, by thread id.
+#[map]
+pub static DEPARTURE: LruHashMap<u32, Departure> = LruHashMap::with_max_entries(DEPARTURES, 0);
+
+/// What was counted, by slot.
+#[map]
+pub static COUNTS: PerCpuArray<Counts> = PerCpuArray::with_max_entries(SLOTS, 0);

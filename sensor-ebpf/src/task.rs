@@ -210,15 +210,46 @@ impl Task {
         self.u32(field::TASK_EXIT_CODE)
     }
 
+    /// CPU time as of the last update: exact where the thread leaves its CPU,
+    /// ns.
+    #[inline(always)]
+    pub fn cpu_time(self) -> u64 {
+        self.u64(field::TASK_CPU)
+    }
+
+    /// CPU time of a thread that is on the CPU right now, ns.
+    #[inline(always)]
+    pub fn cpu_time_now(self) -> u64 {
+        self.cpu_time() + self.since_last_update()
+    }
+
+    /// How often it got a CPU.
+    #[inline(always)]
+    pub fn arrivals(self) -> u64 {
+        self.u64(field::TASK_ARRIVALS)
+    }
+
+    /// How long it was runnable without running, ns.
+    #[inline(always)]
+    pub fn delay(self) -> u64 {
+        self.u64(field::TASK_RUNQUEUE)
+    }
+
+    /// How often it was switched out while it could have gone on.
+    #[inline(always)]
+    pub fn preemptions(self) -> u64 {
+        self.u64(field::TASK_INVOLUNTARY)
+    }
+
     /// Adds what this thread used until now. `running` says that it is on the
     /// CPU right now, so that its CPU time is behind and has to be brought up
     /// to date. Into memory, not as a value: the stack is 512 bytes.
     #[inline(always)]
     pub fn add_to(self, sum: &mut Figures, running: bool) {
-        sum.cpu += self.u64(field::TASK_CPU);
-        if running {
-            sum.cpu += self.since_last_update();
-        }
+        sum.cpu += match running {
+            true => self.cpu_time_now(),
+            false => self.cpu_time(),
+        };
         sum.user += self.u64(field::TASK_USER);
         sum.system += self.u64(field::TASK_SYSTEM);
         sum.runqueue += self.u64(field::TASK_RUNQUEUE);

@@ -10,6 +10,7 @@ mod exits;
 mod membership;
 pub mod reload;
 pub mod scans;
+pub mod scheduling;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,6 +28,7 @@ use self::{
     exits::{Arrival, Exits},
     membership::Way,
     scans::Disputed,
+    scheduling::Scheduling,
 };
 use crate::{
     aggregate::{
@@ -68,6 +70,7 @@ pub struct Engine {
     renamed: BTreeMap<u32, ProcessKey>,
     /// Declared services whose rule the last reload brought or changed.
     changed: Vec<bool>,
+    scheduling: Scheduling,
     uids: u64,
     stats: Stats,
 }
@@ -85,6 +88,7 @@ impl Engine {
             disputed: Vec::new(),
             renamed: BTreeMap::new(),
             changed: Vec::new(),
+            scheduling: Scheduling::default(),
             uids: 0,
             stats: Stats::default(),
             config,

@@ -2,13 +2,17 @@
 //! what a record leaves open. The stage between the source and the core.
 
 mod scanned;
+mod scheduler;
 
 use std::{
     collections::HashSet,
     time::{Duration, Instant},
 };
 
-use self::scanned::{complete, found_of, named, raw_arguments};
+use self::{
+    scanned::{complete, found_of, named, raw_arguments},
+    scheduler::Follower,
+};
 use sensor_common::{
     event::{Exec, UNKNOWN_UID},
     loss::Loss,
@@ -74,6 +78,8 @@ pub struct Pump {
     reconciled: Option<Instant>,
     /// Something was lost since.
     behind: bool,
+    /// What becomes of the scheduler's hook.
+    scheduler: Follower,
     last_event: Instant,
     /// Hooks have been told that they must wake the consumer.
     sleepy: bool,
@@ -96,6 +102,7 @@ impl Pump {
             seen_loss: Loss::default(),
             reconciled: None,
             behind: false,
+            scheduler: Follower::default(),
             last_event: now,
             sleepy: false,
             observed: now,
@@ -174,6 +181,7 @@ impl Pump {
             self.last_event = Instant::now();
         }
         self.engine.tick(clock::boot(), out);
+        self.tell_scheduler();
     }
 
     /// Brings the table up to date with /proc where events were lost since the
@@ -219,6 +227,8 @@ impl Pump {
         out: &mut Vec<ProcessEvent>,
     ) -> Report {
         self.drain(out);
+        // For those that it was counted for.
+        self.read_scheduler();
         let look = reload.has_new_rules() || wanted != self.wanted;
         self.wanted = wanted;
         let sight = match &self.kernel {
@@ -284,6 +294,7 @@ impl Pump {
         // Who ended while the scan ran has its exit in the ring.
         self.drain(out);
         self.engine.gone(&missing, before, out);
+        self.tell_scheduler();
     }
 
     /// A process that took another name, as it is now; `None` where it has

@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Files of a plugin that are read; `..data` is the link by which Kubernetes
 /// replaces all files of a directory at once.
 const FILES: [&str; 3] = ["plugin.toml", "__init__.py", "..data"];
+/// As much of the kernel's news is taken in at once; somebody who writes all
+/// the time beside a watched file has no end.
+const NEWS: usize = 1_024;
 /// Names that come, go or are replaced.
 const ENTRY: ReadFlags = ReadFlags::CREATE
     .union(ReadFlags::DELETE)
@@ -124,7 +127,8 @@ impl Watch {
         refused
     }
 
-    /// Takes in what the kernel has to tell.
+    /// Takes in what the kernel has to tell, or some of it: the descriptor
+    /// stays ready as long as there is more.
     ///
     /// # Errors
     ///
@@ -133,7 +137,7 @@ impl Watch {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
         let mut news = Vec::new();
-        loop {
+        while news.len() < NEWS || !reader.is_buffer_empty() {
             match reader.next() {
                 Ok(event) => {
                     let name = event.file_name().map(|name| name.to_bytes());

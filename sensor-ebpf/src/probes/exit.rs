@@ -11,6 +11,7 @@ use crate::{
     emit,
     group::{self, Ending, ZERO},
     maps::SCRATCH,
+    scheduler,
     task::{Task, offset},
 };
 
@@ -38,7 +39,10 @@ pub fn exit(ctx: BtfTracePointContext) -> i32 {
     task.add_to(&mut scratch.own, true);
     match group::thread_died(task, group_dead, scratch) {
         Ending::Thread => {}
-        Ending::Process { threads, pending } => report(task, &scratch.own, threads, pending),
+        Ending::Process { threads, pending } => {
+            report(task, &scratch.own, threads, pending);
+            scheduler::ends(task);
+        }
     }
     0
 }

@@ -9,9 +9,10 @@ use sensor_common::{
     kind,
 };
 
-use crate::{emit, group, task::Task};
+use crate::{emit, group, scheduler, task::Task};
 
-/// Reports the birth of a process; counts the birth of a thread.
+/// Reports the birth of a process; counts the birth of a thread. It has not run
+/// yet.
 #[btf_tracepoint(function = "sched_process_fork")]
 pub fn fork(ctx: BtfTracePointContext) -> i32 {
     let child = Task::new(ctx.arg(1));
@@ -23,6 +24,7 @@ pub fn fork(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let parent = Task::new(ctx.arg(0)).leader();
+    scheduler::inherit(parent, child);
     let time = emit::now();
     emit::record(
         time,

@@ -5,3 +5,4 @@ pub mod exec;
 pub mod exit;
 pub mod fork;
 pub mod rename;
+pub mod sched;

@@ -12,6 +12,9 @@ const MAX_SCALE: i32 = 20;
 /// Lowest resolution: one bucket holds everything.
 const MIN_SCALE: i32 = -10;
 
+/// Resolution of [`Histogram::of_powers_of_two`].
+const POWERS_OF_TWO: i32 = 0;
+
 /// A cumulative distribution of values that are zero or more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
@@ -41,6 +44,42 @@ impl Default for Histogram {
 }
 
 impl Histogram {
+    /// A distribution of values that come counted, by powers of two: nothing is
+    /// lost on the way, and least and greatest are unknown.
+    #[must_use]
+    pub fn of_powers_of_two() -> Self {
+        Self {
+            scale: POWERS_OF_TWO,
+            ..Self::default()
+        }
+    }
+
+    /// Takes in values of `(2^exponent, 2^(exponent + 1)]`, or zeros where there
+    /// is no exponent. Their sum comes with [`Self::add_sum`].
+    pub fn add(&mut self, exponent: Option<i32>, times: u64) {
+        if times == 0 {
+            return;
+        }
+        self.count = self.count.saturating_add(times);
+        let Some(exponent) = exponent else {
+            self.zero_count = self.zero_count.saturating_add(times);
+            return;
+        };
+        let index = |scale: i32| exponent >> POWERS_OF_TWO.saturating_sub(scale).clamp(0, 31);
+        while !self.fits(index(self.scale)) {
+            self.halve();
+        }
+        let index = index(self.scale);
+        self.grow_to(index);
+        let at = usize::try_from(index - self.offset).unwrap_or_default();
+        self.counts[at] = self.counts[at].saturating_add(times);
+    }
+
+    /// Adds to the sum of the values.
+    pub fn add_sum(&mut self, more: f64) {
+        self.sum += more;
+    }
+
     /// Takes in one value; what is not finite or below zero is no value.
     pub fn record(&mut self, value: f64) {
         if !value.is_finite() || value < 0.0 {
@@ -76,8 +115,8 @@ impl Histogram {
         HistogramValue {
             count: self.count,
             sum: self.sum,
-            min: (self.count > 0).then_some(self.min),
-            max: (self.count > 0).then_some(self.max),
+            min: Some(self.min).filter(|min| min.is_finite()),
+            max: Some(self.max).filter(|max| max.is_finite()),
             scale: self.scale,
             zero_count: self.zero_count,
             offset: self.offset,
@@ -132,14 +171,14 @@ impl From<HistogramValue> for Histogram {
             && value.counts.len() <= BUCKETS as usize
             && value.offset.checked_add_unsigned(BUCKETS).is_some()
             && sum_of(&value) == Some(value.count);
-        let (true, Some(min), Some(max)) = (sound, value.min, value.max) else {
+        if !sound || value.count == 0 {
             return Self::default();
-        };
+        }
         Self {
             count: value.count,
             sum: value.sum,
-            min,
-            max,
+            min: value.min.unwrap_or(f64::INFINITY),
+            max: value.max.unwrap_or(f64::NEG_INFINITY),
             scale: value.scale,
             zero_count: value.zero_count,
             offset: value.offset,
@@ -175,6 +214,27 @@ mod tests {
         assert_eq!(bucket(4.1, 0), 2);
         assert_eq!(bucket(0.5, 0), -2);
         assert_eq!(bucket(4.0, -1), 0);
+    }
+
+    #[test]
+    fn what_comes_counted_stays_as_it_is() {
+        let mut histogram = Histogram::of_powers_of_two();
+        assert_eq!(histogram.value().count, 0);
+        histogram.add(Some(-20), 3);
+        histogram.add(Some(-30), u64::from(u32::MAX) + 1);
+        histogram.add(Some(16), 1);
+        histogram.add(None, 2);
+        histogram.add(Some(3), 0);
+        histogram.add_sum(4.5);
+        let value = histogram.value();
+        assert_eq!((value.scale, value.offset), (0, -30));
+        assert_eq!(value.counts.len(), 47);
+        assert_eq!(value.counts[0], u64::from(u32::MAX) + 1);
+        assert_eq!((value.counts[10], value.counts[46]), (3, 1));
+        assert_eq!((value.zero_count, value.sum), (2, 4.5));
+        assert_eq!(value.count, u64::from(u32::MAX) + 7);
+        assert_eq!((value.min, value.max), (None, None));
+        assert_eq!(Histogram::from(value), histogram);
     }
 
     proptest! {

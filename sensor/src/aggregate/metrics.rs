@@ -48,6 +48,8 @@ pub struct Style<'a> {
     pub service_id: &'a str,
     /// What kernel events there are.
     pub sight: Sight,
+    /// Whether to tell what the scheduler's hook has counted.
+    pub scheduler: bool,
     /// Names the members that have series of their own.
     pub name_of: NameOf<'a>,
 }
@@ -66,6 +68,9 @@ pub fn report(service: &mut Service, now: Moment, style: Style<'_>) -> ServiceRe
         semconv::count(&mut builder, service);
         if sight == Sight::Events {
             semconv::events(&mut builder, service);
+        }
+        if let Some(scheduled) = service.scheduled.as_ref().filter(|_| style.scheduler) {
+            semconv::scheduled(&mut builder, scheduled);
         }
     }
     if legacy {

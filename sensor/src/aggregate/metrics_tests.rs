@@ -108,6 +108,7 @@ impl Bench {
             options: self.options,
             service_id: "shop_till",
             sight: Sight::Events,
+            scheduler: true,
             name_of: &|pid| (pid != 4).then(|| format!("till-{pid}")),
         };
         report(&mut self.service, now, style)
@@ -278,6 +279,7 @@ fn without_memory_size_there_is_no_share() {
         options: ALL,
         service_id: "",
         sight: Sight::Scans,
+        scheduler: true,
         name_of: &|_| None,
     };
     let report = report(&mut bench.service, now, style);

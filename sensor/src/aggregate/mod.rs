@@ -7,6 +7,7 @@ pub mod legacy;
 pub mod metrics;
 pub mod registry;
 pub mod report;
+pub mod scheduled;
 mod semconv;
 pub mod series;
 pub mod service;

@@ -60,6 +60,8 @@ pub struct Spec {
     pub events: bool,
     /// Whether these carry the arguments.
     pub capture_args: bool,
+    /// Whether the members' turns on the CPU are counted.
+    pub scheduler: bool,
     /// Which metrics, by which names.
     pub metrics: MetricsOptions,
     /// The plugin's own metrics; most plugins have none.
@@ -89,6 +91,8 @@ pub struct Registry {
     /// The services of each spec.
     groups: Vec<Groups>,
     folded: u64,
+    /// The scheduler's hook counts.
+    scheduler: bool,
     /// Names of users, as far as somebody looked them up.
     users: HashMap<u32, Option<Box<str>>>,
     /// Services of before the start that nobody has asked for yet.
@@ -143,6 +147,7 @@ impl Registry {
             services: BTreeMap::new(),
             next_id: 0,
             folded: 0,
+            scheduler: false,
             users: HashMap::new(),
             remembered: HashMap::new(),
         }
@@ -172,6 +177,12 @@ impl Registry {
     #[must_use]
     pub fn folded(&self) -> u64 {
         self.folded
+    }
+
+    /// Says whether the scheduler's hook counts: what it has counted is shown
+    /// only then.
+    pub fn shows_scheduler(&mut self, counts: bool) {
+        self.scheduler = counts;
     }
 
     /// The service, and group, of a process that matches a spec.
@@ -361,7 +372,10 @@ impl Registry {
         name_of: NameOf<'_>,
     ) -> Report {
         let Self {
-            specs, services, ..
+            specs,
+            services,
+            scheduler,
+            ..
         } = self;
         let mut services: Vec<_> = services
             .values_mut()
@@ -371,6 +385,7 @@ impl Registry {
                     options: specs[entry.spec].metrics,
                     service_id: &entry.service_id,
                     sight,
+                    scheduler: *scheduler && specs[entry.spec].scheduler,
                     name_of,
                 };
                 let mut report = metrics::report(&mut entry.service, now, style);

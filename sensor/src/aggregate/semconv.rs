@@ -3,7 +3,9 @@
 
 use super::{
     figures::Figures,
+    histogram::Histogram,
     report::{AttributeValue, Instrument, PointValue},
+    scheduled::Scheduled,
     series::{About, Attributes, Builder, int, seconds},
     service::{COUNTERS, ExitKey, Service, counter},
 };
@@ -171,13 +173,47 @@ pub fn events(builder: &mut Builder, service: &Service) {
             &service.peak,
         ),
     ] {
-        let known = histogram.count() > 0;
-        let about = About::new(name, unit, description, Instrument::ExponentialHistogram);
-        builder.point(
-            about,
-            known.then(|| PointValue::Histogram(Box::new(histogram.value()))),
-        );
+        histogram_point(builder, name, unit, description, histogram);
     }
+}
+
+/// Adds what only the scheduler's hook tells.
+pub fn scheduled(builder: &mut Builder, scheduled: &Scheduled) {
+    for (name, description, histogram) in [
+        (
+            "sensor.process.runqueue.latency",
+            "How long threads waited for a CPU, each time.",
+            &scheduled.latency,
+        ),
+        (
+            "sensor.process.cpu.burst",
+            "How long threads had a CPU, each time.",
+            &scheduled.burst,
+        ),
+    ] {
+        histogram_point(builder, name, "s", description, histogram);
+    }
+    let about = About::new(
+        "sensor.process.preemptions",
+        "{preemption}",
+        "Switches away from a thread that could have gone on.",
+        Instrument::Counter,
+    );
+    builder.point(about, Some(int(scheduled.preemptions)));
+}
+
+/// A distribution without values has no point.
+fn histogram_point(
+    builder: &mut Builder,
+    name: &'static str,
+    unit: &'static str,
+    description: &'static str,
+    histogram: &Histogram,
+) {
+    let about = About::new(name, unit, description, Instrument::ExponentialHistogram);
+    let known = histogram.count() > 0;
+    let value = known.then(|| PointValue::Histogram(Box::new(histogram.value())));
+    builder.point(about, value);
 }
 
 fn text(key: &'static str, value: &'static str) -> Attributes {

@@ -7,7 +7,9 @@ mod saved;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{custom::CustomFigures, histogram::Histogram, report::ServiceIdentity};
+use super::{
+    custom::CustomFigures, histogram::Histogram, report::ServiceIdentity, scheduled::Scheduled,
+};
 use crate::{
     collect::Reading,
     process::{event::End, usage::Usage},
@@ -257,6 +259,8 @@ pub struct Service {
     pub peak: Histogram,
     /// The last report, and one before it: what rates are over.
     marks: [Option<Mark>; 2],
+    /// What the scheduler's hook has counted; `None` where it never did.
+    pub scheduled: Option<Scheduled>,
     /// What the plugin's own metrics say.
     pub custom: CustomFigures,
     /// Members of before a restart that have not been found yet.
@@ -296,6 +300,7 @@ impl Service {
             lifetime: Histogram::default(),
             peak: Histogram::default(),
             marks: [None; 2],
+            scheduled: None,
             custom: CustomFigures::default(),
             awaited: Awaited::new(),
         }

@@ -242,6 +242,7 @@ impl Collecting {
     fn end(&mut self, pump: &mut Pump, round: &Round) -> Report {
         let start = Instant::now();
         self.forget_unwatched(pump);
+        pump.read_scheduler();
         self.custom
             .collect(&mut pump.proc, pump.engine.registry(), &round.due);
         let report = pump.engine.report(&round.due, self.now(), round.sight);

@@ -44,6 +44,7 @@ fn registry(metrics: &[CustomMetric]) -> Registry {
         max_groups: 1,
         interval: Duration::from_secs(1),
         events: false,
+        scheduler: false,
         capture_args: false,
         metrics: MetricsOptions::default(),
         custom: CustomSet::new("app", metrics).0,

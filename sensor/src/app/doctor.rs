@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{
     delivery,
-    run::no_events,
+    run::{chain, no_events},
     setup::{self, Stop},
     store,
 };
@@ -26,7 +26,7 @@ use crate::{
     source::{
         btf::{self, Btf},
         capability, clocksource,
-        ebpf::Kernel,
+        ebpf::{EbpfError, Kernel},
         hook::{self, Hook},
     },
     store::{StoreError, default_path},
@@ -221,6 +221,10 @@ fn lost_figures(offsets: &[u32]) -> Vec<&'static str> {
 fn hooks(btf: Option<&Btf>) -> Vec<Check> {
     let missing = capability::missing();
     let mut attached = Kernel::attach(RING);
+    let scheduler = match &mut attached {
+        Ok(kernel) => kernel.follow_scheduler(true),
+        Err(_) => Ok(()),
+    };
     let costs = attached.as_mut().map(cost::measure).unwrap_or_default();
     let capabilities = match (&attached, missing.as_slice()) {
         (_, []) => Check::ok("capabilities", "CAP_BPF, CAP_PERFMON"),
@@ -247,7 +251,7 @@ fn hooks(btf: Option<&Btf>) -> Vec<Check> {
         hook::SIGNAL,
         hook::OOM,
     ] {
-        let mut check = hook_check(hook, btf, usable, attached.as_ref());
+        let mut check = hook_check(hook, btf, usable, attached.as_ref(), &scheduler);
         check.detail.push_str(&cost::shown(hook, &costs));
         checks.push(check);
     }
@@ -258,7 +262,8 @@ fn hook_check(
     hook: Hook,
     btf: Option<&Btf>,
     usable: bool,
-    attached: Result<&Kernel, &crate::source::ebpf::EbpfError>,
+    attached: Result<&Kernel, &EbpfError>,
+    scheduler: &Result<(), EbpfError>,
 ) -> Check {
     let name = format!("hook.{}", hook.name);
     let Some(btf) = btf else {
@@ -271,7 +276,12 @@ fn hook_check(
         let detail = format!("the kernel has no {}: no {}", hook.tracepoint, hook.gives);
         return Check::new(&name, Status::Degraded, detail).remedy("another kernel");
     }
-    if !hook::CORE.contains(&hook) {
+    if let (hook::SCHED, Err(error)) = (hook, scheduler) {
+        let detail = format!("{}; no {}", chain(error), hook.gives);
+        return Check::new(&name, Status::Degraded, detail)
+            .remedy("another kernel; all other figures are there");
+    }
+    if !hook::CORE.contains(&hook) && hook != hook::SCHED {
         return Check::ok(&name, format!("{} is there", hook.tracepoint));
     }
     match attached {

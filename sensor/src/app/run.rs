@@ -36,6 +36,7 @@ use crate::{
     source::{
         capability,
         ebpf::{EbpfError, Kernel},
+        hook,
     },
     wait::{Waiter, Woken},
     watch::Watch,
@@ -82,6 +83,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     allow_descriptors();
     let (mut pump, offset) = setup::pump(plugins.current(), &config, kernel, began, &host, &wish)?;
     let unclaimed = memory.remind(&mut pump.engine, &mut host);
+    follow_scheduler(&mut pump);
     let waiter = Waiter::new().map_err(fault)?;
     if let Some(kernel) = &pump.kernel {
         waiter.add_ring(kernel.as_fd()).map_err(fault)?;
@@ -196,7 +198,8 @@ pub fn no_events(error: &EbpfError) -> String {
 }
 
 /// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -228,6 +231,17 @@ fn drop_capabilities(attached: bool) {
         Ok(kept) if kept.is_empty() => tracing::info!("keeps no capabilities"),
         Ok(kept) => tracing::info!("keeps of its capabilities {}", kept.join(", ")),
         Err(error) => tracing::warn!("cannot give up capabilities: {error}"),
+    }
+}
+
+/// Attaches or detaches the scheduler's hook, as the plugins want it.
+fn follow_scheduler(pump: &mut Pump) {
+    if let Err(error) = pump.follow_scheduler() {
+        let gives = hook::SCHED.gives;
+        tracing::warn!(
+            "plugins with `scheduler = true` have no {gives}: {}",
+            chain(&error)
+        );
     }
 }
 
@@ -436,6 +450,7 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
             ("exit", loss.exit),
             ("late", loss.late + stats.late),
             ("rename", loss.rename),
+            ("scheduler", loss.scheduler + pump.uncounted()),
             ("group", loss.group),
         ],
         rejected: pump.rejected(),

@@ -328,6 +328,7 @@ pub fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) ->
             max_groups: plugin.max_groups.min(config.limits.groups),
             interval: plugin.effective_interval(interval, config.interval),
             events: plugin.events_enabled,
+            scheduler: plugin.scheduler,
             capture_args: plugin.capture_args && config.args.capture,
             metrics: plugin.metrics,
             custom,

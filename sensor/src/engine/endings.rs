@@ -48,6 +48,7 @@ impl Engine {
     ) {
         let exit = &finished.exit;
         self.renamed.remove(&process.key.pid);
+        self.unschedule(process.key);
         let usage = Usage::from(&finished.figures);
         let end = end_of(exit.status);
         let totals = self.config.known.counters(&usage);
@@ -90,6 +91,7 @@ impl Engine {
     ) {
         self.stats.inferred += 1;
         self.renamed.remove(&process.key.pid);
+        self.unschedule(process.key);
         for &id in process.services.iter() {
             let service = self.config.registry.get_mut(id);
             service.leave(process.key.pid, None);

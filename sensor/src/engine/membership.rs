@@ -135,6 +135,7 @@ impl Engine {
             service.members.insert(key.pid, member);
         }
         self.table.insert(process);
+        self.schedule(key.pid);
     }
 
     /// What the children of a process inherit, and what it keeps itself

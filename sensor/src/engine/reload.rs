@@ -75,6 +75,7 @@ impl Engine {
             process.former.retain(former_stays);
             self.table.insert(process);
         }
+        self.schedule_all();
         self.changed = carried.iter().map(|carried| !carried.same_rule).collect();
         report
     }

@@ -7,3 +7,4 @@ mod membership;
 mod model;
 mod reload;
 mod scans;
+mod scheduling;

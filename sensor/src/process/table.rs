@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What /proc knows of a start: hundredths of a second.
-const TICK_NS: u64 = 10_000_000;
+pub const TICK_NS: u64 = 10_000_000;
 
 /// A program that some process runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,6 +1,7 @@
 //! Loads and attaches the kernel programs, and reads the ring.
 
 mod pinned;
+mod switches;
 
 use std::{
     mem::offset_of,
@@ -12,7 +13,7 @@ use std::{
 use aya::{
     Btf as AyaBtf, Ebpf, EbpfLoader, Endianness,
     maps::{Map, MapData, PerCpuArray},
-    programs::{BtfTracePoint, links::FdLink},
+    programs::{BtfTracePoint, ProgramError, links::FdLink},
     sys::{Stats, SyscallError, enable_stats},
 };
 use rustix::mm::ProtFlags;
@@ -24,12 +25,16 @@ use sensor_common::{
 };
 
 pub use self::pinned::{Mark, Opened, Pinning};
-use self::pinned::{Older, Pinned};
+use self::{
+    pinned::{Older, Pinned},
+    switches::Switches,
+};
 use super::{
     btf::{self, Btf, BtfError},
     clocksource,
     hook::{self, Hook},
     ring::{Mapping, Ring},
+    scheduler::{self, Scheduler},
 };
 use crate::{clock, decode, units::BootNanos};
 
@@ -103,7 +108,7 @@ pub enum EbpfError {
 }
 
 impl EbpfError {
-    fn map(name: &'static str) -> impl FnOnce(aya::maps::MapError) -> Self {
+    pub(super) fn map(name: &'static str) -> impl FnOnce(aya::maps::MapError) -> Self {
         move |source| Self::Map {
             name,
             source: Box::new(source),
@@ -135,6 +140,7 @@ pub struct Kernel {
     /// What was lost while attaching.
     before: Loss,
     layout: Layout,
+    switches: Switches,
     /// What was loaded by this process.
     programs: Option<Ebpf>,
     /// The attached hooks: a hook whose link is closed is gone, unless the
@@ -168,7 +174,8 @@ struct PodLoss(Loss);
 unsafe impl aya::Pod for PodLoss {}
 
 impl Kernel {
-    /// Loads and attaches fork, exec and exit. `ring_bytes` is rounded up to a
+    /// Loads and attaches fork, exec and exit, and loads what may be wanted
+    /// later, when that would take capabilities given up by then. `ring_bytes` is rounded up to a
     /// power of two and a page (contract E3).
     ///
     /// # Errors
@@ -188,7 +195,9 @@ impl Kernel {
     ) -> Result<(Self, T), EbpfError> {
         let kernel_btf = AyaBtf::parse(&btf, Endianness::default())?;
         drop(btf);
-        let mut programs = EbpfLoader::new()
+        let mut loader = EbpfLoader::new();
+        Scheduler::size(&mut loader);
+        let mut programs = loader
             // Has nothing to relocate by it, and drops the one that it read.
             .btf(None)
             .override_global("OFFSETS", &layout.offsets, true)
@@ -207,6 +216,7 @@ impl Kernel {
                 Err(error) => tracing::debug!("{error}: {} are missed", hook.gives),
             }
         }
+        let no_scheduler = load_scheduler(&mut programs, &layout.offsets, &kernel_btf).err();
         drop(kernel_btf);
         // SAFETY: no arguments that could be wrong. Parsing took tens of
         // megabytes, which the allocator would keep for the rest of the life.
@@ -215,12 +225,14 @@ impl Kernel {
         let since = clock::boot();
         let (links, kept) = keep(&mut programs, links);
         let loss = take(&mut programs, "LOSS", PerCpuArray::try_from)?;
+        let scheduler = Scheduler::open(|name| take(&mut programs, name, Ok))?;
         let mut kernel = Self {
             ring,
             awake,
             loss,
             before: Loss::default(),
             layout,
+            switches: Switches::new(scheduler, no_scheduler),
             programs: Some(programs),
             links,
             stats: None,
@@ -257,6 +269,20 @@ impl Kernel {
         let at = offset_of!(Awake, renames);
         let renames = self.awake.number(at);
         renames.store(u64::from(wanted), Ordering::SeqCst);
+    }
+
+    /// Attaches the hook on switches, or detaches it.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be attached.
+    pub fn follow_scheduler(&mut self, wanted: bool) -> Result<(), EbpfError> {
+        self.switches.follow(self.programs.as_mut(), wanted)
+    }
+
+    /// Whom the hook on switches counts, and what it has counted.
+    pub fn scheduler(&mut self) -> &mut Scheduler {
+        &mut self.switches.scheduler
     }
 
     /// Takes the programs away, unless they are to stay; the ring keeps what
@@ -323,6 +349,7 @@ impl Kernel {
                 sum.exit += value.exit;
                 sum.late += value.late;
                 sum.rename += value.rename;
+                sum.scheduler += value.scheduler;
                 sum.group += value.group;
             }
         }
@@ -357,7 +384,9 @@ impl Kernel {
     pub fn costs(&self) -> Vec<(&'static str, u64, u64)> {
         self.links
             .iter()
-            .filter_map(|(hook, _)| {
+            .map(|(hook, _)| hook)
+            .chain(&[hook::SCHED])
+            .filter_map(|hook| {
                 let info = match (&self.programs, &self.pinned) {
                     (Some(programs), _) => programs.program(hook.name)?.info().ok()?,
                     (None, Some(pinned)) => pinned.program(hook.name)?,
@@ -443,19 +472,43 @@ pub fn observe_clock() {
     unsafe { libc::setitimer(libc::ITIMER_VIRTUAL, &raw const off, std::ptr::null_mut()) };
 }
 
-fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<FdLink, EbpfError> {
-    let failed = |source: aya::programs::ProgramError| EbpfError::Program {
+fn failed(hook: Hook) -> impl Fn(ProgramError) -> EbpfError {
+    move |source| EbpfError::Program {
         name: hook.name,
         source: Box::new(source),
-    };
-    let program: &mut BtfTracePoint = programs
-        .program_mut(hook.name)
-        .ok_or(aya::programs::ProgramError::NotLoaded)
+    }
+}
+
+fn program(programs: &mut Ebpf, hook: Hook) -> Result<&mut BtfTracePoint, EbpfError> {
+    let program = programs.program_mut(hook.name);
+    program
+        .ok_or(ProgramError::NotLoaded)
         .and_then(|program| program.try_into())
-        .map_err(failed)?;
-    program.load(hook.tracepoint, btf).map_err(failed)?;
-    let link = program.attach().map_err(failed)?;
-    program.take_link(link).map_err(failed).map(FdLink::from)
+        .map_err(failed(hook))
+}
+
+fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<FdLink, EbpfError> {
+    let failed = failed(hook);
+    let program = program(programs, hook)?;
+    program.load(hook.tracepoint, btf).map_err(&failed)?;
+    let link = program.attach().map_err(&failed)?;
+    program.take_link(link).map_err(&failed).map(FdLink::from)
+}
+
+/// Loads the hook on switches, which is attached when somebody wants it.
+fn load_scheduler(
+    programs: &mut Ebpf,
+    offsets: &[u32; field::COUNT],
+    btf: &AyaBtf,
+) -> Result<(), EbpfError> {
+    for required in scheduler::REQUIRED {
+        if offsets[required] == ABSENT {
+            return Err(EbpfError::Field(field::FIELDS[required].path));
+        }
+    }
+    let hook = hook::SCHED;
+    let program = program(programs, hook)?;
+    program.load(hook.tracepoint, btf).map_err(failed(hook))
 }
 
 /// The map stays with the programs: they are loaded with its descriptor.
@@ -474,7 +527,7 @@ fn map_awake(programs: &Ebpf) -> Result<Mapping, EbpfError> {
     Mapping::new(map.fd(), 0, rustix::param::page_size(), both).map_err(EbpfError::Ring)
 }
 
-fn take<T>(
+pub(super) fn take<T>(
     programs: &mut Ebpf,
     name: &'static str,
     open: impl FnOnce(aya::maps::Map) -> Result<T, aya::maps::MapError>,

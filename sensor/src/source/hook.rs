@@ -41,11 +41,11 @@ pub const CLOCK: Hook = Hook {
     tracepoint: "itimer_state",
     gives: "CPU time at exit that is exact to more than a tick",
 };
-/// Switches, for run-queue latency.
+/// Switches away from a thread. Attached while a plugin asks for it.
 pub const SCHED: Hook = Hook {
     name: "sched",
     tracepoint: "sched_switch",
-    gives: "run-queue latency histograms",
+    gives: "run-queue latency, time on the CPU, and preemptions",
 };
 /// Who sent a signal.
 pub const SIGNAL: Hook = Hook {

@@ -8,3 +8,4 @@ pub mod ebpf;
 pub mod hook;
 pub mod pins;
 pub mod ring;
+pub mod scheduler;

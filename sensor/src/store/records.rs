@@ -133,6 +133,23 @@ pub struct Totals {
     /// Counters of the plugin's own.
     #[prost(message, repeated, tag = "9")]
     pub custom: Vec<CustomCounter>,
+    /// What the scheduler's hook has counted, where it did.
+    #[prost(message, optional, tag = "10")]
+    pub scheduled: Option<Scheduled>,
+}
+
+/// What the scheduler's hook has counted of a service.
+#[derive(Clone, PartialEq, Message)]
+pub struct Scheduled {
+    /// Waits for a CPU, s.
+    #[prost(message, optional, tag = "1")]
+    pub latency: Option<Distribution>,
+    /// Times on a CPU, s.
+    #[prost(message, optional, tag = "2")]
+    pub burst: Option<Distribution>,
+    /// Departures from a CPU of threads that could have gone on.
+    #[prost(uint64, tag = "3")]
+    pub preemptions: u64,
 }
 
 /// A counter of a plugin's own.

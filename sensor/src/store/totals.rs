@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::{
     Known,
     records::{
-        CustomCounter, Distribution, Exits, Known as KnownNumber, Last, Member, Number, Totals,
+        CustomCounter, Distribution, Exits, Known as KnownNumber, Last, Member, Number, Scheduled,
+        Totals,
     },
     service_key,
 };
@@ -16,6 +17,7 @@ use crate::{
         custom::SavedFigure,
         registry::{Identifier, Remembered},
         report::HistogramValue,
+        scheduled::SavedScheduled,
         service::{COUNTERS, Counters, ExitKey, Saved},
     },
     collect::number,
@@ -85,6 +87,7 @@ fn record(saved: &Saved) -> Totals {
         peak: Some(distribution(&saved.peak)),
         members: members.collect(),
         custom: saved.custom.iter().map(custom).collect(),
+        scheduled: saved.scheduled.as_ref().map(scheduled),
     }
 }
 
@@ -105,7 +108,8 @@ fn saved(totals: &Totals) -> Saved {
             (None, Some(signal)) => Some(ExitKey::Signal(narrow(signal))),
             (None, None) => None,
         };
-        *exits.entry(key).or_default() += ended.count;
+        let count: &mut u64 = exits.entry(key).or_default();
+        *count = count.saturating_add(ended.count);
     }
     let members = totals.members.iter().map(|member| {
         let mut life: Counters = [None; COUNTERS];
@@ -123,6 +127,7 @@ fn saved(totals: &Totals) -> Saved {
         lifetime: histogram(totals.lifetime.as_ref()),
         peak: histogram(totals.peak.as_ref()),
         members: members.collect(),
+        scheduled: totals.scheduled.as_ref().map(saved_scheduled),
         custom: totals.custom.iter().filter_map(figure).collect(),
     }
 }
@@ -131,6 +136,22 @@ fn key(pid: u32, start_ns: u64) -> ProcessKey {
     ProcessKey {
         pid,
         start: BootNanos(start_ns),
+    }
+}
+
+fn scheduled(saved: &SavedScheduled) -> Scheduled {
+    Scheduled {
+        latency: Some(distribution(&saved.latency)),
+        burst: Some(distribution(&saved.burst)),
+        preemptions: saved.preemptions,
+    }
+}
+
+fn saved_scheduled(stored: &Scheduled) -> SavedScheduled {
+    SavedScheduled {
+        latency: histogram(stored.latency.as_ref()),
+        burst: histogram(stored.burst.as_ref()),
+        preemptions: stored.preemptions,
     }
 }
 

@@ -58,6 +58,7 @@ fn main() {
         }
         "until-eof" => until_eof(number(2), micros(3)),
         "workers" => workers(number(2)),
+        "turns" => turns(micros(2)),
         "zombie" => zombie(),
         "leader-gone" => leader_gone(),
         "spin-forever" => loop {
@@ -218,6 +219,20 @@ fn until_eof(count: u64, time: Duration) {
     go.wait();
     for thread in threads {
         thread.join().unwrap();
+    }
+}
+
+/// Says `ready`; for each line of standard input it is busy for a time, and
+/// says `turn`. Where the line is `fork`, a child is, and what it used is told.
+fn turns(time: Duration) {
+    say("ready");
+    for line in std::io::stdin().lines() {
+        if line.unwrap() == "fork" {
+            fork(time);
+        } else {
+            spin(time);
+            say("turn");
+        }
     }
 }
 

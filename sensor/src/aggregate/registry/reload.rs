@@ -45,16 +45,19 @@ impl Registry {
             let group = entry.service.identity.group.clone();
             let before = &former[entry.spec];
             let Some(place) = places[entry.spec] else {
-                let last = last_words(&mut entry, before.metrics, now, sight);
+                let last = last_words(&mut entry, before, now, sight, self.scheduler);
                 report.services.push(last);
                 continue;
             };
             let after = &self.specs[place];
             let declared = |spec: &Spec| spec.custom.as_ref().map(|set| set.metrics.clone());
-            if before.metrics != after.metrics || declared(before) != declared(after) {
+            if before.metrics != after.metrics
+                || before.scheduler != after.scheduler
+                || declared(before) != declared(after)
+            {
                 // What the next report does not have ends with it, counters
                 // under other names, too.
-                entry.shown = last_words(&mut entry, before.metrics, now, sight).ended;
+                entry.shown = last_words(&mut entry, before, now, sight, self.scheduler).ended;
             }
             if after.custom.is_none() {
                 entry.service.custom = CustomFigures::default();
@@ -75,18 +78,20 @@ impl Registry {
 /// The end of a service: nobody is left, and every series of it ends.
 fn last_words(
     entry: &mut Entry,
-    options: MetricsOptions,
+    spec: &Spec,
     now: Moment,
     sight: Sight,
+    scheduler: bool,
 ) -> ServiceReport {
     let style = Style {
         // Series of single members are in what was shown.
         options: MetricsOptions {
             per_process_top: 0,
-            ..options
+            ..spec.metrics
         },
         service_id: &entry.service_id,
         sight,
+        scheduler: scheduler && spec.scheduler,
         name_of: &|_| None,
     };
     let mut report = metrics::report(&mut entry.service, now, style);

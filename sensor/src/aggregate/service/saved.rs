@@ -4,7 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{COUNTERS, Counters, ExitKey, Member, Service};
 use crate::{
-    aggregate::{custom::SavedFigure, histogram::Histogram, report::HistogramValue},
+    aggregate::{
+        custom::SavedFigure,
+        histogram::Histogram,
+        report::HistogramValue,
+        scheduled::{SavedScheduled, Scheduled},
+    },
     process::table::ticks_of_start,
     units::{ProcessKey, WallNanos},
 };
@@ -28,6 +33,8 @@ pub struct Saved {
     pub peak: HistogramValue,
     /// Members that lived, with what they had used in their whole life.
     pub members: Vec<(ProcessKey, Counters)>,
+    /// What the scheduler's hook has counted.
+    pub scheduled: Option<SavedScheduled>,
     /// Counters of the plugin's own.
     pub custom: Vec<SavedFigure>,
 }
@@ -61,6 +68,7 @@ impl Service {
             lifetime: self.lifetime.value(),
             peak: self.peak.value(),
             members,
+            scheduled: self.scheduled.as_ref().map(Scheduled::saved),
             custom: self.custom.saved(),
         }
     }
@@ -77,6 +85,7 @@ impl Service {
         self.peak = Histogram::from(saved.peak);
         let members = saved.members.into_iter();
         self.awaited = members.map(|member| (member.0.pid, member)).collect();
+        self.scheduled = saved.scheduled.map(Scheduled::from);
         self.custom.resume(saved.custom);
     }
 

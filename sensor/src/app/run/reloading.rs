@@ -2,7 +2,7 @@
 
 use std::{io, os::fd::AsFd};
 
-use super::{Daemon, intervals};
+use super::{Daemon, follow_scheduler, intervals};
 use crate::{
     app::{reload::Plugins, setup},
     engine::reload::Reload,
@@ -90,6 +90,7 @@ impl Daemon {
         self.collecting.look_at_all(&mut self.pump, events);
         let now = self.collecting.now();
         let report = self.pump.reload(reload, wanted, now, events);
+        follow_scheduler(&mut self.pump);
         self.collecting.reload(&intervals(&self.pump), &services);
         match self.plugins.changes(&before) {
             line if line.is_empty() => tracing::info!("reloaded: the configuration has changed"),

@@ -78,6 +78,7 @@ fn specs(plugins: &[Plugin]) -> Vec<Spec> {
             max_groups: 3,
             interval: Duration::from_secs(1),
             events: true,
+            scheduler: true,
             capture_args: true,
             metrics: MetricsOptions::default(),
             custom: None,

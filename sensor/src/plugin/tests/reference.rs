@@ -138,7 +138,7 @@ fn keys() -> Vec<(&'static str, Kind, &'static str)> {
         (
             "match.scheduler",
             Bool(false),
-            "Count the members' scheduling events.",
+            "Count each wait of the members for a CPU, each time on it, and preemptions: `sensor.process.runqueue.latency`, `sensor.process.cpu.burst`, `sensor.process.preemptions`.",
         ),
         ("metrics", Table, "Figures."),
         (

@@ -20,7 +20,7 @@ use aya::{
 use rustix::{fd::AsFd, mm::ProtFlags};
 use sensor_common::loss::Loss;
 
-use super::{EbpfError, Kernel, Layout, Links, OBJECT};
+use super::{EbpfError, Kernel, Layout, Links, OBJECT, switches::Switches};
 use crate::{
     source::{
         hook,
@@ -270,6 +270,7 @@ impl Kernel {
                 }
             }
         }
+        let switches = Switches::take_over(dir)?;
         let since = BootNanos(awake.number(BEGAN).load(Ordering::SeqCst));
         let mut before = Loss::default();
         for (index, number) in numbers(&mut before).into_iter().enumerate() {
@@ -281,6 +282,7 @@ impl Kernel {
             loss,
             before,
             layout: layout.clone(),
+            switches,
             programs: None,
             links,
             stats: None,
@@ -381,6 +383,10 @@ fn pin(programs: &mut Ebpf, links: Links, dir: &Path) -> Result<Links, PinError>
         map.pin(path("map", name)).map_err(failed(name))?;
     }
     for (name, program) in programs.programs_mut() {
+        if program.fd().is_err() {
+            // One that this kernel cannot have.
+            continue;
+        }
         program.pin(path("prog", name)).map_err(failed(name))?;
     }
     let links = links.into_iter().map(|(hook, link)| {
@@ -394,7 +400,7 @@ fn map_data(dir: &Path, name: &'static str) -> Result<MapData, EbpfError> {
     MapData::from_pin(dir.join(pins::object_name("map", name))).map_err(EbpfError::map(name))
 }
 
-fn map(dir: &Path, name: &'static str) -> Result<Map, EbpfError> {
+pub(super) fn map(dir: &Path, name: &'static str) -> Result<Map, EbpfError> {
     Map::from_map_data(map_data(dir, name)?).map_err(EbpfError::map(name))
 }
 
@@ -409,14 +415,15 @@ fn awake(dir: &Path) -> Result<Mapping, EbpfError> {
     Mapping::new(map.fd(), 0, rustix::param::page_size(), both).map_err(EbpfError::Ring)
 }
 
-fn numbers(loss: &mut Loss) -> [&mut u64; 6] {
+fn numbers(loss: &mut Loss) -> [&mut u64; 7] {
     let Loss {
         fork,
         exec,
         exit,
         late,
         rename,
+        scheduler,
         group,
     } = loss;
-    [fork, exec, exit, late, rename, group]
+    [fork, exec, exit, late, rename, scheduler, group]
 }
