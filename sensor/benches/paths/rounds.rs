@@ -196,7 +196,7 @@ fn collect(engine: &mut Engine, seconds: u64) -> Report {
             pid,
             start: start_of_ticks(start),
         };
-        let look = Look::Seen(Box::new(reading(pid, start, &name, seconds)));
+        let look = Look::Seen(Arc::new(reading(pid, start, &name, seconds)));
         engine.look(key, &look);
     }
     let now = Moment {

@@ -38,7 +38,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub struct Collecting {
     collector: Collector,
     custom: CustomReader,
-    watched: HashMap<ProcessKey, Watched>,
+    watched: HashMap<ProcessKey, Box<Watched>>,
     due: Vec<Due>,
     offset: WallOffset,
     /// Processes of which files were closed to the sensor at the last look.
@@ -300,14 +300,13 @@ impl Collecting {
         let start = Instant::now();
         let mut since = start;
         while let Some(key) = left.pop_front() {
-            let watched = self
-                .watched
-                .entry(key)
-                .or_insert_with(|| Watched::new(key.pid, Some(ticks_of_start(key.start))));
+            let watched = self.watched.entry(key).or_insert_with(|| {
+                Box::new(Watched::new(key.pid, Some(ticks_of_start(key.start))))
+            });
             let look = match self.collector.read(&mut pump.proc, watched) {
                 Ok(reading) => {
                     self.denied += usize::from(reading.read_bytes.is_none());
-                    Look::Seen(Box::new(reading))
+                    Look::Seen(reading)
                 }
                 Err(ReadError::Gone) => Look::Gone,
                 Err(_) => {

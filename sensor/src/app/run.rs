@@ -13,7 +13,7 @@ use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
     keeping::{self, Memory},
-    logging,
+    logging, memory,
     reload::Plugins,
     setup::{self, Stop, Wish},
 };
@@ -256,6 +256,7 @@ struct Daemon {
 impl Daemon {
     fn work(mut self, waiter: &Waiter) -> io::Result<()> {
         let mut events = Vec::new();
+        let mut settled = false;
         self.pump.scan(&mut events);
         self.pump.engine.registry().await_no_more();
         loop {
@@ -273,6 +274,9 @@ impl Daemon {
                 self.publish(&mut events);
                 if let Some(report) = report {
                     self.report(&report)?;
+                    if !std::mem::replace(&mut settled, true) {
+                        memory::settle();
+                    }
                 }
             }
             match waiter.wait(self.next_deadline())? {
