@@ -47,6 +47,10 @@ pub struct Collecting {
     took: Duration,
     /// Time that looks may take of each period.
     budget: Duration,
+    /// When the period began.
+    period: Instant,
+    /// Of the budget, used up in it.
+    used: Duration,
     /// The collection that goes on.
     round: Option<Round>,
     deferred: u64,
@@ -91,6 +95,8 @@ impl Collecting {
             denied: 0,
             took: Duration::ZERO,
             budget,
+            period: now,
+            used: Duration::ZERO,
             round: None,
             deferred: 0,
         }
@@ -219,7 +225,14 @@ impl Collecting {
         out: &mut Vec<ProcessEvent>,
     ) -> Option<Report> {
         let start = Instant::now();
-        self.look_at(pump, &mut round.left, Some(self.budget), out);
+        if start.duration_since(self.period) >= PERIOD {
+            self.period = start;
+            self.used = Duration::ZERO;
+        }
+        let allowed = self.budget.saturating_sub(self.used);
+        if !allowed.is_zero() {
+            self.look_at(pump, &mut round.left, Some(allowed), out);
+        }
         if round.left.is_empty() && round.spread {
             // Those that joined meanwhile.
             let members = pump.engine.registry().members(&round.due).into_iter();
@@ -228,13 +241,15 @@ impl Collecting {
                 .collect();
             self.look_at(pump, &mut round.left, None, out);
         }
-        round.took += start.elapsed();
+        let took = start.elapsed();
+        self.used += took;
+        round.took += took;
         if round.left.is_empty() {
             return Some(self.end(pump, &round));
         }
         round.spread = true;
         self.deferred += round.left.len() as u64;
-        round.next = start + PERIOD;
+        round.next = self.period + PERIOD;
         self.round = Some(round);
         None
     }
@@ -334,3 +349,7 @@ impl Collecting {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "collecting_tests.rs"]
+mod tests;
