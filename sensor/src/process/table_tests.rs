@@ -62,7 +62,7 @@ fn without_room_the_oldest_that_nobody_watches_goes_then_arguments() {
     put(&mut table, process(1, &"x".repeat(700), 0, false));
     put(&mut table, process(2, "/usr/bin/web", 900, true));
     assert_eq!((table.len(), table.evicted()), (2, 0));
-    put(&mut table, process(3, "/usr/bin/db", 500, true));
+    put(&mut table, process(3, "/usr/bin/db", 400, true));
     assert!(table.by_pid(1).is_none());
     assert!(table.by_pid(3).unwrap().program.args.is_some());
     assert_eq!((table.evicted(), table.texts_evicted()), (1, 0));
@@ -72,7 +72,7 @@ fn without_room_the_oldest_that_nobody_watches_goes_then_arguments() {
     assert_eq!((four.path.is_some(), four.args.is_some()), (true, false));
     assert_eq!((table.evicted(), table.texts_evicted()), (1, 1));
     // One that could never fit pushes out nobody.
-    put(&mut table, process(5, "/usr/bin/x", 1 << 20, false));
+    put(&mut table, process(5, "/usr/bin/dc", 1 << 20, false));
     assert_eq!((table.len(), table.texts_evicted()), (4, 2));
 }
 
