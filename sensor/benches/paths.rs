@@ -84,7 +84,7 @@ fn counted(round: &mut Round) {
 
 #[divan::bench(args = rounds::ALL.map(|(name, _)| name))]
 fn path(bencher: divan::Bencher<'_, '_>, name: &str) {
-    if let Some(mut round) = rounds::of(name) {
-        bencher.bench_local(|| round());
+    if let Some(round) = rounds::of(name) {
+        bencher.bench_local(round);
     }
 }

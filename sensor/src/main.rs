@@ -4,12 +4,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sensor::{
-    app::{config, detach, doctor, events, logging, logs, once, plugin, run, setup::Stop, store},
+    app::{
+        config, detach, doctor, events, logging, logs, memory, once, plugin, run, setup::Stop,
+        store,
+    },
     cli::{Cli, Command, RunArgs},
     exit::Exit,
 };
 
 fn main() -> ExitCode {
+    memory::be_frugal();
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(args) => start(&args),

@@ -44,7 +44,7 @@ impl Lives {
             bytes_of(&Exit {
                 header: header(kind::EXIT, 2),
                 parent_pid: 1,
-                status: u32::from(pid % 8 == 0) << 8,
+                status: u32::from(pid.is_multiple_of(8)) << 8,
                 threads: 1,
                 figures: figures(u64::from(pid)),
                 peak_pages: 500,

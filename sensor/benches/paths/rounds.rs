@@ -38,8 +38,11 @@ use super::{
 /// One path, once.
 pub type Round = Box<dyn FnMut()>;
 
+/// A path's name, and how it is made ready.
+pub type Path = (&'static str, fn() -> Round);
+
 /// Every path by name, and how it is made ready.
-pub const ALL: [(&str, fn() -> Round); 8] = [
+pub const ALL: [Path; 8] = [
     ("decode", decode_records),
     ("match", match_new_processes),
     ("engine", short_processes),
@@ -196,7 +199,7 @@ fn collect(engine: &mut Engine, seconds: u64) -> Report {
             pid,
             start: start_of_ticks(start),
         };
-        let look = Look::Seen(Box::new(reading(pid, start, &name, seconds)));
+        let look = Look::Seen(Arc::new(reading(pid, start, &name, seconds)));
         engine.look(key, &look);
     }
     let now = Moment {

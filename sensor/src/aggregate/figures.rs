@@ -50,7 +50,7 @@ impl Figures {
     /// The figures of one member; `None` where it could not be looked at.
     #[must_use]
     pub fn of_member(service: &Service, member: &Member, now: Moment) -> Option<Self> {
-        let reading = member.reading.as_ref()?;
+        let reading = member.reading.as_deref()?;
         Some(Self {
             counters: member.life(),
             rates: member_rates(service, member, now),

@@ -92,7 +92,7 @@ pub fn of_service(
         Some(sum + user? + system?)
     });
     let threads = || {
-        let readings = service.living().map(|member| member.reading.as_ref());
+        let readings = service.living().map(|member| member.reading.as_deref());
         readings.map(|reading| reading.map(|reading| reading.threads))
     };
     // Of nobody there is neither a mean nor a sum over all.

@@ -87,13 +87,13 @@ impl Bench {
     /// A member that a scan found.
     fn join(&mut self, pid: u32) {
         let member = Member::scanned(key(pid, u64::from(pid) * SECOND));
-        self.service.members.insert(pid, member);
+        self.service.members.insert(pid, Box::new(member));
     }
 
     fn look(&mut self, reading: &Reading) {
         let key = self.service.members[&reading.pid].key;
         self.service
-            .look(key, &Look::Seen(Box::new(reading.clone())));
+            .look(key, &Look::Seen(Arc::new(reading.clone())));
     }
 
     /// Reports `seconds` after the last time.
@@ -389,7 +389,7 @@ fn series_of_a_member_are_its_own_life() {
     let mut base = [Some(0); crate::aggregate::service::COUNTERS];
     base[crate::aggregate::service::counter::USER] = Some(2 * SECOND);
     let member = Member::new(key(3, 3 * SECOND), base);
-    bench.service.members.insert(3, member);
+    bench.service.members.insert(3, Box::new(member));
     bench.look(&reading(3, 5 * SECOND, SECOND));
     bench.report(0);
     bench.look(&reading(3, 6 * SECOND, SECOND));

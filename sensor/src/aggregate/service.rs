@@ -92,7 +92,7 @@ pub struct Member {
     /// What it has used since, at the last look; never goes down.
     since: [u64; COUNTERS],
     /// The last look; `None` before the first and where /proc is closed.
-    pub reading: Option<Reading>,
+    pub reading: Option<Arc<Reading>>,
     /// The last look found its files closed.
     closed: bool,
     /// A scan found it: it may have used all this long ago.
@@ -147,7 +147,7 @@ impl Member {
     /// Whether a counter is known as of the last look.
     fn shows(&self, index: usize) -> bool {
         let read = |reading: &Reading| counters_of_reading(reading)[index].is_some();
-        self.base[index].is_some() && !self.closed && self.reading.as_ref().is_none_or(read)
+        self.base[index].is_some() && !self.closed && self.reading.as_deref().is_none_or(read)
     }
 
     /// Counters over its whole life, what it used before it joined included.
@@ -211,7 +211,7 @@ impl Member {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Look {
     /// Its figures.
-    Seen(Box<Reading>),
+    Seen(Arc<Reading>),
     /// The files are closed to the sensor.
     Closed,
     /// It has ended.
@@ -243,7 +243,7 @@ pub struct Service {
     /// The moment from which all its series count.
     pub start: WallNanos,
     /// Its living members by pid.
-    pub members: BTreeMap<u32, Member>,
+    pub members: BTreeMap<u32, Box<Member>>,
     /// What members used that have left.
     left: [u64; COUNTERS],
     /// The figure was known of a member at least once: else it is not 0 but
@@ -314,7 +314,7 @@ impl Service {
         match look {
             Look::Seen(reading) => {
                 self.advance(&mut member, &counters_of_reading(reading));
-                member.reading = Some(Reading::clone(reading));
+                member.reading = Some(Arc::clone(reading));
                 member.closed = false;
             }
             Look::Closed => {
@@ -375,7 +375,8 @@ impl Service {
 
     /// Members that live.
     pub fn living(&self) -> impl Iterator<Item = &Member> {
-        self.members.values().filter(|member| !member.gone)
+        let members = self.members.values().map(|member| &**member);
+        members.filter(|member| !member.gone)
     }
 
     /// Takes a member out; its figures stay. `finally` are its totals at that
@@ -386,7 +387,7 @@ impl Service {
             self.advance(&mut member, totals);
         }
         self.credit([0; COUNTERS], &member);
-        Some(member)
+        Some(*member)
     }
 
     /// Takes back a member that had left: what it was credited with is its own
@@ -396,7 +397,7 @@ impl Service {
             *left = left.saturating_sub(since);
         }
         member.scanned = true;
-        self.members.insert(member.key.pid, member);
+        self.members.insert(member.key.pid, Box::new(member));
     }
 
     /// Takes in totals of a member that has left, from threads that missed its
@@ -434,7 +435,7 @@ impl Service {
     pub fn sum(&self, figure: impl Fn(&Reading) -> Option<u64>) -> Option<u64> {
         self.living().next()?;
         self.living().try_fold(0_u64, |sum, member| {
-            Some(sum.saturating_add(figure(member.reading.as_ref()?)?))
+            Some(sum.saturating_add(figure(member.reading.as_deref()?)?))
         })
     }
 }

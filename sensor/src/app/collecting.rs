@@ -38,7 +38,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub struct Collecting {
     collector: Collector,
     custom: CustomReader,
-    watched: HashMap<ProcessKey, Watched>,
+    watched: HashMap<ProcessKey, Box<Watched>>,
     due: Vec<Due>,
     offset: WallOffset,
     /// Processes of which files were closed to the sensor at the last look.
@@ -47,6 +47,10 @@ pub struct Collecting {
     took: Duration,
     /// Time that looks may take of each period.
     budget: Duration,
+    /// When the period began.
+    period: Instant,
+    /// Of the budget, used up in it.
+    used: Duration,
     /// The collection that goes on.
     round: Option<Round>,
     deferred: u64,
@@ -91,6 +95,8 @@ impl Collecting {
             denied: 0,
             took: Duration::ZERO,
             budget,
+            period: now,
+            used: Duration::ZERO,
             round: None,
             deferred: 0,
         }
@@ -219,7 +225,14 @@ impl Collecting {
         out: &mut Vec<ProcessEvent>,
     ) -> Option<Report> {
         let start = Instant::now();
-        self.look_at(pump, &mut round.left, Some(self.budget), out);
+        if start.duration_since(self.period) >= PERIOD {
+            self.period = start;
+            self.used = Duration::ZERO;
+        }
+        let allowed = self.budget.saturating_sub(self.used);
+        if !allowed.is_zero() {
+            self.look_at(pump, &mut round.left, Some(allowed), out);
+        }
         if round.left.is_empty() && round.spread {
             // Those that joined meanwhile.
             let members = pump.engine.registry().members(&round.due).into_iter();
@@ -228,13 +241,15 @@ impl Collecting {
                 .collect();
             self.look_at(pump, &mut round.left, None, out);
         }
-        round.took += start.elapsed();
+        let took = start.elapsed();
+        self.used += took;
+        round.took += took;
         if round.left.is_empty() {
             return Some(self.end(pump, &round));
         }
         round.spread = true;
         self.deferred += round.left.len() as u64;
-        round.next = start + PERIOD;
+        round.next = self.period + PERIOD;
         self.round = Some(round);
         None
     }
@@ -301,14 +316,13 @@ impl Collecting {
         let start = Instant::now();
         let mut since = start;
         while let Some(key) = left.pop_front() {
-            let watched = self
-                .watched
-                .entry(key)
-                .or_insert_with(|| Watched::new(key.pid, Some(ticks_of_start(key.start))));
+            let watched = self.watched.entry(key).or_insert_with(|| {
+                Box::new(Watched::new(key.pid, Some(ticks_of_start(key.start))))
+            });
             let look = match self.collector.read(&mut pump.proc, watched) {
                 Ok(reading) => {
                     self.denied += usize::from(reading.read_bytes.is_none());
-                    Look::Seen(Box::new(reading))
+                    Look::Seen(reading)
                 }
                 Err(ReadError::Gone) => Look::Gone,
                 Err(_) => {
@@ -336,3 +350,7 @@ impl Collecting {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "collecting_tests.rs"]
+mod tests;

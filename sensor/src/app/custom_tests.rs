@@ -72,7 +72,7 @@ fn join(registry: &mut Registry, pid: u32, start_ticks: u64) {
     };
     let id = registry.service_of(ServiceIndex(0), &process, WallNanos(1));
     let member = Member::scanned(process.key);
-    registry.get_mut(id).members.insert(pid, member);
+    registry.get_mut(id).members.insert(pid, Box::new(member));
 }
 
 fn value(registry: &mut Registry, name: &str) -> Option<PointValue> {

@@ -10,6 +10,7 @@ pub mod events;
 pub mod keeping;
 pub mod logging;
 pub mod logs;
+pub mod memory;
 pub mod once;
 pub mod plugin;
 pub mod reload;

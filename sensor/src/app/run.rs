@@ -17,7 +17,7 @@ use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
     keeping::{self, Memory, Unclaimed},
-    logging,
+    logging, memory,
     reload::Plugins,
     setup::{self, Stop, Wish},
 };
@@ -278,6 +278,7 @@ struct Daemon {
 impl Daemon {
     fn work(mut self, waiter: &Waiter) -> io::Result<()> {
         let mut events = Vec::new();
+        let mut settled = false;
         if let (Some(kernel), true) = (&mut self.pump.kernel, self.keeper.is_some()) {
             kernel.hold();
         }
@@ -306,6 +307,9 @@ impl Daemon {
                 self.publish(&mut events);
                 if let Some(report) = report {
                     self.report(&report)?;
+                    if !std::mem::replace(&mut settled, true) {
+                        memory::settle();
+                    }
                 }
             }
             match waiter.wait(self.next_deadline())? {

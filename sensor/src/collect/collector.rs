@@ -1,5 +1,7 @@
 //! The figures of one watched process.
 
+use std::sync::Arc;
+
 use rustix::io::Errno;
 
 use super::memory::Memory;
@@ -77,7 +79,7 @@ pub struct Watched {
 #[derive(Debug, Clone)]
 struct Last {
     account: Schedstat,
-    reading: Reading,
+    reading: Arc<Reading>,
 }
 
 /// Reads the figures of processes.
@@ -131,7 +133,7 @@ impl Collector {
     /// # Errors
     /// [`ReadError::Gone`] where the process has ended, be it as a zombie, or
     /// another one has its pid; others where it may not be seen at all.
-    pub fn read(&mut self, proc: &mut Proc, of: &mut Watched) -> Result<Reading, ReadError> {
+    pub fn read(&mut self, proc: &mut Proc, of: &mut Watched) -> Result<Arc<Reading>, ReadError> {
         if of.seen && of.kept.is_none() {
             of.kept = proc.keep(of.pid);
         }
@@ -143,7 +145,7 @@ impl Collector {
         result
     }
 
-    fn look(&mut self, proc: &mut Proc, of: &mut Watched) -> Result<Reading, ReadError> {
+    fn look(&mut self, proc: &mut Proc, of: &mut Watched) -> Result<Arc<Reading>, ReadError> {
         let pid = of.pid;
         let this = of
             .kept
@@ -164,11 +166,14 @@ impl Collector {
                 true => None,
                 false => proc.schedstat(this).ok(),
             };
-            if let (Some(last), Ok(memory)) = (&of.last, &memory)
+            if let (Some(last), Ok(memory)) = (&mut of.last, &memory)
                 && account == Some(last.account)
                 && memory.virtual_bytes > 0
             {
-                return Ok(last.reading.clone().holding(fds, *memory));
+                if !last.reading.holds(fds, *memory) {
+                    last.reading = Arc::new(Reading::clone(&last.reading).holding(fds, *memory));
+                }
+                return Ok(Arc::clone(&last.reading));
             }
             let per_thread = self.per_thread(proc, pid, this, account, &mut of.threads);
             let io = io::read(proc, this);
@@ -189,12 +194,13 @@ impl Collector {
             let mut reading = Reading::new(&stat, memory, fds, self.scale);
             reading.add_io(io);
             reading.add_threads(&per_thread, &stat);
+            let reading = Arc::new(reading);
             of.start_ticks = Some(start_ticks);
             of.last = account
                 .filter(|account| account.slices > 0 && per_thread.single && stat.threads == 1)
                 .map(|account| Last {
                     account,
-                    reading: reading.clone(),
+                    reading: Arc::clone(&reading),
                 });
             return Ok(reading);
         }
@@ -279,6 +285,12 @@ impl Reading {
         self.runqueue_ns = sums
             .schedstat
             .and_then(|schedstat| runqueue::wait_ns(schedstat, stat));
+    }
+
+    /// Whether these are the figures of what it holds.
+    fn holds(&self, fds: Option<u64>, memory: Memory) -> bool {
+        let held = (self.fds, self.rss_bytes, self.vms_bytes);
+        held == (fds, memory.resident_bytes, memory.virtual_bytes)
     }
 
     /// With new figures of what it holds.

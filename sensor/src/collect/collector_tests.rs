@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use super::*;
 use crate::procfs::testing::{Process, fake_root, leaderless, until};
 
-fn read(proc: &mut Proc, pid: u32, start: Option<u64>) -> Result<Reading, ReadError> {
+fn read(proc: &mut Proc, pid: u32, start: Option<u64>) -> Result<Arc<Reading>, ReadError> {
     Collector::new().read(proc, &mut Watched::new(pid, start))
 }
 
@@ -156,7 +156,7 @@ fn what_cannot_be_read_is_none_and_all_else_is_there() {
     let reading = read(&mut proc, 7, Some(50)).unwrap();
     let scale = Scale::of_kernel();
     assert_eq!(
-        reading,
+        *reading,
         Reading {
             pid: 7,
             start_ticks: 50,

@@ -115,7 +115,7 @@ impl Engine {
         for &id in process.services.iter().filter(|id| !before.contains(id)) {
             let service = self.config.registry.get_mut(id);
             if let Some(member) = service.awaited(key) {
-                service.members.insert(key.pid, member);
+                service.members.insert(key.pid, Box::new(member));
                 continue;
             }
             service.starts += u64::from(way.is_start());
@@ -132,7 +132,7 @@ impl Engine {
                     None => Member::scanned(key),
                 },
             };
-            service.members.insert(key.pid, member);
+            service.members.insert(key.pid, Box::new(member));
         }
         self.table.insert(process);
         self.schedule(key.pid);

@@ -296,3 +296,7 @@ pub fn start_of_ticks(ticks: u64) -> BootNanos {
 pub fn ticks_of_start(start: BootNanos) -> u64 {
     start.0 / TICK_NS
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

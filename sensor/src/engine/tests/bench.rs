@@ -143,7 +143,7 @@ pub fn reading(user: u64, system: u64) -> Reading {
 }
 
 pub fn seen(user: u64, system: u64) -> Look {
-    Look::Seen(Box::new(reading(user, system)))
+    Look::Seen(Arc::new(reading(user, system)))
 }
 
 impl Bench {

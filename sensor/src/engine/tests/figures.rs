@@ -1,5 +1,7 @@
 //! What a service reports: S3, S4, S6, S7, S9, and replay.
 
+use std::sync::Arc;
+
 use super::bench::*;
 use crate::aggregate::service::Look;
 
@@ -67,7 +69,7 @@ fn a_figure_that_one_member_hides_is_absent() {
     let mut hidden = reading(50, 0);
     hidden.read_bytes = None;
     hidden.fds = None;
-    bench.look(TWO, &Look::Seen(Box::new(hidden)));
+    bench.look(TWO, &Look::Seen(Arc::new(hidden)));
     assert_eq!(bench.user("web"), Some(150));
     assert!(bench.value("web", "process.disk.io", "read").is_none());
     assert!(bench.value("web", "process.disk.io", "write").is_some());
