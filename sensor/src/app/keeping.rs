@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use super::{delivery::Delivery, setup::Stop, store};
 use crate::{
-    aggregate::{registry::Identifier, report::Report},
+    aggregate::{
+        registry::{Identifier, Spec},
+        report::Report,
+    },
     cli::RunArgs,
     clock,
     config::Config,
@@ -165,11 +168,19 @@ impl Memory {
     }
 
     /// Tells the engine who was there before the start, and which host this
-    /// is in what is exported.
-    pub fn remind(&mut self, engine: &mut Engine, host: &mut HostResource) {
+    /// is in what is exported. Returns what is left of the framework.
+    pub fn remind(&mut self, engine: &mut Engine, host: &mut HostResource) -> Unclaimed {
         let totals = std::mem::take(&mut self.totals);
         let mut remembered = totals::remembered(&self.known, &totals);
-        for (identifier, id) in self.framework_ids(engine, &host.host_name) {
+        let mut unclaimed = Unclaimed {
+            known: Known {
+                legacy_hosts: self.known.legacy_hosts.clone(),
+                legacy_services: self.known.legacy_services.clone(),
+                ..Known::default()
+            },
+            host_name: host.host_name.clone(),
+        };
+        for (identifier, id) in unclaimed.claim(engine.specs()) {
             let known = remembered.entry(identifier).or_default();
             known.instance_id.get_or_insert(id);
         }
@@ -177,29 +188,7 @@ impl Memory {
         if let Some(id) = self.known.host_id(&host.host_name) {
             host.host_id = Some(id.to_owned());
         }
-    }
-
-    /// The ids that services take over from the framework; groups it had none.
-    fn framework_ids(&self, engine: &Engine, host_name: &str) -> Vec<(Identifier, Uuid)> {
-        let specs = engine.specs().iter();
-        let services: Vec<_> = specs
-            .filter(|spec| spec.group_by == GroupBy::None)
-            .map(|spec| (spec, spec.name.to_string()))
-            .map(|(spec, name)| (spec, sanitize(&name), name))
-            .collect();
-        let claimants: Vec<_> = services
-            .iter()
-            .map(|(spec, service_id, _)| Claimant {
-                service_id,
-                plugin: &spec.plugin,
-            })
-            .collect();
-        let ids = self.known.legacy_ids(host_name, &claimants);
-        let claimed = services.iter().filter_map(|(spec, service_id, name)| {
-            let identifier = (spec.namespace.clone(), name.clone(), None);
-            Some((identifier, *ids.get(service_id.as_str())?))
-        });
-        claimed.collect()
+        unclaimed
     }
 
     /// Starts whoever delivers, and whoever writes.
@@ -223,6 +212,44 @@ impl Memory {
         let keeper = Keeper::start(shelf, lanes)
             .map_err(|error| Stop::new(Exit::Software, error.to_string()))?;
         Ok((delivery, Some(keeper)))
+    }
+}
+
+/// What the framework knew and nobody has taken over.
+pub struct Unclaimed {
+    /// Nothing else is in it.
+    known: Known,
+    host_name: String,
+}
+
+impl Unclaimed {
+    /// The ids that services take over, once each; groups it had none.
+    pub fn claim(&mut self, specs: &[Spec]) -> Vec<(Identifier, Uuid)> {
+        let services: Vec<_> = specs
+            .iter()
+            .filter(|spec| spec.group_by == GroupBy::None)
+            .map(|spec| (spec, spec.name.to_string()))
+            .map(|(spec, name)| (spec, sanitize(&name), name))
+            .collect();
+        let claimants: Vec<_> = services
+            .iter()
+            .map(|(spec, service_id, _)| Claimant {
+                service_id,
+                plugin: &spec.plugin,
+            })
+            .collect();
+        let ids = self.known.legacy_ids(&self.host_name, &claimants);
+        let claimed = services.iter().filter_map(|(spec, service_id, name)| {
+            let identifier = (spec.namespace.clone(), name.clone(), None);
+            Some((identifier, *ids.get(service_id.as_str())?))
+        });
+        let claimed: Vec<_> = claimed.collect();
+        let is_left = |id: &str| {
+            let id = Uuid::parse_str(id).ok();
+            claimed.iter().all(|(_, claimed)| Some(*claimed) != id)
+        };
+        self.known.legacy_services.retain(|(id, _)| is_left(id));
+        claimed
     }
 }
 

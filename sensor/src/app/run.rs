@@ -12,7 +12,7 @@ use self::reloading::{Cause, watch};
 use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
-    keeping::{self, Memory},
+    keeping::{self, Memory, Unclaimed},
     logging,
     reload::Plugins,
     setup::{self, Stop, Wish},
@@ -76,7 +76,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     allow_descriptors();
     let (mut pump, offset) =
         setup::pump(plugins.current(), &config, kernel, attached, &host, &wish)?;
-    memory.remind(&mut pump.engine, &mut host);
+    let unclaimed = memory.remind(&mut pump.engine, &mut host);
     let waiter = Waiter::new().map_err(fault)?;
     if let Some(kernel) = &pump.kernel {
         waiter.add_ring(kernel.as_fd()).map_err(fault)?;
@@ -103,6 +103,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         wish,
         delivery,
         keeper,
+        unclaimed,
         host,
         telemetry,
         output: args.output.unwrap_or(match exporting {
@@ -228,6 +229,7 @@ struct Daemon {
     collecting: Collecting,
     delivery: Option<Delivery>,
     keeper: Option<Keeper>,
+    unclaimed: Unclaimed,
     host: HostResource,
     telemetry: Option<Telemetry>,
     output: Output,

@@ -2,7 +2,7 @@
 
 use std::{fs, io, os::unix::process::CommandExt};
 
-use sensor_tests::sensor::skipped;
+use sensor_tests::{plugins::wait_service, sensor::skipped};
 use serde_json::Value;
 
 use super::*;
@@ -103,4 +103,37 @@ fn the_file_named_by_the_flag_makes_way_and_a_foreign_one_is_kept_aside() {
         .iter()
         .find(|name| name.starts_with("foreign.db.corrupt-"));
     assert!(fs::read(place.path(aside.unwrap())).unwrap() == FOREIGN);
+}
+
+/// As at a start: a row goes to one service, and to nobody else.
+#[test]
+fn plugins_that_a_reload_brings_take_over_ids() {
+    const MULPRC: &str = "6b1f4d1e-0000-4000-9000-000000000001";
+    let place = Place::new();
+    let path = place.path("metadata.redb");
+    fs::write(place.path("metadata.db"), PLAIN).unwrap();
+    let lines = Lines::start(&mut place.run(&path));
+    lines.wait("a report", |said| (!said.lines.is_empty()).then_some(()));
+    // The sensor itself is a member.
+    let id_of = |name: &str, what: &str| {
+        place.plugins.plugin(name, ".", "[match]\non = 'cmdline'\n");
+        let service = wait_service(&lines, name, what, |one| one["process_count"] != 0);
+        service["service.instance.id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(id_of("m8mulprc", "the framework's service"), MULPRC);
+    fs::remove_dir_all(place.plugins.path().join("m8mulprc")).unwrap();
+    wait_service(&lines, "m8mulprc", "its end", |one| {
+        one["process_count"] == 0
+    });
+    // Its name sanitized is that of the row; the row is taken.
+    assert_ne!(id_of("M8MULPRC", "another of the name"), MULPRC);
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
+    let services = shown(&path)["services"].clone();
+    let services = services.as_array().unwrap().iter();
+    let of = services.filter(|one| one["service.instance.id"] == MULPRC);
+    let of: Vec<_> = of
+        .map(|one| (&one["service.name"], &one["legacy"]))
+        .collect();
+    assert_eq!(of, [(&Value::from("m8mulprc"), &Value::Null)]);
 }

@@ -54,6 +54,22 @@ impl Registry {
         }
     }
 
+    /// Takes in ids of services that are still to come; who is there, or was
+    /// before the start, keeps the id that it has.
+    pub fn remember_ids(&mut self, ids: Vec<(Identifier, Uuid)>) {
+        for (identifier, id) in ids {
+            let (namespace, name, group) = &identifier;
+            let is_there = self.services.values().any(|entry| {
+                let identity = &entry.service.identity;
+                (&identity.namespace, &identity.name, &identity.group) == (namespace, name, group)
+            });
+            if !is_there {
+                let known = self.remembered.entry(identifier).or_default();
+                known.instance_id.get_or_insert(id);
+            }
+        }
+    }
+
     /// What of every service survives a restart; those that nobody asked for
     /// are in the store already.
     #[must_use]

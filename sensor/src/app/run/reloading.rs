@@ -85,6 +85,8 @@ impl Daemon {
             carried: carried(&before.current, plugins),
         };
         let services = reload.carried.clone();
+        let claimed = self.unclaimed.claim(&reload.specs);
+        self.pump.engine.registry().remember_ids(claimed);
         self.collecting.look_at_all(&mut self.pump, events);
         let now = self.collecting.now();
         let report = self.pump.reload(reload, wanted, now, events);
