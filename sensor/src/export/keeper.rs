@@ -2,10 +2,12 @@
 //! the store, in one transaction, and after that it may be sent.
 //!
 //! The engine never waits for the disk. Where the disk fails the sensor goes
-//! on from memory, says so once, and tries again every interval.
+//! on from memory, says so (at most once a minute), and tries again every
+//! interval.
 
 mod desk;
 mod shelf;
+mod told;
 
 use std::{
     sync::{Arc, PoisonError},
@@ -16,6 +18,7 @@ use std::{
 use self::{
     desk::{Desk, Pending},
     shelf::chain,
+    told::Told,
 };
 use super::exporter::Lane;
 use crate::{
@@ -55,6 +58,7 @@ impl Keeper {
             desk: Arc::clone(&desk),
             lanes: lanes.clone(),
             failing: None,
+            told: Told::default(),
         };
         let thread = thread::Builder::new()
             .name("store".to_owned())
@@ -140,6 +144,7 @@ struct Writer {
     lanes: Vec<Arc<Lane>>,
     /// When to try again, while the disk fails.
     failing: Option<Instant>,
+    told: Told,
 }
 
 impl Writer {
@@ -179,7 +184,8 @@ impl Writer {
         }
         match self.shelf.commit(changes, self.failing.is_some()) {
             Ok(()) => {
-                if self.failing.take().is_some() {
+                self.failing = None;
+                if self.told.works() {
                     tracing::info!("the store works again");
                 }
                 for (lane, (accepted, gone)) in self.lanes.iter().zip(parts) {
@@ -191,7 +197,8 @@ impl Writer {
                 // Opening a large store takes a while: no more than a tenth of
                 // the time goes into tries.
                 let next = Instant::now() + start.elapsed() * 9;
-                if self.failing.replace(next).is_none() {
+                self.failing = Some(next);
+                if self.told.fails(start) {
                     tracing::warn!(
                         "{}; going on from memory, and trying again every interval",
                         chain(&error)
