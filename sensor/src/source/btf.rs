@@ -36,6 +36,9 @@ const KIND_ENUM64: u32 = 19;
 /// Longest chain of typedefs and qualifiers, deepest nesting of anonymous
 /// members: real kernels stay far below.
 const DEPTH: u32 = 16;
+/// Most members that are looked at on the way to one: `task_struct` has some
+/// hundreds, and what leads back to itself is without end.
+const MEMBERS: u32 = 10_000;
 
 /// Why BTF could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +59,14 @@ pub struct Btf {
     starts: Vec<u32>,
     /// Structs and typedefs by name: the first of each.
     named: HashMap<Vec<u8>, u32>,
+}
+
+/// A member that is looked for. A bit field is one where `one_bit` asks for
+/// it.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    name: &'a [u8],
+    one_bit: bool,
 }
 
 struct Type<'a> {
@@ -166,10 +177,15 @@ impl Btf {
         };
         let mut path = path.split('.');
         let mut id = *self.named.get(path.next()?.as_bytes())?;
-        let mut bits = 0;
+        let mut bits = 0_u32;
         for member in path {
-            let (offset, of) = self.member(id, member.as_bytes(), one_bit, DEPTH)?;
-            bits += offset;
+            let mut left = MEMBERS;
+            let wanted = Wanted {
+                name: member.as_bytes(),
+                one_bit,
+            };
+            let (offset, of) = self.member(id, wanted, DEPTH, &mut left)?;
+            bits = bits.checked_add(offset)?;
             id = of;
         }
         if one_bit {
@@ -201,18 +217,25 @@ impl Btf {
     }
 
     /// Offset in bits and type of a member, also inside anonymous members and
-    /// in the first element of an array. A bit field is one where `one_bit`
-    /// asks for it.
-    fn member(&self, id: u32, name: &[u8], one_bit: bool, depth: u32) -> Option<(u32, u32)> {
+    /// in the first element of an array. `depth` and `left` bound the walk.
+    fn member(
+        &self,
+        id: u32,
+        wanted: Wanted<'_>,
+        depth: u32,
+        left: &mut u32,
+    ) -> Option<(u32, u32)> {
         let depth = depth.checked_sub(1)?;
         let of = self.get(self.plain(id)?)?;
         if of.kind == KIND_ARRAY {
-            return self.member(read_u32(of.tail, 0)?, name, one_bit, depth);
+            return self.member(read_u32(of.tail, 0)?, wanted, depth, left);
         }
         if !matches!(of.kind, KIND_STRUCT | KIND_UNION) {
             return None;
         }
+        let Wanted { name, one_bit } = wanted;
         for index in 0..of.len {
+            *left = left.checked_sub(1)?;
             let at = index * 12;
             let member = self.string(read_u32(of.tail, at)?);
             let kind = read_u32(of.tail, at + 4)?;
@@ -229,7 +252,7 @@ impl Btf {
                 return Some((offset, kind));
             }
             if member.is_empty()
-                && let Some((inner, kind)) = self.member(kind, name, one_bit, depth)
+                && let Some((inner, kind)) = self.member(kind, wanted, depth, left)
             {
                 return Some((offset.checked_add(inner)?, kind));
             }
@@ -357,6 +380,49 @@ mod tests {
             })
             .is_none()
         );
+    }
+
+    const STRINGS: &[u8] = b"\0task_struct\0se\0exec_start\0";
+    const TASK_STRUCT: u32 = 1;
+    const SE: u32 = 13;
+    const EXEC_START: u32 = 16;
+
+    /// Structs, each by its name and members: name, type, offset in bits.
+    fn of_structs(structs: &[(u32, &[[u32; 3]])]) -> Btf {
+        let types: Vec<u32> = structs
+            .iter()
+            .flat_map(|(name, members)| {
+                let len = u32::try_from(members.len()).unwrap();
+                let head = [*name, KIND_STRUCT << 24 | len, 64];
+                head.into_iter().chain(members.iter().flatten().copied())
+            })
+            .collect();
+        let len = u32::try_from(types.len() * 4).unwrap();
+        let strings = u32::try_from(STRINGS.len()).unwrap();
+        let head = [u32::from(MAGIC) | 1 << 16, 24, 0, len, len, strings];
+        let words = head.iter().chain(&types);
+        let mut bytes: Vec<u8> = words.flat_map(|word| word.to_ne_bytes()).collect();
+        bytes.extend_from_slice(STRINGS);
+        Btf::parse(&bytes).unwrap()
+    }
+
+    #[test]
+    fn offsets_that_no_kernel_has_are_absent() {
+        let path = "task_struct.se.exec_start";
+        let of = |offset| {
+            let task: &[_] = &[[SE, 2, 64]];
+            let btf = of_structs(&[(TASK_STRUCT, task), (0, &[[EXEC_START, 2, offset]])]);
+            btf.resolve(&Need { path, size: 0 })
+        };
+        assert_eq!(of(64), Some(16));
+        assert_eq!(of(u32::MAX - 7), None);
+    }
+
+    #[test]
+    fn a_struct_of_itself_is_walked_to_an_end() {
+        let many: &[_] = &[[0, 1, 0]; 8];
+        let btf = of_structs(&[(TASK_STRUCT, many)]);
+        assert_eq!(btf.offsets(), [ABSENT; COUNT]);
     }
 
     proptest! {
