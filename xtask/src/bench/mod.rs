@@ -4,12 +4,15 @@ mod bars;
 mod captured;
 mod collection;
 mod collector;
+mod document;
 mod machine;
 mod matching;
 mod measure;
 mod report;
 mod running;
+mod store;
 mod tools;
+mod trace;
 mod workload;
 
 use std::{
@@ -49,7 +52,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "TIME", default_value = "60s")]
     interval: String,
 
-    /// Write docs/BENCHMARKS.md too
+    /// Write docs/BENCHMARKS.md too: `storm` and `store` have a place there
     #[arg(long)]
     write: bool,
 
@@ -66,6 +69,8 @@ enum Suite {
     Matching,
     /// Looks at 100 of 5,100 processes, and one pass over all
     Collection,
+    /// What the store costs in the steady state
+    Store,
 }
 
 /// Measures and prints.
@@ -77,6 +82,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         Suite::Storm => storm(args),
         Suite::Matching => matching::run(),
         Suite::Collection => collection::run(),
+        Suite::Store => store::run(args.write),
     }
 }
 
@@ -127,11 +133,7 @@ fn storm(args: &BenchArgs) -> Result<()> {
     };
     print!("{}", report.text());
     if args.write {
-        let path = shell::root().join("docs/BENCHMARKS.md");
-        fs::create_dir_all(shell::root().join("docs"))?;
-        fs::write(&path, report.markdown())
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        eprintln!("wrote {}", path.display());
+        document::write(&report.markdown())?;
     }
     Ok(())
 }

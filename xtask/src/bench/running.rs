@@ -142,6 +142,37 @@ impl Running {
         Ok(sum)
     }
 
+    /// A thread of this name, where there is one.
+    pub fn thread(&self, name: &str) -> Result<Option<u32>> {
+        for child in &self.children {
+            for task in fs::read_dir(format!("/proc/{}/task", child.id()))? {
+                let task = task?;
+                let comm = fs::read_to_string(task.path().join("comm"))?;
+                if comm.trim_end() == name {
+                    return Ok(task.file_name().to_string_lossy().parse().ok());
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// User and system time of one thread, ns.
+    pub fn thread_cpu_ns(&self, thread: u32) -> Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{thread}/schedstat"))?;
+        let first = text.split(' ').next().unwrap_or_default();
+        first.parse().context("schedstat")
+    }
+
+    /// What it has written to file systems, bytes: whole pages.
+    pub fn written_bytes(&self) -> Result<u64> {
+        let mut sum = 0;
+        for child in &self.children {
+            let io = fs::read_to_string(format!("/proc/{}/io", child.id()))?;
+            sum += number(&io, "write_bytes:");
+        }
+        Ok(sum)
+    }
+
     /// Resident memory of all its processes.
     pub fn memory(&self) -> Result<Memory> {
         let mut memory = Memory::default();
