@@ -2,6 +2,7 @@
 
 mod bench;
 mod ebpf;
+mod fuzz;
 mod shell;
 mod test;
 
@@ -27,6 +28,8 @@ enum Chore {
     Test,
     /// Measure what the sensor costs, beside its peers
     Bench(bench::BenchArgs),
+    /// Run the fuzz targets, each for some seconds
+    Fuzz(fuzz::FuzzArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -35,5 +38,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Ebpf { check: true } => ebpf::check(),
         Chore::Test => test::run_all(),
         Chore::Bench(args) => bench::bench(&args),
+        Chore::Fuzz(args) => fuzz::fuzz(&args),
     }
 }

@@ -118,10 +118,7 @@ impl CustomSet {
         };
         for (index, metric) in metrics.iter().enumerate() {
             let sound = faults.iter().all(|fault| fault.index != index);
-            let finder = match &metric.find {
-                Find::Field(field) => Ok(Finder::Field(field.trim().as_bytes().to_vec())),
-                Find::Regex(pattern) => compile(pattern).map(Finder::Regex),
-            };
+            let finder = Finder::new(&metric.find);
             // Both are good where there is no fault.
             if let (true, Ok(finder), Ok(place)) = (sound, finder, Place::parse(&metric.file)) {
                 set.add(metric, finder, place);
@@ -198,6 +195,13 @@ impl CustomSet {
 }
 
 impl Finder {
+    fn new(find: &Find) -> Result<Self, String> {
+        match find {
+            Find::Field(field) => Ok(Self::Field(field.trim().as_bytes().to_vec())),
+            Find::Regex(pattern) => compile(pattern).map(Self::Regex),
+        }
+    }
+
     fn find(&self, bytes: &[u8]) -> Result<Number, Cause> {
         match self {
             Self::Field(name) => field(bytes, name),
@@ -208,6 +212,13 @@ impl Finder {
             }
         }
     }
+}
+
+/// The number in the content of a file; `None` where what is to be found is no
+/// expression.
+#[must_use]
+pub fn number_in(find: &Find, bytes: &[u8]) -> Option<Result<Number, Cause>> {
+    Some(Finder::new(find).ok()?.find(bytes))
 }
 
 /// The number behind a name at the beginning of a line, parted from it by a

@@ -111,7 +111,7 @@ fn endpoint(target: &Target) -> Endpoint {
 const NO_STATUS: &str = "grpc-status header missing, mapped from HTTP status code";
 
 /// Which statuses are worth another try (OTLP specification, "Failures").
-fn judge(status: &Status) -> Outcome {
+pub(super) fn judge(status: &Status) -> Outcome {
     let reason = match reason::clean(status.message()) {
         message if message.starts_with(NO_STATUS) => format!(
             "HTTP status {} instead of a gRPC answer; is it a port for gRPC?",

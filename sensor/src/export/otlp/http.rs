@@ -128,7 +128,12 @@ async fn read(body: Incoming) -> Result<Bytes, Unread> {
     }
 }
 
-fn success(signal: Signal, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Outcome {
+pub(super) fn success(
+    signal: Signal,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Outcome {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -161,7 +166,7 @@ fn success(signal: Signal, status: StatusCode, headers: &HeaderMap, body: &[u8])
 
 /// Which statuses are worth another try (OTLP specification, "Retryable
 /// Response Codes").
-fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Outcome {
+pub(super) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Outcome {
     let mut reason = format!("HTTP status {}", code(status));
     let protobuf = headers
         .get(header::CONTENT_TYPE)

@@ -7,6 +7,8 @@
 mod answer;
 mod config;
 mod connect;
+#[doc(hidden)]
+pub mod foreign;
 mod grpc;
 mod http;
 mod reason;

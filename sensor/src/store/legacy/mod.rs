@@ -14,10 +14,11 @@ use std::collections::HashMap;
 
 pub use claim::Claimant;
 pub use import::{Found, find, peek, read, take_in};
-use record::Value;
+pub use record::Value;
 use source::Source;
 use sqlite::{Files, Sqlite};
 pub use sqlite::{MAGIC, SqliteError};
+pub use time::nanos;
 
 use super::records::{LegacyHost, LegacyService};
 

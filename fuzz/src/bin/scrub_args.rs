@@ -1,0 +1,20 @@
+//! Arguments of foreign processes: as many come out as went in, and what was
+//! scrubbed stays as it is.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use sensor::scrub::{ScrubConfig, Scrubber};
+
+static SCRUBBER: LazyLock<Scrubber> =
+    LazyLock::new(|| Scrubber::new(&ScrubConfig::default()).expect("the built-in rules"));
+
+/// Arguments as /proc has them, with a NUL between them.
+fuzz_target!(|bytes: &[u8]| {
+    let args: Vec<&[u8]> = bytes.split(|&byte| byte == 0).collect();
+    let once = SCRUBBER.scrub_args(&args);
+    assert_eq!(once.len(), args.len());
+    let again: Vec<&[u8]> = once.iter().map(Vec::as_slice).collect();
+    assert_eq!(SCRUBBER.scrub_args(&again), once);
+});

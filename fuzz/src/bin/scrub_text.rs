@@ -1,0 +1,23 @@
+//! Foreign text: as many lines come out as went in, the same from a stream,
+//! and what was scrubbed stays as it is.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use sensor::scrub::{ScrubConfig, Scrubber};
+
+static SCRUBBER: LazyLock<Scrubber> =
+    LazyLock::new(|| Scrubber::new(&ScrubConfig::default()).expect("the built-in rules"));
+
+fuzz_target!(|text: &[u8]| {
+    let once = SCRUBBER.scrub_text(text);
+    let ends = |text: &[u8]| text.iter().filter(|&&byte| byte == b'\n').count();
+    assert_eq!(ends(&once), ends(text));
+    let mut streamed = Vec::new();
+    SCRUBBER
+        .scrub_stream(text, &mut streamed)
+        .expect("memory neither fails to be read nor to be written");
+    assert_eq!(streamed, once);
+    assert_eq!(SCRUBBER.scrub_text(&once), once);
+});
