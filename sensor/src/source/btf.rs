@@ -192,7 +192,7 @@ impl Btf {
             return Some(bits);
         }
         let fits = need.size == 0 || self.size(id) == Some(need.size);
-        (fits && bits % 8 == 0).then_some(bits / 8)
+        (fits && bits.is_multiple_of(8)).then_some(bits / 8)
     }
 
     /// Number of arguments of a BTF tracepoint: its typedef points to a
