@@ -41,7 +41,7 @@ const KIND_ENUM64: u32 = 19;
 const DEPTH: u32 = 16;
 /// Most members that are looked at on the way to one: `task_struct` has some
 /// hundreds, and what leads back to itself is without end.
-const MEMBERS: u32 = 100_000;
+const MEMBERS: u32 = 10_000;
 
 /// Why BTF could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -236,7 +236,7 @@ impl Btf {
             return Some(bits);
         }
         let fits = need.size == 0 || self.size(id) == Some(need.size);
-        (fits && bits % 8 == 0).then_some(bits / 8)
+        (fits && bits.is_multiple_of(8)).then_some(bits / 8)
     }
 
     /// Number of arguments of a BTF tracepoint: its typedef points to a
