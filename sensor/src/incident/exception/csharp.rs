@@ -67,7 +67,7 @@ impl ExceptionParser for CSharp {
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
         let text = line.trim_ascii();
-        if text.starts_with(b"at ") && is_frame(text) {
+        if text.starts_with(b"at ") && (is_frame(text) || state.part == FRAMES && is_lambda(text)) {
             state.part = FRAMES;
             return Next::Part;
         }
@@ -150,7 +150,8 @@ impl Reader {
 
     fn line(&mut self, line: &str) {
         let text = line.trim();
-        if text.starts_with("at ") && is_frame(text.as_bytes()) {
+        let bytes = text.as_bytes();
+        if text.starts_with("at ") && (is_frame(bytes) || !self.message && is_lambda(bytes)) {
             self.message = false;
             if let Some(section) = self.top() {
                 section.frames.push(frame(text.trim_end_matches(" <---")));
@@ -261,6 +262,11 @@ fn is_frame(line: &[u8]) -> bool {
             || behind.starts_with(b" in ")
             || behind == b" <---"
             || behind == b"<---")
+}
+
+/// `at lambda_method7(Closure, Object)`: a frame only among others.
+fn is_lambda(line: &[u8]) -> bool {
+    line.ends_with(b")") && !line[3..].starts_with(b"(") && !line.contains(&b':')
 }
 
 fn frame(line: &str) -> Frame {

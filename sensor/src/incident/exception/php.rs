@@ -197,6 +197,11 @@ fn section(head: &[&str], mut frames: Vec<Frame>) -> Section {
         _ => (text.as_str(), None),
     };
     let (name, message) = text.split_once(": ").unwrap_or((text, ""));
+    // PHP puts these words behind the message of a TypeError.
+    let message = match message.strip_suffix(" and defined") {
+        Some(own) if own.contains(", called in ") => own,
+        _ => message,
+    };
     if let Some(place) = place
         && !frames.first().is_some_and(|frame| {
             frame.file.as_deref() == Some(place.file) && frame.line == place.line
@@ -280,6 +285,8 @@ fn at(file: &str, line: u64) -> Frame {
 /// `… "[object] (Type(code: 0): message at FILE:LINE)`, with frames, and with
 /// previous exceptions behind them.
 fn laravel(text: &str) -> Option<Exception> {
+    // It is a string within JSON.
+    let text = text.replace("\\\\", "\\");
     let mut sections: Vec<Section> = Vec::new();
     let mut head: Option<String> = None;
     for line in text.lines() {

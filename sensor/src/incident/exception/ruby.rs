@@ -88,6 +88,9 @@ impl ExceptionParser for Ruby {
         let mut sections: Vec<Section> = Vec::new();
         let mut reversed = Vec::new();
         for line in text.lines() {
+            if line.trim_end() == TRACEBACK {
+                continue;
+            }
             if let Some(head) = head(line) {
                 let mut frames = vec![head.frame];
                 // Printed before their head, outermost first.

@@ -198,10 +198,11 @@ fn own(place: Place<'_>) -> Frame {
 
 /// Whether the frame is at that place; its path may be a longer one.
 fn names(frame: &Frame, place: &Frame) -> bool {
-    let (Some(long), Some(short)) = (&frame.file, &place.file) else {
+    let (Some(one), Some(other)) = (&frame.file, &place.file) else {
         return false;
     };
-    frame.line == place.line && (long.ends_with(short.as_str()) || short.ends_with(long.as_str()))
+    let one = one.strip_prefix("./").unwrap_or(one);
+    frame.line == place.line && (one.ends_with(other.as_str()) || other.ends_with(one))
 }
 
 fn is_library_file(file: &str) -> bool {

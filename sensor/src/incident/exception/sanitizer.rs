@@ -81,7 +81,8 @@ impl ExceptionParser for Sanitizer {
         if line.ends_with(b"==ABORTING") || state.part == SUMMARY && is_rule(line) {
             return Next::Last;
         }
-        if is_rule(line) {
+        // Another report begins.
+        if is_rule(line) || std::str::from_utf8(line).is_ok_and(|text| report(text).is_some()) {
             return Next::No;
         }
         let part = line.starts_with(b" ")

@@ -10,7 +10,12 @@ const CLASSES: [&str; 3] = ["exception error: ", "exception exit: ", "exception 
 const PROCESS: &str = "Error in process <";
 
 pub(super) fn begins(line: &str) -> bool {
-    class(line).is_some() || line.starts_with(PROCESS) && line.contains(" with exit value:")
+    class(line).is_some() || names_process(line)
+}
+
+/// `Error in process <0.79.0> with exit value:`
+pub(super) fn names_process(line: &str) -> bool {
+    line.starts_with(PROCESS) && line.contains(" with exit value:")
 }
 
 /// `error` and the message of `** exception error: message`.
@@ -27,10 +32,10 @@ fn class(line: &str) -> Option<(&'static str, &str)> {
 
 pub(super) fn goes_on(line: &str) -> Next {
     let text = line.trim_start();
-    if text.len() < line.len() || text.starts_with('{') || text.starts_with('[') {
-        Next::Part
-    } else if text.is_empty() {
+    if text.is_empty() {
         Next::Maybe
+    } else if text.len() < line.len() {
+        Next::Part
     } else {
         Next::No
     }

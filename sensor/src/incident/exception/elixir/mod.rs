@@ -19,6 +19,8 @@ const FRAMES: u32 = 1;
 const CONTEXT: u32 = 2;
 /// Erlang's own words.
 const ERLANG: u32 = 3;
+/// The same, and a term is next.
+const TERM: u32 = 4;
 
 const STARS: &str = "** (";
 
@@ -41,7 +43,12 @@ impl ExceptionParser for Elixir {
         let text = std::str::from_utf8(line).ok()?;
         let state = |part| State { part, number: 0 };
         if erlang::begins(text) {
-            return Some(Begin::Sure(state(ERLANG)));
+            let part = if erlang::names_process(text) {
+                TERM
+            } else {
+                ERLANG
+            };
+            return Some(Begin::Sure(state(part)));
         }
         head(text).map(|_| Begin::Sure(state(MESSAGE)))
     }
@@ -50,6 +57,14 @@ impl ExceptionParser for Elixir {
         let Ok(text) = std::str::from_utf8(line) else {
             return Next::No;
         };
+        if state.part == TERM {
+            state.part = ERLANG;
+            return if text.starts_with(['{', '[']) {
+                Next::Part
+            } else {
+                Next::No
+            };
+        }
         if state.part == ERLANG {
             return erlang::goes_on(text);
         }
@@ -103,7 +118,18 @@ impl ExceptionParser for Elixir {
                 open.add_line(line);
             }
         }
-        let mut sections = sections.into_iter().map(|(_, section)| section.trimmed());
+        let mut sections: Vec<Section> = sections
+            .into_iter()
+            .map(|(_, section)| section.trimmed())
+            .collect();
+        // A process that died of another one's exception has nothing to add.
+        if let [first, _, ..] = sections.as_slice()
+            && first.name == "EXIT"
+            && first.frames.is_empty()
+        {
+            sections.remove(0);
+        }
+        let mut sections = sections.into_iter();
         let first = sections.next()?;
         Some(Exception {
             message: first.message,

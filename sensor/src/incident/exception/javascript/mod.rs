@@ -158,7 +158,9 @@ fn excerpt(line: &str) -> Option<place::Place<'_>> {
         "evalmachine.",
         "undefined",
     ];
-    let known = starts.iter().any(|start| line.starts_with(start));
+    let known = starts.iter().any(|start| line.starts_with(start))
+        || place.file.ends_with("js")
+        || place.file.ends_with(".ts");
     (known && place.line.is_some() && place.column.is_none()).then_some(place)
 }
 
