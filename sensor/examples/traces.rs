@@ -34,7 +34,12 @@ fn main() -> Result<()> {
     if text.is_empty() {
         ORDINARY.clone_into(&mut text);
     }
-    let lines: Vec<&[u8]> = text.lines().map(str::as_bytes).cycle().take(LINES).collect();
+    let lines: Vec<&[u8]> = text
+        .lines()
+        .map(str::as_bytes)
+        .cycle()
+        .take(LINES)
+        .collect();
     let mut figures = Vec::new();
     let mut traces = 0_u64;
     for _ in 0..7 {
