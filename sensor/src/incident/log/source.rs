@@ -84,7 +84,6 @@ impl Source {
         self.desk.held.raw.len() * 2 + pending
     }
 
-
     /// Takes in a line, or a record of several.
     pub fn line(&mut self, text: &[u8], at: &At<'_>, tools: &mut Tools<'_>, sink: Sink<'_>) {
         let several = memchr::memchr(b'\n', text).is_some();
@@ -108,6 +107,12 @@ impl Source {
                 };
                 self.whole(entry.exception, &facts, at, tools, sink);
             } else {
+                // Another level of the envelope is another record.
+                let level = at.around.level.map(|level| level.number);
+                if self.assembler.is_open() && self.desk.outer != level {
+                    self.close(tools, sink);
+                }
+                self.desk.outer = level;
                 self.feed(text, &facts, at, tools, sink);
             }
             return;
@@ -283,6 +288,8 @@ struct Desk {
     done: Option<u64>,
     /// All lines of the open trace have a head of this format.
     prefix: Option<usize>,
+    /// Level of the envelope around the last line.
+    outer: Option<u8>,
 }
 
 /// An error line that waits for its trace.
