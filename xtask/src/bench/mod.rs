@@ -4,6 +4,7 @@ mod bars;
 mod captured;
 mod collection;
 mod collector;
+mod logs;
 mod machine;
 mod matching;
 mod measure;
@@ -66,6 +67,8 @@ enum Suite {
     Matching,
     /// Looks at 100 of 5,100 processes, and one pass over all
     Collection,
+    /// Errors and traces in log files, beside a reader in Python
+    Logs,
 }
 
 /// Measures and prints.
@@ -77,6 +80,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         Suite::Storm => storm(args),
         Suite::Matching => matching::run(),
         Suite::Collection => collection::run(),
+        Suite::Logs => logs::run(),
     }
 }
 
