@@ -48,6 +48,16 @@ impl Bar {
         )
     }
 
+    pub fn at_least(name: String, measured: f64, least: f64, unit: &str) -> Self {
+        let rounded = (measured * 100.0).round() / 100.0;
+        Self::new(
+            name,
+            format!("{rounded:.2}{unit}"),
+            format!(">= {least}{unit}"),
+            rounded >= least,
+        )
+    }
+
     /// A share of what the two peers take; not measured without them.
     fn share(name: String, ours: &[f64], theirs: Option<&[f64]>, most: f64) -> Self {
         match theirs.filter(|theirs| !theirs.is_empty()) {

@@ -5,6 +5,7 @@ mod captured;
 mod collection;
 mod collector;
 mod document;
+mod logs;
 mod machine;
 mod matching;
 mod measure;
@@ -71,6 +72,8 @@ enum Suite {
     Collection,
     /// What the store costs in the steady state
     Store,
+    /// Errors and traces in log files, beside a reader in Python
+    Logs,
 }
 
 /// Measures and prints.
@@ -83,6 +86,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         Suite::Matching => matching::run(),
         Suite::Collection => collection::run(),
         Suite::Store => store::run(args.write),
+        Suite::Logs => logs::run(),
     }
 }
 
