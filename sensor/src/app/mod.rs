@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod events;
 pub mod keeping;
 pub mod logging;
+pub mod logs;
 pub mod once;
 pub mod plugin;
 pub mod reload;

@@ -4,8 +4,13 @@
 //! Text comes in as bytes of foreign programs. Nothing here trusts it: every
 //! state is bounded, and a line that nobody understands costs next to nothing.
 
+pub mod attributes;
 pub mod context;
 pub mod exception;
+pub mod fingerprint;
+pub mod fold;
+pub mod limit;
 pub mod log;
 pub mod record;
+mod scrubbed;
 pub mod transport;

@@ -141,31 +141,7 @@ impl ProcessEvent {
     #[must_use]
     pub fn attributes(&self) -> Vec<(&'static str, Value)> {
         let mut list = Attributes(Vec::with_capacity(28));
-        let process = &self.process;
-        list.int("process.pid", Some(u64::from(process.pid)));
-        list.int("process.parent_pid", process.parent_pid.map(u64::from));
-        list.text(
-            "process.creation.time",
-            Some(process.creation_time.to_string()),
-        );
-        if let Some(path) = &process.executable_path {
-            let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-            list.text("process.executable.name", Some(lossy(name)));
-            list.text("process.executable.path", Some(lossy(path)));
-        }
-        if let Some(args) = &process.args {
-            let texts = args.args.iter().map(|arg| lossy(arg)).collect();
-            list.0.push(("process.command_args", Value::List(texts)));
-            if args.truncated {
-                list.0
-                    .push(("sensor.command_args.truncated", Value::Bool(true)));
-            }
-        }
-        list.int("process.user.id", process.user_id.map(u64::from));
-        list.text(
-            "process.linux.cgroup",
-            process.cgroup.as_deref().map(str::to_owned),
-        );
+        list.subject(&self.process);
         if let What::Exit(detail) = &self.what {
             list.exit(detail, self.time);
         }
@@ -182,7 +158,44 @@ impl ProcessEvent {
 
 struct Attributes(Vec<(&'static str, Value)>);
 
+impl Subject {
+    /// The keys `process.*` of it, those that are known.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<(&'static str, Value)> {
+        let mut list = Attributes(Vec::with_capacity(10));
+        list.subject(self);
+        list.0
+    }
+}
+
 impl Attributes {
+    fn subject(&mut self, process: &Subject) {
+        self.int("process.pid", Some(u64::from(process.pid)));
+        self.int("process.parent_pid", process.parent_pid.map(u64::from));
+        self.text(
+            "process.creation.time",
+            Some(process.creation_time.to_string()),
+        );
+        if let Some(path) = &process.executable_path {
+            let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+            self.text("process.executable.name", Some(lossy(name)));
+            self.text("process.executable.path", Some(lossy(path)));
+        }
+        if let Some(args) = &process.args {
+            let texts = args.args.iter().map(|arg| lossy(arg)).collect();
+            self.0.push(("process.command_args", Value::List(texts)));
+            if args.truncated {
+                self.0
+                    .push(("sensor.command_args.truncated", Value::Bool(true)));
+            }
+        }
+        self.int("process.user.id", process.user_id.map(u64::from));
+        self.text(
+            "process.linux.cgroup",
+            process.cgroup.as_deref().map(str::to_owned),
+        );
+    }
+
     fn int(&mut self, key: &'static str, value: Option<u64>) {
         if let Some(value) = value {
             self.0
