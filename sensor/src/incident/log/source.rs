@@ -8,6 +8,7 @@ use super::{
     embedded,
     format::{Entry, Formats, LogFormat},
     gate,
+    level::Level,
 };
 use crate::incident::{
     exception::{Assembler, Exception, Piece},
@@ -175,7 +176,12 @@ impl Source {
             b' ' => at.around.time.is_some() && gate::may_have_level(text),
             b'{' => true,
             // What is open may end with any record.
-            _ => self.is_open() || gate::may_have_level(text),
+            // An inner level below ERROR wins over the envelope's.
+            _ => {
+                self.is_open()
+                    || at.around.level.is_some_and(Level::is_error)
+                    || gate::may_have_level(text)
+            }
         }
     }
 
