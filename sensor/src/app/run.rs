@@ -475,6 +475,8 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
         ],
         collection_seconds: collecting.took().as_secs_f64(),
         custom_failures: collecting.custom_failures(),
+        transports: Vec::new(),
+        homeless: 0,
         scrubbed: pump.engine.scrubbed_count(),
         store_writes,
         store_failures,

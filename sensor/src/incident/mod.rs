@@ -6,6 +6,8 @@
 
 pub mod attributes;
 pub mod context;
+#[cfg(test)]
+mod examples;
 pub mod exception;
 pub mod fingerprint;
 pub mod fold;

@@ -18,6 +18,7 @@ use opentelemetry_sdk::{
 use self::exporter::QueueExporter;
 use crate::{
     export::{ExporterHandle, HostResource},
+    incident::transport::TransportStats,
     plugin::CacheUse,
 };
 
@@ -52,6 +53,10 @@ pub struct Figures {
     pub collection_seconds: f64,
     /// Plugins' own metrics that could not be read.
     pub custom_failures: Vec<CustomFailures>,
+    /// Where incidents go, and what became of them there.
+    pub transports: Vec<TransportStats>,
+    /// Incidents that no transport could be asked to take.
+    pub homeless: u64,
     /// Secrets masked.
     pub scrubbed: u64,
     /// Transactions of the store that were tried.

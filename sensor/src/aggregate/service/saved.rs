@@ -108,7 +108,7 @@ impl Service {
     /// Takes one of them for a member, until events or a scan say otherwise.
     pub fn restore(&mut self, key: ProcessKey) {
         if let Some(member) = self.awaited(key) {
-            self.members.insert(key.pid, member);
+            self.members.insert(key.pid, Box::new(member));
         }
     }
 

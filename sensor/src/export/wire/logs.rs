@@ -91,7 +91,41 @@ fn incident_record(incident: &Map<String, Json>) -> LogRecord {
             }
         }
     }
+    if let Some(id) = incident.get("sensor.incident.id").and_then(Json::as_str) {
+        let uid = text("log.record.uid", id.to_owned());
+        record.attributes.insert(0, uid);
+    }
+    if record.body.is_none() {
+        record.body = headline(incident).map(|text| any_text(&text));
+    }
+    if record.severity_text.is_empty() {
+        let name = match record.severity_number {
+            21.. => "FATAL",
+            17..=20 => "ERROR",
+            _ => "",
+        };
+        record.severity_text = name.to_owned();
+    }
     record
+}
+
+/// What stands for the message of a log line where there was none: the
+/// exception in one line, else the cause.
+fn headline(incident: &Map<String, Json>) -> Option<String> {
+    let text = |key: &str| incident.get(key).and_then(Json::as_str);
+    let exception = [text("exception.type"), text("exception.message")];
+    let exception: Vec<&str> = exception.into_iter().flatten().collect();
+    let line = match exception.is_empty() {
+        true => text("sensor.incident.cause")?.to_owned(),
+        false => exception.join(": "),
+    };
+    line.lines().next().map(str::to_owned)
+}
+
+fn any_text(text: &str) -> AnyValue {
+    AnyValue {
+        value: Some(any_value::Value::StringValue(text.to_owned())),
+    }
 }
 
 fn any_value(value: &Json) -> Option<AnyValue> {

@@ -197,3 +197,7 @@ fn without_path(url: &str) -> String {
         false => url.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -304,3 +304,7 @@ fn judged(error: &KafkaError) -> Outcome {
         other => retry(other.to_string()),
     }
 }
+
+#[cfg(test)]
+#[path = "kafka_tests.rs"]
+mod tests;

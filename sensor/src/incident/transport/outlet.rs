@@ -21,7 +21,7 @@ use super::{
     route::{GOODS, Route},
 };
 use crate::{
-    config::{TransportConfig, incident::default_settings},
+    config::{Config, TransportConfig, incident::default_settings},
     export::{
         Pen, SignalStats,
         exporter::{Lane, worker},
@@ -30,8 +30,7 @@ use crate::{
     store::Indexed,
 };
 
-/// How long the transports may take together to say what waits, at the end of
-/// the sensor; fallbacks have the second half.
+/// Tells tasks when to stop; the second of two begins when the first is over.
 type Stop = watch::Sender<Option<Instant>>;
 
 /// What the outlet needs to run.
@@ -50,6 +49,25 @@ pub struct OutletConfig {
     /// How long an incident waits for a transport that fails until the
     /// fallback gets a copy.
     pub patience: Duration,
+}
+
+/// Most bytes that wait for one transport, however large the queue may be.
+const QUEUE_BYTES: u64 = 64 << 20;
+
+impl OutletConfig {
+    /// As the configuration says.
+    #[must_use]
+    pub fn of(config: &Config, surroundings: Surroundings, waiting: Vec<Indexed>) -> Self {
+        let bytes = (config.queue.max_bytes / 4).min(QUEUE_BYTES);
+        Self {
+            transports: config.incident.transports.clone(),
+            surroundings,
+            waiting,
+            queue_max_bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+            queue_max_age: config.queue.max_age,
+            patience: PATIENCE,
+        }
+    }
 }
 
 /// How long an incident waits for a transport that fails until the fallback

@@ -3,12 +3,21 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::{incident::record::Incident, output, scrub::Scrubber};
+
 /// One incident on its way. Nothing else reaches a transport, and only what
 /// was scrubbed becomes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel(Bytes);
 
 impl Parcel {
+    /// Scrubs an incident and packs it: the one way from there to here.
+    #[must_use]
+    pub fn of(mut incident: Incident, scrubber: &Scrubber) -> Self {
+        incident.scrub(scrubber);
+        Self(output::incident::json(&incident).into())
+    }
+
     /// What was a parcel before it lay in a queue.
     pub(super) fn read(json: Bytes) -> Self {
         Self(json)
