@@ -15,6 +15,8 @@ pub const COMM_LEN: usize = 16;
 pub const GROUPS: u32 = 16_384;
 /// Claims of "the end of this process is being reported" that are kept.
 pub const CLAIMS: u32 = 4_096;
+/// Senders of signals, and victims of the OOM killer, that are kept.
+pub const SENDERS: u32 = 2_048;
 /// Default size of the ring, bytes.
 pub const RING_BYTES: u32 = 8 << 20;
 /// How often an awake consumer looks at the ring, ns.

@@ -14,6 +14,8 @@ pub struct Loss {
     pub late: u64,
     /// Renames that found the ring full.
     pub rename: u64,
+    /// Files of last words that found the ring full.
+    pub output: u64,
     /// Processes whose threads could not be counted: the group map was full.
     pub group: u64,
 }

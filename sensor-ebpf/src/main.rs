@@ -10,6 +10,7 @@ mod clock;
 mod emit;
 mod group;
 mod maps;
+mod output;
 mod path;
 mod probes;
 mod task;

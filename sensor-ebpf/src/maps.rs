@@ -8,13 +8,15 @@ use aya_ebpf::{
 use sensor_common::{
     awake::Awake,
     clock::SchedulerClock,
+    event::Sender,
     field::{ABSENT, COUNT},
-    limits::{CLAIMS, GROUPS, RING_BYTES},
+    limits::{CLAIMS, GROUPS, RING_BYTES, SENDERS},
     loss::Loss,
 };
 
 use crate::{
     group::{Group, Scratch},
+    output,
     probes::exec::Buffer,
 };
 
@@ -55,3 +57,16 @@ pub static BUFFER: PerCpuArray<Buffer> = PerCpuArray::with_max_entries(1, 0);
 /// The scheduler's clock against CLOCK_MONOTONIC.
 #[map]
 pub static CLOCK: Array<SchedulerClock> = Array::with_max_entries(1, 0);
+
+/// Who sent the last signal that may end a process, by thread group id and
+/// start.
+#[map]
+pub static SENDER: LruHashMap<[u64; 2], Sender> = LruHashMap::with_max_entries(SENDERS, 0);
+
+/// When a process became a victim of the OOM killer, CLOCK_BOOTTIME, ns.
+#[map]
+pub static VICTIM: LruHashMap<u32, u64> = LruHashMap::with_max_entries(SENDERS, 0);
+
+/// Where the record of an output is put together.
+#[map]
+pub static OUTPUT: PerCpuArray<output::Buffer> = PerCpuArray::with_max_entries(1, 0);

@@ -3,6 +3,7 @@
 //! It does no I/O and reads no clock, so a recorded stream gives the same
 //! output every time.
 
+mod abnormal;
 mod config;
 mod describe;
 mod endings;
@@ -23,6 +24,7 @@ pub use self::{
     describe::split_arguments,
 };
 use self::{
+    abnormal::Abnormal,
     describe::{until_nul, whole_arguments},
     exits::{Arrival, Exits},
     membership::Way,
@@ -59,6 +61,7 @@ pub struct Engine {
     /// Declared services whose rule the last reload brought or changed.
     changed: Vec<bool>,
     uids: u64,
+    abnormal: Abnormal,
     stats: Stats,
 }
 
@@ -74,6 +77,7 @@ impl Engine {
             renamed: BTreeMap::new(),
             changed: Vec::new(),
             uids: 0,
+            abnormal: Abnormal::default(),
             stats: Stats::default(),
             config,
         }
@@ -155,6 +159,7 @@ impl Engine {
                 self.exec(exec, path, args, context.cgroup, out);
             }
             Event::Rename(header) => self.rename(key_of(header)),
+            Event::Output(output, path) => self.output(output, path.clone()),
             Event::Exit(exit) => {
                 self.stats.exits += 1;
                 if let Some(finished) = self.exits.exit(exit) {
@@ -191,8 +196,13 @@ impl Engine {
             start: BootNanos(fork.parent_start),
         };
         let lineage = self.heritage(parent);
-        let (program, user, services) = match self.table.find(parent) {
-            Some(parent) => (parent.program.clone(), parent.user, parent.services.clone()),
+        let (program, user, services, outputs) = match self.table.find(parent) {
+            Some(parent) => (
+                parent.program.clone(),
+                parent.user,
+                parent.services.clone(),
+                parent.outputs,
+            ),
             None => Default::default(),
         };
         if self.table.find(key).is_some() {
@@ -216,6 +226,7 @@ impl Engine {
             user,
             cgroup: self.cgroups.get(&fork.cgroup).cloned(),
             earlier_peak_pages: None,
+            outputs,
             services,
             lineage,
             former: Vec::new(),
@@ -281,6 +292,7 @@ impl Engine {
             user: (exec.uid != UNKNOWN_UID).then_some(exec.uid),
             cgroup: self.cgroups.get(&exec.cgroup).cloned(),
             earlier_peak_pages: Some(exec.peak_pages),
+            outputs: exec.outputs,
             services: Arc::default(),
             lineage,
             former: Vec::new(),
@@ -290,7 +302,7 @@ impl Engine {
         if self.published(&process.services) {
             let event = self.process_event(&process, exec.header.time, What::Exec);
             out.push(event);
-        } else {
+        } else if !self.mourned(&process.services) {
             // Arguments are kept only for those whose exit will be told.
             process.program.args = None;
         }

@@ -4,4 +4,6 @@ pub mod clock;
 pub mod exec;
 pub mod exit;
 pub mod fork;
+pub mod oom;
 pub mod rename;
+pub mod signal;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     collect::custom::CustomSet,
-    plugin::{GroupBy, MetricsOptions, ServiceIndex, ServiceName, sanitize},
+    plugin::{GroupBy, LogsOptions, MetricsOptions, ServiceIndex, ServiceName, sanitize},
     process::table::{Process, ServiceId},
     units::{ProcessKey, WallNanos},
 };
@@ -60,6 +60,8 @@ pub struct Spec {
     pub events: bool,
     /// Whether these carry the arguments.
     pub capture_args: bool,
+    /// Where its members' last words are looked for.
+    pub logs: LogsOptions,
     /// Which metrics, by which names.
     pub metrics: MetricsOptions,
     /// The plugin's own metrics; most plugins have none.

@@ -11,7 +11,7 @@ use crate::{
         service::Member,
     },
     plugin::{
-        Aggregate, CustomMetric, Find, GroupBy, Instrument, MetricsOptions, Plugin, Scale,
+        Aggregate, CustomMetric, Find, GroupBy, Instrument, LogsOptions, MetricsOptions, Plugin, Scale,
         ServiceIndex,
     },
     process::table::{Process as Known, Program, start_of_ticks},
@@ -45,6 +45,7 @@ fn registry(metrics: &[CustomMetric]) -> Registry {
         interval: Duration::from_secs(1),
         events: false,
         capture_args: false,
+        logs: LogsOptions::default(),
         metrics: MetricsOptions::default(),
         custom: CustomSet::new("app", metrics).0,
     };
@@ -53,6 +54,7 @@ fn registry(metrics: &[CustomMetric]) -> Registry {
 
 fn join(registry: &mut Registry, pid: u32, start_ticks: u64) {
     let process = Known {
+        outputs: Default::default(),
         key: ProcessKey {
             pid,
             start: start_of_ticks(start_ticks),

@@ -19,6 +19,7 @@ use crate::{
     engine::{self, Engine, Known, Publish},
     exit::Exit,
     export::HostResource,
+    incident::ended::Rules,
     plugin::{self, Loaded, Matcher, Plugin},
     procfs::Proc,
     pump::Pump,
@@ -247,8 +248,14 @@ pub fn pump(
         attached,
         page_size: Scale::of_kernel().pages_to_bytes(1),
         known,
+        incidents: Some(Rules {
+            ignored: [15, 2, 1].into(),
+        }),
         seed: Uuid::now_v7().as_u64_pair().1,
     });
+    if let Some(kernel) = &kernel {
+        kernel.watch_outputs(engine.wants_outputs());
+    }
     let proc = Proc::open()
         .map_err(|error| Stop::new(Exit::Software, format!("cannot read /proc: {error}")))?;
     Ok((Pump::new(kernel, engine, proc, wanted), offset))
@@ -316,6 +323,7 @@ pub fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) ->
             interval: plugin.effective_interval(interval, config.interval),
             events: plugin.events_enabled,
             capture_args: plugin.capture_args && config.args.capture,
+            logs: plugin.logs.clone(),
             metrics: plugin.metrics,
             custom,
         })

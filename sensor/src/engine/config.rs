@@ -7,6 +7,7 @@ use crate::{
         registry::Registry,
         service::{Counters, counter, counters_of_usage},
     },
+    incident::ended::Rules,
     plugin::Matcher,
     process::{table::RawArguments, usage::Usage},
     scrub::Scrubber,
@@ -46,6 +47,8 @@ pub struct Config {
     pub page_size: u64,
     /// Figures that the running kernel has.
     pub known: Known,
+    /// Which ends of members are incidents; `None`: none.
+    pub incidents: Option<Rules>,
     /// A random number: it tells the events of this run from those of others.
     pub seed: u64,
 }
@@ -106,4 +109,6 @@ pub struct Stats {
     pub late: u64,
     /// Ends concluded after a loss.
     pub inferred: u64,
+    /// Abnormal ends that nobody took in time.
+    pub unmourned: u64,
 }

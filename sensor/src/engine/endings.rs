@@ -31,6 +31,7 @@ impl Engine {
             user: None,
             cgroup: None,
             earlier_peak_pages: None,
+            outputs: Default::default(),
             services: Arc::default(),
             lineage: Arc::default(),
             former: Vec::new(),
@@ -68,13 +69,14 @@ impl Engine {
             members,
         };
         self.exits.ended(process.key, finished.missing, reported);
-        if !self.published(&process.services) {
-            return;
-        }
         if exit.uid != UNKNOWN_UID {
             process.user = Some(exit.uid);
         }
         process.parent = Some(exit.parent_pid);
+        self.mourn(&process, finished, end);
+        if !self.published(&process.services) {
+            return;
+        }
         let detail = self.exit_detail(exit, &usage, end);
         let what = What::Exit(Box::new(detail));
         out.push(self.process_event(&process, exit.header.time, what));

@@ -113,6 +113,8 @@ pub struct Kernel {
     before: Loss,
     offsets: [u32; field::COUNT],
     ring_bytes: u32,
+    /// Hooks that the kernel has not, or refused.
+    missed: Vec<&'static str>,
     programs: Option<Ebpf>,
 }
 
@@ -159,9 +161,11 @@ impl Kernel {
         for hook in hook::CORE {
             attach(&mut programs, hook, &kernel_btf)?;
         }
+        let mut missed = Vec::new();
         for hook in hook::EXTRA {
             if let Err(error) = attach(&mut programs, hook, &kernel_btf) {
                 tracing::debug!("{error}: {} are missed", hook.gives);
+                missed.push(hook.name);
             }
         }
         drop(kernel_btf);
@@ -175,6 +179,7 @@ impl Kernel {
             before: Loss::default(),
             offsets,
             ring_bytes,
+            missed,
             programs: Some(programs),
         };
         // The story begins now: see `Engine::event`.
@@ -209,6 +214,20 @@ impl Kernel {
         renames.store(u64::from(wanted), Ordering::SeqCst);
     }
 
+    /// Says whether somebody wants to know where processes that end badly
+    /// wrote.
+    pub fn watch_outputs(&self, wanted: bool) {
+        let outputs = self.awake.number(offset_of!(Awake, outputs));
+        outputs.store(u64::from(wanted), Ordering::SeqCst);
+    }
+
+    /// Whether a hook is attached.
+    #[must_use]
+    pub fn has_hook(&self, hook: Hook) -> bool {
+        let known = hook::CORE.contains(&hook) || hook::EXTRA.contains(&hook);
+        known && !self.missed.contains(&hook.name)
+    }
+
     /// Takes the programs away; the ring keeps what it has.
     pub fn detach(&mut self) {
         self.programs = None;
@@ -231,6 +250,7 @@ impl Kernel {
                 sum.exit += value.exit;
                 sum.late += value.late;
                 sum.rename += value.rename;
+                sum.output += value.output;
                 sum.group += value.group;
             }
         }
@@ -240,6 +260,7 @@ impl Kernel {
         sum.exit = sum.exit.saturating_sub(before.exit);
         sum.late = sum.late.saturating_sub(before.late);
         sum.rename = sum.rename.saturating_sub(before.rename);
+        sum.output = sum.output.saturating_sub(before.output);
         sum
     }
 

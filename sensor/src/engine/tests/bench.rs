@@ -17,6 +17,7 @@ use crate::{
     },
     collect::Reading,
     decode::{Event, ExecTail},
+    incident::ended::Rules,
     plugin::{GroupBy, Matcher, MetricsOptions, Plugin, ServiceSpec, carried},
     process::{
         event::{ExitDetail, ProcessEvent, What},
@@ -79,6 +80,7 @@ fn specs(plugins: &[Plugin]) -> Vec<Spec> {
             interval: Duration::from_secs(1),
             events: true,
             capture_args: true,
+            logs: plugin.logs.clone(),
             metrics: MetricsOptions::default(),
             custom: None,
         })
@@ -176,6 +178,9 @@ impl Bench {
                 runqueue: true,
                 peak: true,
             },
+            incidents: Some(Rules {
+                ignored: [15].into(),
+            }),
             seed: 7,
         });
         Self {
