@@ -8,7 +8,7 @@ use super::item::{Choice, Item};
 use super::pattern::check_pattern;
 use super::problem::Problem;
 use super::reader::{Document, Table};
-use super::{Config, Origin, OtlpFile};
+use super::{Config, Origin, OtlpFile, incident, receiver};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -58,6 +58,8 @@ pub(super) fn read(document: &Document<'_>) -> Config {
     otlp(&mut config.otlp, export.table("otlp"));
     export.finish();
     scrub(&mut config, root.table("scrub"));
+    incident::read(&mut config.incident, root.table("incident"));
+    receiver::read(&mut config.receiver, root.table("receiver"));
     let mut telemetry = root.table("telemetry");
     set(
         &mut config.telemetry,
@@ -163,7 +165,7 @@ fn scrub(config: &mut Config, mut table: Table<'_>) {
     table.finish();
 }
 
-fn texts(item: Option<Item<'_>>) -> Vec<(Item<'_>, String)> {
+pub(super) fn texts(item: Option<Item<'_>>) -> Vec<(Item<'_>, String)> {
     item.and_then(|item| item.strings()).unwrap_or_default()
 }
 
@@ -180,13 +182,17 @@ impl Choice for Compression {
     clippy::option_option,
     reason = "outer: of the right type; inner: not empty"
 )]
-fn optional_path(item: &Item<'_>) -> Option<Option<PathBuf>> {
+pub(crate) fn optional_path(item: &Item<'_>) -> Option<Option<PathBuf>> {
     let text = item.string()?;
     Some((!text.is_empty()).then(|| text.into()))
 }
 
 /// Replaces a default where a value is there and of the right type.
-fn set<'d, T>(place: &mut T, item: Option<Item<'d>>, read: impl FnOnce(&Item<'d>) -> Option<T>) {
+pub(crate) fn set<'d, T>(
+    place: &mut T,
+    item: Option<Item<'d>>,
+    read: impl FnOnce(&Item<'d>) -> Option<T>,
+) {
     if let Some(value) = item.as_ref().and_then(read) {
         *place = value;
     }

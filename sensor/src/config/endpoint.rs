@@ -37,7 +37,7 @@ impl Address {
 }
 
 /// Checks `http://host:port/path`; scheme, port and path may be left out.
-pub(super) fn check(text: &str) -> Result<(), String> {
+pub(crate) fn check(text: &str) -> Result<(), String> {
     let wrong = |reason: &str| {
         let shown = shown(text);
         Err(format!(

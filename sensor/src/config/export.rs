@@ -12,7 +12,7 @@ use super::item::{Choice, shown};
 use super::problem::Problem;
 use super::{Config, Origin};
 
-pub(super) use super::endpoint::check as check_endpoint;
+pub(crate) use super::endpoint::check as check_endpoint;
 
 /// The flags that say where to export to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -345,7 +345,7 @@ fn headers(text: &str) -> Result<Headers, String> {
 
 /// A header that both HTTP and gRPC can carry. A value is never repeated in
 /// the message: it may be a secret.
-pub(super) fn check_header(name: &str, value: &str) -> Result<(String, String), String> {
+pub(crate) fn check_header(name: &str, value: &str) -> Result<(String, String), String> {
     // RFC 9110, 5.6.2: what a token is made of.
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(token) {

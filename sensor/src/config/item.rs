@@ -258,7 +258,9 @@ impl<'d> Item<'d> {
         tables.collect()
     }
 
-    pub(super) fn is_table(&self) -> bool {
+    /// Whether it is a table.
+    #[must_use]
+    pub fn is_table(&self) -> bool {
         matches!(self.value, DeValue::Table(_))
     }
 

@@ -7,10 +7,12 @@ mod endpoint;
 pub mod environment;
 pub mod export;
 pub mod file;
+pub mod incident;
 pub mod item;
 mod pattern;
 pub mod problem;
 pub mod reader;
+pub mod receiver;
 pub mod show;
 mod syntax;
 
@@ -18,14 +20,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use check::{GROUPS, INTERVALS};
+pub(crate) use check::{GROUPS, INTERVALS, set};
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
 pub use export::{ExportFlags, Headers, OtlpSettings, Protocol, export_settings};
+pub(crate) use export::{check_endpoint, check_header};
+pub use incident::{Incidents, TransportConfig};
 use item::Choice;
 pub use pattern::check_pattern;
 pub(crate) use pattern::compile as compile_pattern;
 pub use problem::Problem;
+pub use receiver::Receiver;
 
 /// The configuration file of a packaged installation.
 pub const DEFAULT_FILE: &str = "/etc/sensor/sensor.toml";
@@ -55,6 +60,10 @@ pub struct Config {
     pub otlp: OtlpFile,
     /// Secrets that vanish, on top of the built-in rules.
     pub scrub: Scrub,
+    /// What went wrong with processes, and where to say so.
+    pub incident: Incidents,
+    /// Where applications report themselves.
+    pub receiver: Receiver,
     /// Whether the sensor exports its own metrics.
     pub telemetry: bool,
     /// Where values come from, by dotted key; what is not here is a default.
@@ -208,6 +217,8 @@ impl Default for Config {
             },
             otlp: OtlpFile::default(),
             scrub: Scrub::default(),
+            incident: Incidents::default(),
+            receiver: Receiver::default(),
             telemetry: true,
             origins: BTreeMap::new(),
         }

@@ -1,14 +1,16 @@
 //! The configuration as it is in force, and where each value comes from.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Value;
 
 use super::export::Headers;
+use super::incident::signal_name;
 use super::item::Choice;
-use super::{Config, Origin, OtlpSettings, format_duration};
+use super::{Config, Incidents, Origin, OtlpSettings, Receiver, TransportConfig, format_duration};
 
 /// One value in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +52,8 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         queue,
         otlp: _,
         scrub,
+        incident,
+        receiver,
         telemetry,
         origins: _,
     } = config;
@@ -75,8 +79,10 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         ("scrub.words", texts(&scrub.words)),
         ("scrub.patterns", texts(&scrub.patterns)),
         ("scrub.keep", texts(&scrub.keep)),
-        ("telemetry.enabled", Value::from(*telemetry)),
     ]);
+    all.extend(incidents(incident));
+    all.extend(receiving(receiver));
+    all.push(("telemetry.enabled", Value::from(*telemetry)));
     let origin = |key| {
         let by_export = export.and_then(|export| export.origins.get(key).copied());
         by_export.unwrap_or_else(|| config.origin(key))
@@ -118,6 +124,50 @@ fn otlp(config: &Config, export: Option<&OtlpSettings>) -> Vec<(&'static str, Va
         ("export.otlp.tls.ca", ca),
         ("export.otlp.tls.certificate", certificate),
         ("export.otlp.tls.key", key),
+    ]
+}
+
+fn incidents(incident: &Incidents) -> Vec<(&'static str, Value)> {
+    let exits = incident.ignore_exits.iter();
+    let transports = incident.transports.iter();
+    vec![
+        ("incident.enabled", incident.enabled.into()),
+        ("incident.window", time(incident.window)),
+        ("incident.context", texts(&incident.context)),
+        (
+            "incident.ignore_exits",
+            texts(exits.map(|&signal| signal_name(signal))),
+        ),
+        (
+            "incident.transport",
+            Value::Array(transports.map(TransportConfig::shown).collect()),
+        ),
+    ]
+}
+
+fn receiving(receiver: &Receiver) -> Vec<(&'static str, Value)> {
+    let address = |address: Option<SocketAddr>| {
+        Value::from(address.map_or_else(String::new, |address| address.to_string()))
+    };
+    vec![
+        ("receiver.enabled", receiver.enabled.into()),
+        ("receiver.http", address(receiver.http)),
+        ("receiver.grpc", address(receiver.grpc)),
+        ("receiver.socket", path(receiver.socket.as_ref())),
+        ("receiver.capture_404", receiver.capture_404.into()),
+        (
+            "receiver.capture_request_body",
+            receiver.capture_request_body.into(),
+        ),
+        (
+            "receiver.ignore_exceptions",
+            texts(&receiver.ignore_exceptions),
+        ),
+        ("receiver.ignore_paths", texts(&receiver.ignore_paths)),
+        (
+            "receiver.slow_request_threshold",
+            time(receiver.slow_request_threshold),
+        ),
     ]
 }
 

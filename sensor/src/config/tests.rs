@@ -168,9 +168,9 @@ patterns = [
 #[test]
 fn tables_of_later_releases_are_unknown() {
     check_problems(
-        "[receiver]\nenabled = true\n[export.prometheus]\nlisten = ''",
+        "[replica]\nenabled = true\n[export.prometheus]\nlisten = ''",
         &[
-            (Some(1), "receiver", "unknown table; known here: plugins, "),
+            (Some(1), "replica", "unknown table"),
             (Some(3), "export.prometheus", "unknown table"),
         ],
     );

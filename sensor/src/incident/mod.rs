@@ -4,7 +4,9 @@
 //! Text comes in as bytes of foreign programs. Nothing here trusts it: every
 //! state is bounded, and a line that nobody understands costs next to nothing.
 
+pub mod context;
 pub mod ended;
 pub mod exception;
 pub mod record;
 pub mod signal;
+pub mod transport;
