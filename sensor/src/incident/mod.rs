@@ -7,6 +7,7 @@
 pub mod context;
 pub mod ended;
 pub mod exception;
+pub mod log;
 pub mod record;
 pub mod signal;
 pub mod transport;
