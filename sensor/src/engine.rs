@@ -19,16 +19,16 @@ use std::{
 
 use sensor_common::event::{Exec, Fork, Header, UNKNOWN_UID};
 
-pub use self::{
-    config::{Config, ExecContext, Known, Publish, Stats},
-    describe::split_arguments,
-};
 use self::{
     abnormal::Abnormal,
     describe::{until_nul, whole_arguments},
     exits::{Arrival, Exits},
     membership::Way,
     scans::Disputed,
+};
+pub use self::{
+    config::{Config, ExecContext, Known, Publish, Stats},
+    describe::split_arguments,
 };
 use crate::{
     aggregate::{
@@ -43,6 +43,7 @@ use crate::{
         table::{Process, Program, RawArguments, ServiceId, Table, ticks_of_start},
         usage::Usage,
     },
+    scrub::Scrubber,
     units::{BootNanos, ProcessKey},
 };
 
@@ -104,6 +105,12 @@ impl Engine {
     #[must_use]
     pub fn scrubbed_count(&self) -> u64 {
         self.config.scrubber.replacements()
+    }
+
+    /// What cleans arguments, and all other text.
+    #[must_use]
+    pub fn scrubber(&self) -> Arc<Scrubber> {
+        Arc::clone(&self.config.scrubber)
     }
 
     /// The declared services.

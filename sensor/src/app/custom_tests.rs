@@ -11,8 +11,8 @@ use crate::{
         service::Member,
     },
     plugin::{
-        Aggregate, CustomMetric, Find, GroupBy, Instrument, LogsOptions, MetricsOptions, Plugin, Scale,
-        ServiceIndex,
+        Aggregate, CustomMetric, Find, GroupBy, Instrument, LogsOptions, MetricsOptions, Plugin,
+        Scale, ServiceIndex,
     },
     process::table::{Process as Known, Program, start_of_ticks},
     procfs::testing::Process,

@@ -6,6 +6,7 @@ pub mod custom;
 pub mod delivery;
 pub mod doctor;
 pub mod events;
+mod incidents;
 pub mod keeping;
 pub mod logging;
 pub mod once;

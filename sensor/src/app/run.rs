@@ -12,6 +12,7 @@ use self::reloading::{Cause, watch};
 use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
+    incidents,
     keeping::{self, Memory},
     logging,
     reload::Plugins,
@@ -25,6 +26,7 @@ use crate::{
     engine::Publish,
     exit::Exit,
     export::{HostResource, Keeper, otlp::Otlp},
+    incident::stage::Stage,
     output::{json, table},
     process::event::ProcessEvent,
     procfs::allow_descriptors,
@@ -71,6 +73,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let mut host = HostResource::detect();
     let wish = Wish {
         publish: Publish::Enabled,
+        incidents: config.incident.enabled && export.is_some(),
         interval: args.interval,
     };
     allow_descriptors();
@@ -95,7 +98,17 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
             let interval = args.interval.unwrap_or(config.interval);
             Telemetry::start(delivery.exporter.clone(), &host, interval)
         });
+    let mourning = delivery
+        .as_ref()
+        .filter(|_| wish.incidents)
+        .map(|delivery| {
+            let prompter = keeper.as_ref().map(Keeper::prompter);
+            let sink = incidents::exporting(delivery.exporter.clone(), prompter);
+            incidents::start(&config, &pump.engine, Some(config.incident.window), sink)
+        })
+        .transpose()?;
     let daemon = Daemon {
+        mourning,
         collecting: Collecting::new(intervals(&pump), offset),
         pump,
         plugins,
@@ -226,6 +239,8 @@ struct Daemon {
     watch: Option<Watch>,
     wish: Wish,
     collecting: Collecting,
+    /// What becomes of abnormal ends.
+    mourning: Option<Stage>,
     delivery: Option<Delivery>,
     keeper: Option<Keeper>,
     host: HostResource,
@@ -334,6 +349,9 @@ impl Daemon {
     }
 
     fn publish(&mut self, events: &mut Vec<ProcessEvent>) {
+        if let Some(stage) = &self.mourning {
+            stage.take(self.pump.engine.take_ended());
+        }
         if let Some(delivery) = &self.delivery
             && !events.is_empty()
         {
@@ -355,6 +373,9 @@ impl Daemon {
         let printed = self.report(&report);
         if let Some(telemetry) = self.telemetry.take() {
             telemetry.shutdown();
+        }
+        if let Some(stage) = self.mourning.take() {
+            stage.finish();
         }
         // Written first, then sent, and what was sent is forgotten.
         if let Some(keeper) = &self.keeper {

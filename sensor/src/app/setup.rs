@@ -198,6 +198,8 @@ pub fn with_host(mut plugins: Vec<Plugin>, names: &[String], host: HostMode) -> 
 pub struct Wish {
     /// Which process events come out.
     pub publish: Publish,
+    /// Abnormal ends of members are incidents.
+    pub incidents: bool,
     /// `--interval`: goes before everything else.
     pub interval: Option<Duration>,
 }
@@ -240,7 +242,7 @@ pub fn pump(
     let engine = Engine::new(engine::Config {
         matcher,
         registry: Registry::new(specs(plugins, config, wish.interval), host_id),
-        scrubber,
+        scrubber: Arc::new(scrubber),
         publish: wish.publish,
         capture_args: config.args.capture,
         processes: config.limits.processes,
@@ -248,8 +250,8 @@ pub fn pump(
         attached,
         page_size: Scale::of_kernel().pages_to_bytes(1),
         known,
-        incidents: Some(Rules {
-            ignored: [15, 2, 1].into(),
+        incidents: wish.incidents.then(|| Rules {
+            ignored: config.incident.ignore_exits.clone(),
         }),
         seed: Uuid::now_v7().as_u64_pair().1,
     });

@@ -32,7 +32,7 @@ pub struct Config {
     /// Collects what they used.
     pub registry: Registry,
     /// Cleans arguments.
-    pub scrubber: Scrubber,
+    pub scrubber: Arc<Scrubber>,
     /// Which process events come out.
     pub publish: Publish,
     /// Whether events carry arguments at all.

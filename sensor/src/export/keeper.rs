@@ -97,6 +97,12 @@ impl Keeper {
         self.ask(&mut self.desk.lock());
     }
 
+    /// For other threads, that put something into the queue.
+    #[must_use]
+    pub fn prompter(&self) -> Prompter {
+        Prompter(Arc::clone(&self.desk))
+    }
+
     /// Writes once more, and waits for it, but not for ever; false where the
     /// disk did not answer in time.
     pub fn finish(&self) -> bool {
@@ -128,9 +134,19 @@ impl Keeper {
     }
 
     fn ask(&self, pending: &mut Pending) -> u64 {
-        pending.asked += 1;
-        self.desk.changed.notify_all();
-        pending.asked
+        self.desk.ask(pending)
+    }
+}
+
+/// Asks the writer for a transaction.
+#[derive(Debug, Clone)]
+pub struct Prompter(Arc<Desk>);
+
+impl Prompter {
+    /// Has written what was accepted until now. Never waits for the disk:
+    /// where it is slow, the next transaction holds more.
+    pub fn write_accepted(&self) {
+        self.0.ask(&mut self.0.lock());
     }
 }
 

@@ -136,11 +136,11 @@ impl Ended {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::units::BootNanos;
 
-    fn ended(end: End) -> Ended {
+    pub fn ended(end: End) -> Ended {
         Ended {
             id: Uuid::nil(),
             time: WallNanos(7),

@@ -4,10 +4,15 @@
 //! Text comes in as bytes of foreign programs. Nothing here trusts it: every
 //! state is bounded, and a line that nobody understands costs next to nothing.
 
+mod attributes;
 pub mod context;
 pub mod ended;
 pub mod exception;
+mod fold;
 pub mod log;
+
 pub mod record;
 pub mod signal;
+pub mod stage;
 pub mod transport;
+mod words;

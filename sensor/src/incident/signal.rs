@@ -1,51 +1,24 @@
-//! Names of signals (signal(7), on all architectures but alpha, mips, sparc
-//! and parisc).
+//! Names of signals.
+
+use nix::sys::signal::Signal;
+
+/// glibc keeps the first two real-time signals, so that SIGRTMIN is 34.
+const REAL_TIME_MIN: u8 = 34;
+const REAL_TIME_MAX: u8 = 64;
 
 /// `SIGKILL` for 9; `None` for what is no signal.
 #[must_use]
 pub fn name(signal: u8) -> Option<String> {
-    const NAMES: [&str; 31] = [
-        "SIGHUP",
-        "SIGINT",
-        "SIGQUIT",
-        "SIGILL",
-        "SIGTRAP",
-        "SIGABRT",
-        "SIGBUS",
-        "SIGFPE",
-        "SIGKILL",
-        "SIGUSR1",
-        "SIGSEGV",
-        "SIGUSR2",
-        "SIGPIPE",
-        "SIGALRM",
-        "SIGTERM",
-        "SIGSTKFLT",
-        "SIGCHLD",
-        "SIGCONT",
-        "SIGSTOP",
-        "SIGTSTP",
-        "SIGTTIN",
-        "SIGTTOU",
-        "SIGURG",
-        "SIGXCPU",
-        "SIGXFSZ",
-        "SIGVTALRM",
-        "SIGPROF",
-        "SIGWINCH",
-        "SIGIO",
-        "SIGPWR",
-        "SIGSYS",
-    ];
+    if let Ok(signal) = Signal::try_from(i32::from(signal)) {
+        return Some(signal.as_str().to_owned());
+    }
+    // As bash and kill(1) call them.
     match signal {
-        0 => None,
-        1..=31 => Some(NAMES[usize::from(signal) - 1].to_owned()),
-        // glibc keeps the first two, so that SIGRTMIN is 34.
-        32 | 33 => Some(format!("SIGRTMIN-{}", 34 - signal)),
-        34 => Some("SIGRTMIN".to_owned()),
-        35..=49 => Some(format!("SIGRTMIN+{}", signal - 34)),
-        50..=63 => Some(format!("SIGRTMAX-{}", 64 - signal)),
-        64 => Some("SIGRTMAX".to_owned()),
+        32 | 33 => Some(format!("SIGRTMIN-{}", REAL_TIME_MIN - signal)),
+        REAL_TIME_MIN => Some("SIGRTMIN".to_owned()),
+        35..=49 => Some(format!("SIGRTMIN+{}", signal - REAL_TIME_MIN)),
+        50..=63 => Some(format!("SIGRTMAX-{}", REAL_TIME_MAX - signal)),
+        REAL_TIME_MAX => Some("SIGRTMAX".to_owned()),
         _ => None,
     }
 }

@@ -141,38 +141,11 @@ impl ProcessEvent {
     #[must_use]
     pub fn attributes(&self) -> Vec<(&'static str, Value)> {
         let mut list = Attributes(Vec::with_capacity(28));
-        let process = &self.process;
-        list.int("process.pid", Some(u64::from(process.pid)));
-        list.int("process.parent_pid", process.parent_pid.map(u64::from));
-        list.text(
-            "process.creation.time",
-            Some(process.creation_time.to_string()),
-        );
-        if let Some(path) = &process.executable_path {
-            let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-            list.text("process.executable.name", Some(lossy(name)));
-            list.text("process.executable.path", Some(lossy(path)));
-        }
-        if let Some(args) = &process.args {
-            let texts = args.args.iter().map(|arg| lossy(arg)).collect();
-            list.0.push(("process.command_args", Value::List(texts)));
-            if args.truncated {
-                list.0
-                    .push(("sensor.command_args.truncated", Value::Bool(true)));
-            }
-        }
-        list.int("process.user.id", process.user_id.map(u64::from));
-        list.text(
-            "process.linux.cgroup",
-            process.cgroup.as_deref().map(str::to_owned),
-        );
+        list.subject(&self.process);
         if let What::Exit(detail) = &self.what {
             list.exit(detail, self.time);
         }
-        if !self.services.is_empty() {
-            let names = self.services.iter().map(|name| name.to_string()).collect();
-            list.0.push(("service.name", Value::List(names)));
-        }
+        list.services(&self.services);
         if self.inferred {
             list.0.push(("sensor.inferred", Value::Bool(true)));
         }
@@ -180,17 +153,73 @@ impl ProcessEvent {
     }
 }
 
-struct Attributes(Vec<(&'static str, Value)>);
+/// A list of attributes under construction; what is unknown is left out.
+#[derive(Debug, Default)]
+pub struct Attributes(pub Vec<(&'static str, Value)>);
 
 impl Attributes {
-    fn int(&mut self, key: &'static str, value: Option<u64>) {
+    /// Who: every `process.*` key but those of an end.
+    pub fn subject(&mut self, process: &Subject) {
+        self.int("process.pid", Some(u64::from(process.pid)));
+        self.int("process.parent_pid", process.parent_pid.map(u64::from));
+        self.text(
+            "process.creation.time",
+            Some(process.creation_time.to_string()),
+        );
+        if let Some(path) = &process.executable_path {
+            let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+            self.text("process.executable.name", Some(lossy(name)));
+            self.text("process.executable.path", Some(lossy(path)));
+        }
+        if let Some(args) = &process.args {
+            let texts = args.args.iter().map(|arg| lossy(arg)).collect();
+            self.0.push(("process.command_args", Value::List(texts)));
+            if args.truncated {
+                self.0
+                    .push(("sensor.command_args.truncated", Value::Bool(true)));
+            }
+        }
+        self.int("process.user.id", process.user_id.map(u64::from));
+        self.text(
+            "process.linux.cgroup",
+            process.cgroup.as_deref().map(str::to_owned),
+        );
+    }
+
+    /// Exactly one of exit code and signal, where the end is known.
+    pub fn end(&mut self, end: Option<End>) {
+        match end {
+            Some(End::Code(code)) => self.int("process.exit.code", Some(u64::from(code))),
+            Some(End::Signal {
+                signal,
+                core_dumped,
+            }) => {
+                self.int("sensor.exit.signal", Some(u64::from(signal)));
+                self.0
+                    .push(("sensor.exit.core_dumped", Value::Bool(core_dumped)));
+            }
+            None => {}
+        }
+    }
+
+    /// Services that watch.
+    pub fn services(&mut self, services: &[Arc<str>]) {
+        if !services.is_empty() {
+            let names = services.iter().map(|name| name.to_string()).collect();
+            self.0.push(("service.name", Value::List(names)));
+        }
+    }
+
+    /// A whole number.
+    pub fn int(&mut self, key: &'static str, value: Option<u64>) {
         if let Some(value) = value {
             self.0
                 .push((key, Value::Int(i64::try_from(value).unwrap_or(i64::MAX))));
         }
     }
 
-    fn text(&mut self, key: &'static str, value: Option<String>) {
+    /// A text.
+    pub fn text(&mut self, key: &'static str, value: Option<String>) {
         if let Some(value) = value {
             self.0.push((key, Value::Text(value)));
         }
@@ -215,18 +244,7 @@ impl Attributes {
             runqueue_ns,
             threads,
         } = *detail;
-        match end {
-            Some(End::Code(code)) => self.int("process.exit.code", Some(u64::from(code))),
-            Some(End::Signal {
-                signal,
-                core_dumped,
-            }) => {
-                self.int("sensor.exit.signal", Some(u64::from(signal)));
-                self.0
-                    .push(("sensor.exit.core_dumped", Value::Bool(core_dumped)));
-            }
-            None => {}
-        }
+        self.end(end);
         self.text("process.exit.time", Some(time.to_string()));
         self.int("sensor.cpu.time_ns", cpu_ns);
         self.int("sensor.cpu.user_ns", cpu_user_ns);

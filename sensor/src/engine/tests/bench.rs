@@ -166,7 +166,7 @@ impl Bench {
         let engine = Engine::new(Config {
             matcher: Matcher::new(&plugins, SENSOR).unwrap(),
             registry: Registry::new(specs(&plugins), "host".to_owned()),
-            scrubber: Scrubber::new(&ScrubConfig::default()).unwrap(),
+            scrubber: Arc::new(Scrubber::new(&ScrubConfig::default()).unwrap()),
             publish: Publish::All,
             capture_args: true,
             processes,

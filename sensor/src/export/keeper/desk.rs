@@ -57,6 +57,13 @@ impl Desk {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says that there is something to write; the number of this wish.
+    pub(super) fn ask(&self, pending: &mut Pending) -> u64 {
+        pending.asked += 1;
+        self.changed.notify_all();
+        pending.asked
+    }
+
     /// Waits until there is something to write; what `with` takes then belongs
     /// to the interval. `None`: there will be nothing any more.
     pub(super) fn take<T>(&self, with: impl FnOnce() -> T) -> Option<(u64, Interval, T)> {

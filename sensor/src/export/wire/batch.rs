@@ -3,12 +3,16 @@
 use bytes::Bytes;
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
+    logs::v1::LogRecord,
     metrics::v1::{ResourceMetrics, metric::Data},
 };
 use prost::Message;
 
-use super::{logs, metrics_request};
-use crate::{aggregate::report::Report, export::host::HostResource, process::event::ProcessEvent};
+use super::{incidents, logs, metrics_request};
+use crate::{
+    aggregate::report::Report, export::host::HostResource, incident::record::Incident,
+    process::event::ProcessEvent,
+};
 
 /// Largest request, before compression, that is made where the content can be
 /// divided: half of the 4 MiB that gRPC servers take by default.
@@ -42,7 +46,26 @@ pub fn metric_batches(report: &Report, host: &HostResource, max_bytes: usize) ->
 /// that is larger has a request of its own.
 #[must_use]
 pub fn log_batches(events: &[ProcessEvent], host: &HostResource, max_bytes: usize) -> Vec<Batch> {
-    pack(events.iter().map(logs::log_record).collect(), max_bytes)
+    requests(
+        events.iter().map(logs::log_record).collect(),
+        host,
+        max_bytes,
+    )
+}
+
+/// Incidents in the same way.
+#[must_use]
+pub fn incident_batches(
+    incidents: &[Incident],
+    host: &HostResource,
+    max_bytes: usize,
+) -> Vec<Batch> {
+    let records = incidents.iter().map(incidents::log_record).collect();
+    requests(records, host, max_bytes)
+}
+
+fn requests(records: Vec<LogRecord>, host: &HostResource, max_bytes: usize) -> Vec<Batch> {
+    pack(records, max_bytes)
         .into_iter()
         .map(|records| Batch {
             records: records.len() as u64,

@@ -54,7 +54,7 @@ pub(super) fn log_record(event: &ProcessEvent) -> LogRecord {
     }
 }
 
-fn wire_value(value: Value) -> any_value::Value {
+pub(super) fn wire_value(value: Value) -> any_value::Value {
     match value {
         Value::Text(text) => any_value::Value::StringValue(text),
         Value::Int(number) => any_value::Value::IntValue(number),

@@ -20,7 +20,9 @@ impl LogParser {
     /// A parser that has read nothing.
     #[must_use]
     pub fn new(options: &LogOptions) -> Self {
-        Self { options: options.clone() }
+        Self {
+            options: options.clone(),
+        }
     }
 
     /// Tells the time, ns since 1970.

@@ -1,0 +1,303 @@
+//! The stage between the core and the transports: a thread of its own, so that
+//! the engine waits for no file. It looks for last words, joins them with the
+//! end of their process, folds repeats, and hands on what is left.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{
+    ended::Ended,
+    fold::Fold,
+    log::{LogOptions, LogParser},
+    record::{Incident, Kind},
+    words::{self, Words},
+};
+use crate::{clock, process::event::End, scrub::Scrubber};
+
+/// Ends that wait for the stage. One takes about a millisecond.
+const WAITING: usize = 4_096;
+/// What is handed on at once.
+const TOGETHER: usize = 64;
+/// How long the stage may take to end.
+const LAST: Duration = Duration::from_secs(3);
+
+/// Takes what the stage has to say.
+pub type Sink = Box<dyn FnMut(Vec<Incident>) + Send>;
+
+/// What the stage is made of.
+pub struct Config {
+    /// Repeats of a fingerprint within it are folded; `None`: nothing is.
+    pub window: Option<Duration>,
+    /// Cleans every text.
+    pub scrubber: Arc<Scrubber>,
+    /// How text is read.
+    pub logs: LogOptions,
+    /// Where incidents go.
+    pub sink: Sink,
+}
+
+/// The engine's end of the stage.
+pub struct Stage {
+    inbox: SyncSender<Input>,
+    counts: Arc<Counts>,
+    finished: Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+/// What the stage did.
+#[derive(Debug, Default)]
+struct Counts {
+    dropped: AtomicU64,
+    told: AtomicU64,
+}
+
+enum Input {
+    Ended(Box<Ended>),
+    Finish,
+}
+
+impl Stage {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// Where there can be no more threads.
+    pub fn start(config: Config) -> io::Result<Self> {
+        let (inbox, outbox) = sync_channel(WAITING);
+        let (finish, finished) = sync_channel(1);
+        let counts = Arc::new(Counts::default());
+        let worker = Worker {
+            fold: config.window.map(Fold::new),
+            scrubber: config.scrubber,
+            logs: config.logs,
+            sink: config.sink,
+            counts: Arc::clone(&counts),
+            ready: Vec::new(),
+        };
+        let thread = thread::Builder::new()
+            .name("incidents".to_owned())
+            .spawn(move || {
+                worker.work(&outbox);
+                let _ = finish.send(());
+            })?;
+        Ok(Self {
+            inbox,
+            counts,
+            finished,
+            thread,
+        })
+    }
+
+    /// Takes in abnormal ends. Never waits: what finds no room is dropped and
+    /// counted.
+    pub fn take(&self, ended: Vec<Ended>) {
+        for one in ended {
+            match self.inbox.try_send(Input::Ended(Box::new(one))) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                    self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Incidents that found no room.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.counts.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Incidents that were handed on, repeats counted.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        self.counts.told.load(Ordering::Relaxed)
+    }
+
+    /// Tells everything that waits and all repeats, and ends the thread; one
+    /// that hangs in a file is left behind.
+    pub fn finish(self) {
+        let Self {
+            inbox,
+            finished,
+            thread,
+            ..
+        } = self;
+        // Where there is no room the worker is busy, and the end of the
+        // channel tells it.
+        let _ = inbox.try_send(Input::Finish);
+        drop(inbox);
+        if finished.recv_timeout(LAST).is_ok() {
+            let _ = thread.join();
+        } else {
+            tracing::warn!("last words were not gathered in time");
+        }
+    }
+}
+
+struct Worker {
+    fold: Option<Fold>,
+    scrubber: Arc<Scrubber>,
+    logs: LogOptions,
+    sink: Sink,
+    counts: Arc<Counts>,
+    ready: Vec<Incident>,
+}
+
+impl Worker {
+    fn work(mut self, outbox: &Receiver<Input>) {
+        loop {
+            let next = self.fold.as_ref().and_then(Fold::next);
+            let wait = next.map_or(Duration::MAX, |next| {
+                next.saturating_duration_since(Instant::now())
+            });
+            let mut input = match wait {
+                Duration::MAX => outbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                wait => outbox.recv_timeout(wait),
+            };
+            for _ in 0..TOGETHER {
+                match input {
+                    Ok(Input::Ended(ended)) => self.mourn(*ended),
+                    Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
+                        return self.finish();
+                    }
+                    Err(RecvTimeoutError::Timeout) => break,
+                }
+                input = outbox.try_recv().map_err(|_| RecvTimeoutError::Timeout);
+            }
+            if let Some(fold) = &mut self.fold {
+                fold.due(Instant::now(), &mut self.ready);
+            }
+            self.tell();
+        }
+    }
+
+    fn mourn(&mut self, ended: Ended) {
+        let words = words::of(&ended);
+        let mut incident = ended.incident(clock::wall());
+        self.join(&mut incident, &words);
+        incident.fingerprint = fingerprint(&incident);
+        self.scrub(&mut incident);
+        match &mut self.fold {
+            Some(fold) => fold.take(incident, Instant::now(), &mut self.ready),
+            None => self.ready.push(incident),
+        }
+    }
+
+    /// Joins the end of a process with the exception that preceded it: the
+    /// last one that it wrote.
+    fn join(&self, incident: &mut Incident, words: &[Words]) {
+        let found = words.iter().find_map(|words| {
+            let exception = self.exception(words)?;
+            Some((words, exception))
+        });
+        let from = found.as_ref().map(|(words, _)| *words);
+        if let Some(words) = from.or(words.first()) {
+            let text = String::from_utf8_lossy(words.last()).into_owned();
+            incident.last_words = Some(text);
+            incident.origin.path = Some(words.path.to_string_lossy().into_owned());
+            incident.origin.stream = words.stream;
+        }
+        if let Some((_, found)) = found {
+            incident.severity.number = incident.severity.number.max(found.severity.number);
+            incident.severity.text = found.severity.text;
+            incident.body = found.body;
+            incident.exception = found.exception;
+            incident.origin.original = found.origin.original;
+            incident.origin.format = found.origin.format;
+            incident.origin.logger = found.origin.logger;
+        }
+    }
+
+    fn exception(&self, words: &Words) -> Option<Incident> {
+        let mut logs = self.logs.clone();
+        logs.now = clock::wall().0;
+        let mut parser = LogParser::new(&logs);
+        let mut last = None;
+        let mut keep = |incident: Incident| {
+            if incident.exception.is_some() {
+                last = Some(incident);
+            }
+        };
+        parser.feed(&words.text, &mut keep);
+        parser.finish(&mut keep);
+        last
+    }
+
+    fn scrub(&self, incident: &mut Incident) {
+        let clean = |text: &mut Option<String>| {
+            if let Some(text) = text {
+                let scrubbed = self.scrubber.scrub_text(text.as_bytes());
+                *text = String::from_utf8_lossy(&scrubbed).into_owned();
+            }
+        };
+        clean(&mut incident.last_words);
+        clean(&mut incident.body);
+        clean(&mut incident.origin.original);
+    }
+
+    fn tell(&mut self) {
+        if self.ready.is_empty() {
+            return;
+        }
+        let ready = std::mem::take(&mut self.ready);
+        let told = ready.iter().map(|incident| incident.count).sum();
+        self.counts.told.fetch_add(told, Ordering::Relaxed);
+        (self.sink)(ready);
+    }
+
+    fn finish(mut self) {
+        if let Some(fold) = &mut self.fold {
+            fold.finish(&mut self.ready);
+        }
+        self.tell();
+    }
+}
+
+/// What tells one kind of end from another: the program and how it ended.
+fn fingerprint(incident: &Incident) -> u64 {
+    let mut hash = Fnv::default();
+    let path = incident.process.as_ref();
+    let path = path.and_then(|process| process.executable_path.as_deref());
+    let path = path.unwrap_or_default();
+    hash.add(incident.kind.as_str().as_bytes());
+    hash.add(path.rsplit(|&byte| byte == b'/').next().unwrap_or(path));
+    if let Some(exception) = &incident.exception {
+        hash.add(exception.name.as_bytes());
+        for frame in exception.frames.iter().filter(|frame| frame.in_app) {
+            hash.add(frame.module.as_deref().unwrap_or_default().as_bytes());
+            hash.add(frame.function.as_deref().unwrap_or_default().as_bytes());
+        }
+    }
+    match incident.end {
+        _ if incident.kind == Kind::Oom => {}
+        Some(End::Code(code)) => hash.add(&[0, code]),
+        Some(End::Signal { signal, .. }) => hash.add(&[1, signal]),
+        None => {}
+    }
+    hash.0
+}
+
+/// FNV-1a: the same on every host and in every version.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes.iter().chain(&[0xff]) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
