@@ -102,8 +102,7 @@ fields! {
     FILE_PATH_DENTRY = "file.f_path.dentry", 8;
     FILE_INODE = "file.f_inode", 8;
     FILES_TABLE = "files_struct.fdt", 8;
-    FILES_ARRAY = "files_struct.fd_array", 512;
-    TABLE_SIZE = "fdtable.max_fds", 4;
+    TABLE_FILES = "fdtable.fd", 8;
     INODE_MODE = "inode.i_mode", 2;
     INODE_NUMBER = "inode.i_ino", 8;
     INODE_SIZE = "inode.i_size", 8;

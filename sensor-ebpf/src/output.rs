@@ -2,8 +2,10 @@
 //! end. So nothing is read while the process runs, and one that lives 200 µs
 //! has its last words as well.
 
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use sensor_common::{
     event::{Header, Output, OutputFile, STDERR, STDOUT},
+    field,
     limits::{NAME_MAX, PATH_MAX},
 };
 
@@ -11,8 +13,13 @@ use crate::{
     emit,
     maps::OUTPUT,
     path,
-    task::{File, Task},
+    task::{Task, probe},
 };
+
+/// `S_IFMT` and `S_IFREG` of include/uapi/linux/stat.h.
+const FILE_TYPE: u16 = 0o170_000;
+const REGULAR: u16 = 0o100_000;
+const NONE: OutputFile = OutputFile { inode: 0, size: 0 };
 
 /// Where the record is put together; see `probes::exec::Buffer`.
 #[repr(C)]
@@ -24,40 +31,77 @@ pub struct Buffer {
 /// Notes what is behind descriptors 1 and 2, and how much is in it already.
 #[inline(always)]
 pub fn note(task: Task, outputs: &mut [OutputFile; 2]) {
-    for (descriptor, output) in [(1, 0), (2, 1)] {
-        outputs[output] = match task.open_file(descriptor) {
-            Some(file) => file.regular(),
-            None => OutputFile { inode: 0, size: 0 },
-        };
+    outputs[0] = NONE;
+    outputs[1] = NONE;
+    if !emit::wants_outputs() {
+        return;
     }
+    let [out, err] = open_files(task);
+    outputs[0] = regular(out);
+    outputs[1] = if err == out { outputs[0] } else { regular(err) };
 }
 
 /// Tells where the process wrote. `header` but for its kind is that of the
 /// exit.
 #[inline(always)]
 pub fn tell(task: Task, header: Header) {
-    let (stdout, stderr) = (task.open_file(1), task.open_file(2));
-    let (out, err) = (inode(stdout), inode(stderr));
-    if out != 0 && out != err {
-        send(stdout, STDOUT, header);
+    let [out, err] = open_files(task);
+    let stdout = regular(out);
+    let stderr = if err == out { stdout } else { regular(err) };
+    if stdout.inode != 0 && stdout.inode != stderr.inode {
+        send(out, stdout, STDOUT, header);
     }
-    if err != 0 {
-        let streams = if out == err { STDOUT | STDERR } else { STDERR };
-        send(stderr, streams, header);
+    if stderr.inode != 0 {
+        let both = stdout.inode == stderr.inode;
+        let streams = if both { STDOUT | STDERR } else { STDERR };
+        send(err, stderr, streams, header);
+    }
+}
+
+/// Addresses of the files behind descriptors 1 and 2; 0: none. Only while the
+/// table fits into `files_struct` would the verifier know their types, and a
+/// child of a shell that keeps a high descriptor has a larger one.
+#[inline(always)]
+fn open_files(task: Task) -> [u64; 2] {
+    let mut files = [0_u64; 2];
+    if let Some(table) = task.descriptors() {
+        // SAFETY: the helper checks the source; the destination is 16 bytes.
+        let failed = unsafe {
+            bpf_probe_read_kernel(files.as_mut_ptr().cast(), 16, (table + 8) as *const _)
+        };
+        if failed != 0 {
+            return [0, 0];
+        }
+    }
+    files
+}
+
+/// Inode number and size; nothing where it is no regular file.
+#[inline(always)]
+fn regular(file: u64) -> OutputFile {
+    if file == 0 {
+        return NONE;
+    }
+    let found = || {
+        let inode = probe(file, field::FILE_INODE)?;
+        // The first two of the bytes that are read.
+        if probe(inode, field::INODE_MODE)? as u16 & FILE_TYPE != REGULAR {
+            return None;
+        }
+        Some(OutputFile {
+            inode: probe(inode, field::INODE_NUMBER)?,
+            size: probe(inode, field::INODE_SIZE)?,
+        })
+    };
+    match found() {
+        Some(found) => found,
+        None => NONE,
     }
 }
 
 #[inline(always)]
-fn inode(file: Option<File>) -> u64 {
-    match file {
-        Some(file) => file.regular().inode,
-        None => 0,
-    }
-}
-
-#[inline(always)]
-fn send(file: Option<File>, streams: u32, header: Header) {
-    let (Some(file), Some(buffer)) = (file, OUTPUT.get_ptr_mut(0)) else {
+fn send(address: u64, file: OutputFile, streams: u32, header: Header) {
+    let Some(buffer) = OUTPUT.get_ptr_mut(0) else {
         return;
     };
     // SAFETY: an element of a per-CPU map belongs to this CPU, and hooks do
@@ -65,14 +109,13 @@ fn send(file: Option<File>, streams: u32, header: Header) {
     let Buffer { record, tail } = unsafe { &mut *buffer };
     record.header = header;
     record.streams = streams;
-    record.file = file.regular();
-    record.path_len = 0;
-    if File::has_place() {
-        // SAFETY: `tail` has `PATH_MAX + NAME_MAX` bytes.
-        unsafe { path::write(tail.as_mut_ptr(), &raw mut record.path_len, file) };
-    }
-    // SAFETY: the reference is valid. Volatile for the verifier's sake.
-    let len = unsafe { (&raw const record.path_len).read_volatile() } as usize;
+    record.file = file;
+    // SAFETY: `tail` has `PATH_MAX + NAME_MAX` bytes; the reference to the
+    // length is valid, volatile for the verifier's sake.
+    let len = unsafe {
+        path::write_untyped(tail.as_mut_ptr(), &raw mut record.path_len, address);
+        (&raw const record.path_len).read_volatile()
+    } as usize;
     if len > PATH_MAX + NAME_MAX {
         return;
     }

@@ -9,7 +9,7 @@ use core::ptr;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use sensor_common::{
-    event::{Figures, OutputFile, UNKNOWN_PAGES, UNKNOWN_UID},
+    event::{Figures, UNKNOWN_PAGES, UNKNOWN_UID},
     field::{self, ABSENT, Field},
 };
 
@@ -19,11 +19,6 @@ use crate::{clock, maps::OFFSETS};
 const KERNEL_THREAD: u32 = 0x0020_0000;
 /// `SIGNAL_GROUP_EXIT` of include/linux/sched/signal.h.
 const GROUP_EXIT: u32 = 4;
-/// `NR_OPEN_DEFAULT` of include/linux/fdtable.h on 64 bits.
-const FIRST_DESCRIPTORS: u32 = 64;
-/// `S_IFMT` and `S_IFREG` of include/uapi/linux/stat.h.
-const FILE_TYPE: u16 = 0o170_000;
-const REGULAR: u16 = 0o100_000;
 /// Counters of `mm->rss_stat` that make up the resident set: file, anonymous,
 /// shared memory. Swap, between the last two, is none.
 const RESIDENT: [usize; 3] = [0, 1, 3];
@@ -199,30 +194,19 @@ impl Task {
         (!mm.is_null()).then_some(Memory(mm))
     }
 
-    /// The file behind a descriptor. `None` also where the table of descriptors
-    /// has outgrown its first 64, which is when the verifier would not know the
-    /// types on the way.
+    /// Address of the table of open files: a pointer for each descriptor.
     #[inline(always)]
-    pub fn open_file(self, descriptor: usize) -> Option<File> {
-        if !has(field::FILES_TABLE) || !has(field::FILES_ARRAY) || !has(field::TABLE_SIZE) {
+    pub fn descriptors(self) -> Option<u64> {
+        if !has(field::FILES_TABLE) || !has(field::TABLE_FILES) {
             return None;
         }
         let files = self.pointer(field::TASK_FILES);
         if files.is_null() {
             return None;
         }
-        // SAFETY: `files` and `fdt` are typed pointers and have the fields; the
-        // array in `files` has 64 elements, and `descriptor` is below.
-        unsafe {
-            let table = pointer(files, field::FILES_TABLE);
-            let size: u32 = read(table, field::TABLE_SIZE);
-            if size > FIRST_DESCRIPTORS {
-                return None;
-            }
-            let at = offset(field::FILES_ARRAY) as usize + descriptor * 8;
-            let file: *const u8 = ptr::read_volatile(files.add(at).cast());
-            (!file.is_null()).then_some(File(file))
-        }
+        // SAFETY: `files` and `fdt` are typed pointers and have the fields.
+        let table: u64 = unsafe { read(pointer(files, field::FILES_TABLE), field::TABLE_FILES) };
+        (table != 0).then_some(table)
     }
 
     /// Effective user id in the initial namespace.
@@ -433,7 +417,7 @@ impl Memory {
     /// The executable file.
     #[inline(always)]
     pub fn executable(self) -> Option<File> {
-        if !has(field::MM_EXE_FILE) || !File::has_place() {
+        if !has(field::MM_EXE_FILE) || !has(field::FILE_PATH_DENTRY) || !has(field::FILE_PATH_MNT) {
             return None;
         }
         // SAFETY: `mm` is a typed pointer and has the field.
@@ -471,31 +455,6 @@ impl Memory {
 pub struct File(*const u8);
 
 impl File {
-    /// Inode number and size; nothing where it is no regular file.
-    #[inline(always)]
-    pub fn regular(self) -> OutputFile {
-        if !has(field::FILE_INODE) || !has(field::INODE_NUMBER) || !has(field::INODE_SIZE) {
-            return OutputFile { inode: 0, size: 0 };
-        }
-        // SAFETY: `file` and `inode` are typed pointers and have the fields.
-        unsafe {
-            let inode = pointer(self.0, field::FILE_INODE);
-            if read::<u16>(inode, field::INODE_MODE) & FILE_TYPE != REGULAR {
-                return OutputFile { inode: 0, size: 0 };
-            }
-            OutputFile {
-                inode: read(inode, field::INODE_NUMBER),
-                size: read(inode, field::INODE_SIZE),
-            }
-        }
-    }
-
-    /// Whether it has what a walk of its path begins with.
-    #[inline(always)]
-    pub fn has_place() -> bool {
-        has(field::FILE_PATH_DENTRY) && has(field::FILE_PATH_MNT)
-    }
-
     /// Its place in the directory tree.
     #[inline(always)]
     pub fn entry(self) -> Entry {
