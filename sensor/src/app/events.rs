@@ -19,12 +19,9 @@ use crate::{
     clock,
     engine::{Publish, Stats},
     exit::Exit,
-    export::HostResource,
+    export::{HostResource, wire::INCIDENT},
     incident::record::Incident,
-    output::{
-        json::{EventLine, IncidentLine},
-        table, terminal,
-    },
+    output::{incident, json::EventLine, table, terminal},
     process::event::{ProcessEvent, What},
     pump::Pump,
     source::{
@@ -95,7 +92,10 @@ impl Printer<'_> {
     pub fn tell(&mut self, incidents: &[Incident]) -> io::Result<()> {
         for incident in incidents {
             if self.json {
-                serde_json::to_writer(&mut self.out, &IncidentLine(incident))?;
+                // The same object as everywhere, called as in an export.
+                let object = incident::json(incident);
+                write!(self.out, r#"{{"event.name":"{INCIDENT}","#)?;
+                self.out.write_all(object.get(1..).unwrap_or_default())?;
                 self.out.write_all(b"\n")?;
             } else {
                 writeln!(self.out, "{}", table::incident(incident, self.width))?;

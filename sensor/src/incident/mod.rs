@@ -4,15 +4,18 @@
 //! Text comes in as bytes of foreign programs. Nothing here trusts it: every
 //! state is bounded, and a line that nobody understands costs next to nothing.
 
-mod attributes;
+pub mod attributes;
 pub mod context;
 pub mod ended;
 pub mod exception;
-mod fold;
+pub mod fingerprint;
+pub mod fold;
+pub mod limit;
 pub mod log;
-
 pub mod record;
+mod scrubbed;
 pub mod signal;
 pub mod stage;
 pub mod transport;
+mod window;
 mod words;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::exception::Exception;
+use super::exception::{Exception, Frame};
 use crate::process::event::{End, Subject, Value};
 
 /// One thing that went wrong.
@@ -126,6 +126,9 @@ pub struct Origin {
     pub format: Option<String>,
     /// `sensor.log.logger`
     pub logger: Option<String>,
+    /// The place in the code that the line names; `code.*` where no frame is
+    /// the application's.
+    pub place: Option<Box<Frame>>,
 }
 
 /// Who sent a signal.

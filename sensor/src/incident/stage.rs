@@ -15,12 +15,13 @@ use std::{
 
 use super::{
     ended::Ended,
-    fold::Fold,
+    fingerprint::fingerprint,
     log::{LogOptions, LogParser},
-    record::{Incident, Kind},
+    record::Incident,
+    window::Windows,
     words::{self, Words},
 };
-use crate::{clock, process::event::End, scrub::Scrubber};
+use crate::{clock, scrub::Scrubber};
 
 /// Ends that wait for the stage. One takes about a millisecond.
 const WAITING: usize = 4_096;
@@ -75,7 +76,7 @@ impl Stage {
         let (finish, finished) = sync_channel(1);
         let counts = Arc::new(Counts::default());
         let worker = Worker {
-            fold: config.window.map(Fold::new),
+            fold: config.window.map(Windows::new),
             scrubber: config.scrubber,
             logs: config.logs,
             sink: config.sink,
@@ -143,7 +144,7 @@ impl Stage {
 }
 
 struct Worker {
-    fold: Option<Fold>,
+    fold: Option<Windows>,
     scrubber: Arc<Scrubber>,
     logs: LogOptions,
     sink: Sink,
@@ -154,7 +155,7 @@ struct Worker {
 impl Worker {
     fn work(mut self, outbox: &Receiver<Input>) {
         loop {
-            let next = self.fold.as_ref().and_then(Fold::next);
+            let next = self.fold.as_ref().and_then(Windows::next);
             let wait = next.map_or(Duration::MAX, |next| {
                 next.saturating_duration_since(Instant::now())
             });
@@ -184,7 +185,7 @@ impl Worker {
         let mut incident = ended.incident(clock::wall());
         self.join(&mut incident, &words);
         incident.fingerprint = fingerprint(&incident);
-        self.scrub(&mut incident);
+        incident.scrub(&self.scrubber);
         match &mut self.fold {
             Some(fold) => fold.take(incident, Instant::now(), &mut self.ready),
             None => self.ready.push(incident),
@@ -231,18 +232,6 @@ impl Worker {
         last
     }
 
-    fn scrub(&self, incident: &mut Incident) {
-        let clean = |text: &mut Option<String>| {
-            if let Some(text) = text {
-                let scrubbed = self.scrubber.scrub_text(text.as_bytes());
-                *text = String::from_utf8_lossy(&scrubbed).into_owned();
-            }
-        };
-        clean(&mut incident.last_words);
-        clean(&mut incident.body);
-        clean(&mut incident.origin.original);
-    }
-
     fn tell(&mut self) {
         if self.ready.is_empty() {
             return;
@@ -258,46 +247,5 @@ impl Worker {
             fold.finish(&mut self.ready);
         }
         self.tell();
-    }
-}
-
-/// What tells one kind of end from another: the program and how it ended.
-fn fingerprint(incident: &Incident) -> u64 {
-    let mut hash = Fnv::default();
-    let path = incident.process.as_ref();
-    let path = path.and_then(|process| process.executable_path.as_deref());
-    let path = path.unwrap_or_default();
-    hash.add(incident.kind.as_str().as_bytes());
-    hash.add(path.rsplit(|&byte| byte == b'/').next().unwrap_or(path));
-    if let Some(exception) = &incident.exception {
-        hash.add(exception.name.as_bytes());
-        for frame in exception.frames.iter().filter(|frame| frame.in_app) {
-            hash.add(frame.module.as_deref().unwrap_or_default().as_bytes());
-            hash.add(frame.function.as_deref().unwrap_or_default().as_bytes());
-        }
-    }
-    match incident.end {
-        _ if incident.kind == Kind::Oom => {}
-        Some(End::Code(code)) => hash.add(&[0, code]),
-        Some(End::Signal { signal, .. }) => hash.add(&[1, signal]),
-        None => {}
-    }
-    hash.0
-}
-
-/// FNV-1a: the same on every host and in every version.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes.iter().chain(&[0xff]) {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
     }
 }

@@ -7,8 +7,6 @@ use crate::{
     aggregate::report::{
         AttributeValue, HistogramValue, Metric, Point, PointValue, Report, ServiceReport,
     },
-    export::wire::INCIDENT,
-    incident::record::Incident,
     process::event::{ProcessEvent, Value},
 };
 
@@ -30,32 +28,6 @@ impl Serialize for EventLine<'_> {
             }
         }
         map.serialize_entry("log.record.uid", &event.uid)?;
-        map.end()
-    }
-}
-
-/// One incident as one object; keys as in errors.md.
-pub struct IncidentLine<'a>(pub &'a Incident);
-
-impl Serialize for IncidentLine<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(incident) = self;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("event.name", INCIDENT)?;
-        if let Some(time) = incident.time {
-            map.serialize_entry("time_unix_nano", &time)?;
-        }
-        map.serialize_entry("observed_time_unix_nano", &incident.observed)?;
-        map.serialize_entry("severity_number", &incident.severity.number)?;
-        for (key, value) in incident.attributes() {
-            match value {
-                Value::Text(text) => map.serialize_entry(&key, &text)?,
-                Value::Int(int) => map.serialize_entry(&key, &int)?,
-                Value::Bool(bool) => map.serialize_entry(&key, &bool)?,
-                Value::List(list) => map.serialize_entry(&key, &list)?,
-            }
-        }
-        map.serialize_entry("log.record.uid", &incident.id)?;
         map.end()
     }
 }

@@ -145,7 +145,10 @@ impl ProcessEvent {
         if let What::Exit(detail) = &self.what {
             list.exit(detail, self.time);
         }
-        list.services(&self.services);
+        if !self.services.is_empty() {
+            let names = self.services.iter().map(|name| name.to_string()).collect();
+            list.0.push(("service.name", Value::List(names)));
+        }
         if self.inferred {
             list.0.push(("sensor.inferred", Value::Bool(true)));
         }
@@ -153,13 +156,20 @@ impl ProcessEvent {
     }
 }
 
-/// A list of attributes under construction; what is unknown is left out.
-#[derive(Debug, Default)]
-pub struct Attributes(pub Vec<(&'static str, Value)>);
+struct Attributes(Vec<(&'static str, Value)>);
+
+impl Subject {
+    /// The keys `process.*` of it, those that are known.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<(&'static str, Value)> {
+        let mut list = Attributes(Vec::with_capacity(10));
+        list.subject(self);
+        list.0
+    }
+}
 
 impl Attributes {
-    /// Who: every `process.*` key but those of an end.
-    pub fn subject(&mut self, process: &Subject) {
+    fn subject(&mut self, process: &Subject) {
         self.int("process.pid", Some(u64::from(process.pid)));
         self.int("process.parent_pid", process.parent_pid.map(u64::from));
         self.text(
@@ -186,40 +196,14 @@ impl Attributes {
         );
     }
 
-    /// Exactly one of exit code and signal, where the end is known.
-    pub fn end(&mut self, end: Option<End>) {
-        match end {
-            Some(End::Code(code)) => self.int("process.exit.code", Some(u64::from(code))),
-            Some(End::Signal {
-                signal,
-                core_dumped,
-            }) => {
-                self.int("sensor.exit.signal", Some(u64::from(signal)));
-                self.0
-                    .push(("sensor.exit.core_dumped", Value::Bool(core_dumped)));
-            }
-            None => {}
-        }
-    }
-
-    /// Services that watch.
-    pub fn services(&mut self, services: &[Arc<str>]) {
-        if !services.is_empty() {
-            let names = services.iter().map(|name| name.to_string()).collect();
-            self.0.push(("service.name", Value::List(names)));
-        }
-    }
-
-    /// A whole number.
-    pub fn int(&mut self, key: &'static str, value: Option<u64>) {
+    fn int(&mut self, key: &'static str, value: Option<u64>) {
         if let Some(value) = value {
             self.0
                 .push((key, Value::Int(i64::try_from(value).unwrap_or(i64::MAX))));
         }
     }
 
-    /// A text.
-    pub fn text(&mut self, key: &'static str, value: Option<String>) {
+    fn text(&mut self, key: &'static str, value: Option<String>) {
         if let Some(value) = value {
             self.0.push((key, Value::Text(value)));
         }
@@ -244,7 +228,18 @@ impl Attributes {
             runqueue_ns,
             threads,
         } = *detail;
-        self.end(end);
+        match end {
+            Some(End::Code(code)) => self.int("process.exit.code", Some(u64::from(code))),
+            Some(End::Signal {
+                signal,
+                core_dumped,
+            }) => {
+                self.int("sensor.exit.signal", Some(u64::from(signal)));
+                self.0
+                    .push(("sensor.exit.core_dumped", Value::Bool(core_dumped)));
+            }
+            None => {}
+        }
         self.text("process.exit.time", Some(time.to_string()));
         self.int("sensor.cpu.time_ns", cpu_ns);
         self.int("sensor.cpu.user_ns", cpu_user_ns);

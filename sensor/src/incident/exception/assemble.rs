@@ -1,6 +1,20 @@
 //! Lines become traces.
 
-use super::Exception;
+use std::sync::Arc;
+
+use super::{
+    Begin, Exception, Next, State,
+    registry::{Parsers, shipped},
+};
+
+/// Most lines of a trace.
+pub const MAX_LINES: usize = 64 * 1024;
+
+/// Most bytes of a trace.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// Most lines in a row that are parts only if a later line is one.
+const MAX_DOUBTFUL: usize = 64;
 
 /// What came out of the lines of one source.
 #[derive(Debug, PartialEq)]
@@ -11,33 +25,299 @@ pub enum Piece<'a, T> {
     Trace(Box<Exception>, T),
 }
 
-/// Puts the traces of one source together; bounded by 64 Ki lines and 1 MiB.
-/// `T` marks a line for the caller.
+/// Puts the traces of one source together; bounded by [`MAX_LINES`] and
+/// [`MAX_BYTES`]. `T` marks a line for the caller.
+///
+/// Several parsers may take an interest in one first line. The trace is that of
+/// the one which recognises most of the lines that follow.
 #[derive(Debug)]
 pub struct Assembler<T> {
-    marks: Vec<T>,
+    parsers: Arc<Parsers>,
+    /// The lines held, each with a line feed.
+    text: Vec<u8>,
+    lines: Vec<Held<T>>,
+    /// The first line that has not come out yet.
+    start: usize,
+    /// The first line that the open trace has not seen yet.
+    next: usize,
+    /// The readers of the open trace; none where nothing is open.
+    readers: Vec<Reader>,
+    /// How many lines in a row no reader was sure of.
+    doubtful: usize,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    /// Where it ends in the text, line feed included.
+    end: usize,
+    mark: T,
+}
+
+/// A parser and how far it got in the open trace.
+#[derive(Debug, Clone, Copy)]
+struct Reader {
+    parser: usize,
+    state: State,
+    /// How many lines are a trace for sure.
+    sure: usize,
+    /// Whether the trace may go on.
+    open: bool,
+}
+
+/// What a line was to an open trace.
+enum Step {
+    GoesOn,
+    /// The trace ended with it.
+    Ends,
+    /// The trace ended before it.
+    Ended,
 }
 
 impl<T: Clone> Default for Assembler<T> {
     fn default() -> Self {
-        Self { marks: Vec::new() }
+        Self::new(shipped())
     }
 }
 
 impl<T: Clone> Assembler<T> {
+    /// One that knows these parsers.
+    #[must_use]
+    pub fn new(parsers: Arc<Parsers>) -> Self {
+        Self {
+            parsers,
+            text: Vec::new(),
+            lines: Vec::new(),
+            start: 0,
+            next: 0,
+            readers: Vec::new(),
+            doubtful: 0,
+        }
+    }
+
     /// Takes in a line without its end. Pieces come out in the order of their
     /// first lines; lines of a trace that is open are held.
     pub fn line(&mut self, line: &[u8], mark: T, out: &mut dyn FnMut(Piece<'_, T>)) {
-        out(Piece::Plain(line, mark));
+        if self.readers.is_empty() {
+            if !self.begin(line) {
+                out(Piece::Plain(line, mark));
+                return;
+            }
+            self.next = 1;
+            self.hold(line, mark);
+            return;
+        }
+        if self.lines.len() >= MAX_LINES || self.text.len() + line.len() >= MAX_BYTES {
+            self.close(out);
+            return self.line(line, mark, out);
+        }
+        self.hold(line, mark);
+        self.pump(false, out);
     }
 
     /// Whether lines are held.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.marks.is_empty()
+        !self.readers.is_empty()
     }
 
     /// Ends the open trace: the source ended, was silent for a while, or said
     /// something that belongs to no trace for sure.
-    pub fn close(&mut self, _out: &mut dyn FnMut(Piece<'_, T>)) {}
+    pub fn close(&mut self, out: &mut dyn FnMut(Piece<'_, T>)) {
+        self.pump(true, out);
+    }
+
+    fn hold(&mut self, line: &[u8], mark: T) {
+        self.text.extend_from_slice(line);
+        self.text.push(b'\n');
+        let end = self.text.len();
+        self.lines.push(Held { end, mark });
+    }
+
+    /// Goes on with the lines that the open trace has not seen, and begins anew
+    /// with what an ended trace left over.
+    fn pump(&mut self, closing: bool, out: &mut dyn FnMut(Piece<'_, T>)) {
+        loop {
+            if self.readers.is_empty() {
+                if self.start == self.lines.len() {
+                    break;
+                }
+                let span = self.span(self.start);
+                let text = std::mem::take(&mut self.text);
+                let begins = self.begin(&text[span.clone()]);
+                if !begins {
+                    out(Piece::Plain(
+                        &text[span],
+                        self.lines[self.start].mark.clone(),
+                    ));
+                    self.start += 1;
+                }
+                self.text = text;
+                self.next = self.start + 1;
+            } else if self.next < self.lines.len() {
+                match self.step() {
+                    Step::GoesOn => self.next += 1,
+                    Step::Ends => {
+                        self.next += 1;
+                        self.end(out);
+                    }
+                    Step::Ended => self.end(out),
+                }
+            } else if closing {
+                self.end(out);
+            } else {
+                break;
+            }
+        }
+        self.forget();
+    }
+
+    /// Lets go of the lines that came out.
+    fn forget(&mut self) {
+        if self.start == 0 {
+            return;
+        }
+        if self.start == self.lines.len() {
+            self.text.clear();
+            self.lines.clear();
+        } else {
+            let bytes = self.lines[self.start - 1].end;
+            self.text.drain(..bytes);
+            self.lines.drain(..self.start);
+            for line in &mut self.lines {
+                line.end -= bytes;
+            }
+        }
+        self.next -= self.start;
+        self.start = 0;
+    }
+
+    /// Where a line is in the text, without its line feed.
+    fn span(&self, line: usize) -> std::ops::Range<usize> {
+        self.offset(line)..self.lines[line].end - 1
+    }
+
+    /// Where a line begins in the text.
+    fn offset(&self, line: usize) -> usize {
+        line.checked_sub(1)
+            .map_or(0, |before| self.lines[before].end)
+    }
+
+    /// Asks all parsers whether a trace begins here.
+    fn begin(&mut self, line: &[u8]) -> bool {
+        let readers = &mut self.readers;
+        self.parsers.begin(line, &mut |parser, begin| {
+            let (state, sure) = match begin {
+                Begin::Sure(state) => (state, 1),
+                Begin::Likely(state) | Begin::Maybe(state) => (state, 0),
+            };
+            readers.push(Reader {
+                parser,
+                state,
+                sure,
+                open: true,
+            });
+        });
+        self.doubtful = 0;
+        !self.readers.is_empty()
+    }
+
+    /// Shows the next line to the readers of the open trace.
+    fn step(&mut self) -> Step {
+        let line = &self.text[self.span(self.next)];
+        let seen = self.next - self.start;
+        let (mut part, mut last, mut weak, mut open) = (false, false, false, false);
+        for reader in self.readers.iter_mut().filter(|reader| reader.open) {
+            match self
+                .parsers
+                .get(reader.parser)
+                .goes_on(&mut reader.state, line)
+            {
+                Next::Part => (reader.sure, part) = (seen + 1, true),
+                Next::Last => (reader.sure, last) = (seen + 1, true),
+                // Taken back below, where another trace begins here.
+                Next::Weak => (reader.sure, weak) = (seen + 1, true),
+                Next::Maybe => {}
+                Next::No => reader.open = false,
+            }
+            open |= reader.open;
+        }
+        if last {
+            return Step::Ends;
+        }
+        if part {
+            // Who is not sure now has no say any more.
+            if self.readers.len() > 1 {
+                self.readers.retain(|reader| reader.sure == seen + 1);
+            }
+            self.doubtful = 0;
+            return Step::GoesOn;
+        }
+        if open && self.begins_another() {
+            for reader in &mut self.readers {
+                reader.sure = reader.sure.min(seen);
+            }
+            return Step::Ended;
+        }
+        self.doubtful = if weak { 0 } else { self.doubtful + 1 };
+        if open && self.doubtful <= MAX_DOUBTFUL {
+            Step::GoesOn
+        } else {
+            Step::Ended
+        }
+    }
+
+    /// Whether the next line begins a trace, whatever the open one says.
+    fn begins_another(&self) -> bool {
+        let mut another = false;
+        let line = &self.text[self.span(self.next)];
+        self.parsers.begin(line, &mut |_, begin| {
+            another |= !matches!(begin, Begin::Maybe(_));
+        });
+        another
+    }
+
+    /// The open trace is over: what is a trace comes out as one, and the rest
+    /// begins anew.
+    fn end(&mut self, out: &mut dyn FnMut(Piece<'_, T>)) {
+        let mut readers = std::mem::take(&mut self.readers);
+        // Stable: of equals the one that is registered first.
+        readers.sort_by_key(|reader| std::cmp::Reverse(reader.sure));
+        let begin = self.offset(self.start);
+        let trace = readers
+            .iter()
+            .filter(|reader| reader.sure > 0)
+            .find_map(|reader| {
+                let end = self.lines[self.start + reader.sure - 1].end - 1;
+                let text = String::from_utf8_lossy(&self.text[begin..end]);
+                let exception = self.parsers.get(reader.parser).parse(&text)?;
+                Some((exception.finish(text.into_owned()), reader.sure))
+            });
+        readers.clear();
+        self.readers = readers;
+        let mark = self.lines[self.start].mark.clone();
+        if let Some((exception, lines)) = trace {
+            out(Piece::Trace(Box::new(exception), mark));
+            self.start += lines;
+        } else {
+            out(Piece::Plain(&self.text[self.span(self.start)], mark));
+            self.start += 1;
+        }
+    }
+}
+
+/// The exceptions in a text that came whole.
+#[must_use]
+pub fn parse_text(text: &str) -> Vec<Exception> {
+    let mut found = Vec::new();
+    let mut out = |piece: Piece<'_, ()>| {
+        if let Piece::Trace(exception, ()) = piece {
+            found.push(*exception);
+        }
+    };
+    let mut assembler = Assembler::default();
+    for line in text.lines() {
+        assembler.line(line.as_bytes(), (), &mut out);
+    }
+    assembler.close(&mut out);
+    found
 }

@@ -5,15 +5,25 @@
 //! when it has ended.
 
 mod assemble;
+mod finish;
+mod head;
+mod java;
+mod place;
+mod python;
+mod registry;
+#[cfg(test)]
+mod tests;
 
-pub use assemble::{Assembler, Piece};
+pub use assemble::{Assembler, MAX_BYTES, MAX_LINES, Piece, parse_text};
+pub use finish::{MAX_CAUSES, MAX_FRAMES};
+pub use registry::{Parsers, shipped};
 
 /// An exception as it was printed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exception {
     /// The language that printed it.
     pub language: Language,
-    /// `exception.type`
+    /// `exception.type`; empty where the text ends before it is named.
     pub name: String,
     /// `exception.message`, with its line breaks; `None` where there was none.
     pub message: Option<String>,
@@ -53,7 +63,7 @@ pub struct Frame {
 /// An exception behind, or within, another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// Its type.
+    /// Its type, as of [`Exception::name`].
     pub name: String,
     /// Its message.
     pub message: Option<String>,
@@ -94,15 +104,20 @@ pub enum Language {
     Elixir,
     Dart,
     Kernel,
+    /// Not known: reported by a type and a message alone.
+    Unknown,
 }
 
 /// Reads the traces of one language.
-pub trait ExceptionParser: Sync {
+pub trait ExceptionParser: Send + Sync {
     /// Whose traces.
     fn language(&self) -> Language;
 
-    /// Whether a trace could begin with this line. Asked of every line of
-    /// every log, so it has to say no within nanoseconds.
+    /// One of these is in every first line. Lines without any sign of any
+    /// parser are most of all lines; one search finds that out.
+    fn signs(&self) -> &'static [Sign];
+
+    /// Whether a trace could begin with this line, which has one of the signs.
     fn begins(&self, line: &[u8]) -> Option<Begin>;
 
     /// Whether the trace goes on with this line. `state` is the parser's own.
@@ -113,12 +128,24 @@ pub trait ExceptionParser: Sync {
     fn parse(&self, text: &str) -> Option<Exception>;
 }
 
+/// What tells a line that a trace may begin with from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// It has this text in it.
+    Text(&'static str),
+    /// It begins with what looks like the name of a class.
+    Class,
+}
+
 /// A first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
     /// It is a trace, whatever follows.
     Sure(State),
-    /// It is one only if the next lines go on with it.
+    /// It is one only if the next lines go on with it. If a trace is open that
+    /// is not sure of this line, it ends here.
+    Likely(State),
+    /// As `Likely`, but only where no trace is open.
     Maybe(State),
 }
 
@@ -136,6 +163,9 @@ pub struct State {
 pub enum Next {
     /// A part, and the trace is one for sure.
     Part,
+    /// A part, unless another trace begins with it: a line of a message that
+    /// no later line will confirm.
+    Weak,
     /// A part only if a later line is one: a blank line, a line of a message.
     Maybe,
     /// Its last line.

@@ -1,10 +1,35 @@
 //! Text of log sources becomes incidents.
+//!
+//! ```text
+//! bytes -> lines -> envelopes, opened one in the other -> a source of lines
+//!       -> a format says level, time, logger -> exceptions are put together
+//!       -> incidents, in the order in which they began
+//! ```
+//!
+//! Nearly all lines are of no interest, so each step first asks whether it can
+//! say no: a JSON line without a sign of a level is not parsed, a line of text
+//! without a word for one is shown to no format.
 
+mod clean;
+mod core;
+mod draft;
+mod embedded;
+mod envelope;
 pub mod format;
+mod gate;
+pub mod level;
+mod lines;
 mod options;
+mod order;
+mod source;
+pub mod time;
+
+#[cfg(test)]
+mod tests;
 
 pub use options::LogOptions;
 
+use self::{core::Core, lines::Lines};
 use super::record::Incident;
 
 /// Reads the text of one stream (a file, a pipe, what a process wrote) and
@@ -13,7 +38,8 @@ use super::record::Incident;
 /// come out.
 #[derive(Debug)]
 pub struct LogParser {
-    options: LogOptions,
+    lines: Lines,
+    core: Core,
 }
 
 impl LogParser {
@@ -21,29 +47,39 @@ impl LogParser {
     #[must_use]
     pub fn new(options: &LogOptions) -> Self {
         Self {
-            options: options.clone(),
+            lines: Lines::default(),
+            core: Core::new(options),
         }
     }
 
     /// Tells the time, ns since 1970.
     pub fn set_now(&mut self, now: u64) {
-        self.options.now = now;
+        self.core.set_now(now);
     }
 
     /// Takes in bytes; incidents come out in the order in which they began, as
     /// soon as they are complete.
-    pub fn feed(&mut self, _bytes: &[u8], _found: &mut dyn FnMut(Incident)) {}
+    pub fn feed(&mut self, bytes: &[u8], found: &mut dyn FnMut(Incident)) {
+        let Self { lines, core } = self;
+        lines.feed(bytes, &mut |line| core.line(line, found));
+    }
 
     /// The text was silent for a while: traces that are open end here. A line
     /// without its end goes on waiting for it.
-    pub fn quiet(&mut self, _found: &mut dyn FnMut(Incident)) {}
+    pub fn quiet(&mut self, found: &mut dyn FnMut(Incident)) {
+        self.core.quiet(found);
+    }
 
-    /// The text ended; afterwards the parser is as new.
-    pub fn finish(&mut self, _found: &mut dyn FnMut(Incident)) {}
+    /// The text ended; afterwards the parser may begin another one.
+    pub fn finish(&mut self, found: &mut dyn FnMut(Incident)) {
+        let Self { lines, core } = self;
+        lines.finish(&mut |line| core.line(line, found));
+        core.finish(found);
+    }
 
     /// Bytes that were passed over, because their lines were too long.
     #[must_use]
     pub fn skipped_bytes(&self) -> u64 {
-        0
+        self.lines.skipped() + self.core.skipped()
     }
 }

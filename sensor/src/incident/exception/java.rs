@@ -1,0 +1,269 @@
+//! Java, Kotlin and Scala: `Throwable.printStackTrace`, and what log4j and
+//! logback make of it (packages behind frames, root cause first).
+
+use super::{
+    Begin, Cause, Exception, ExceptionParser, Frame, Language, Next, Relation, Sign, State,
+    finish::Section,
+    head::{self, Look},
+    place,
+};
+
+pub struct Java;
+
+/// Lines before the first frame: a message, if anything.
+const HEAD: u32 = 0;
+/// As `HEAD`, where only a frame may follow.
+const BARE_HEAD: u32 = 1;
+/// Within the frames.
+const FRAMES: u32 = 2;
+/// After `Caused by:` and its like.
+const MESSAGE: u32 = 3;
+
+const THREAD: &str = "Exception in thread \"";
+const HANDLER: &str = "Exception: ";
+const HANDLER_END: &str = " thrown from the UncaughtExceptionHandler in thread ";
+
+impl ExceptionParser for Java {
+    fn language(&self) -> Language {
+        Language::Java
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        &[Sign::Class, Sign::Text("Exception"), Sign::Text("Error")]
+    }
+
+    fn begins(&self, line: &[u8]) -> Option<Begin> {
+        let part = |part| State { part, number: 0 };
+        if line.starts_with(THREAD.as_bytes()) {
+            return Some(Begin::Sure(part(MESSAGE)));
+        }
+        if line.starts_with(HANDLER.as_bytes()) && contains(line, HANDLER_END.as_bytes()) {
+            return Some(Begin::Sure(part(FRAMES)));
+        }
+        match head::look(line) {
+            Some(Look::Class) => Some(Begin::Likely(part(HEAD))),
+            Some(Look::Word) => Some(Begin::Maybe(part(BARE_HEAD))),
+            None => head::labelled(line).map(|_| Begin::Maybe(part(HEAD))),
+        }
+    }
+
+    fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
+        let text = line.trim_ascii_start();
+        if is_frame(text) || is_more(text) || text.starts_with(b"[CIRCULAR REFERENCE") {
+            state.part = FRAMES;
+            return Next::Part;
+        }
+        if let Some((_, rest)) = link(text)
+            && (head::look(rest).is_some() || rest.starts_with(b"[CIRCULAR REFERENCE"))
+        {
+            state.part = MESSAGE;
+            return Next::Part;
+        }
+        match state.part {
+            HEAD | MESSAGE => Next::Maybe,
+            _ => Next::No,
+        }
+    }
+
+    fn parse(&self, text: &str) -> Option<Exception> {
+        let mut lines = text.lines();
+        let mut open = Part {
+            link: None,
+            deep: false,
+            section: first(lines.next()?)?,
+        };
+        let mut parts = Vec::new();
+        // Whether the lines still belong to the message.
+        let mut message = true;
+        for line in lines {
+            let trimmed = line.trim_ascii_start();
+            if is_frame(trimmed.as_bytes()) {
+                message = false;
+                open.section.frames.push(frame(trimmed));
+                continue;
+            }
+            if is_more(trimmed.as_bytes()) {
+                message = false;
+                continue;
+            }
+            if let Some((link, rest)) = link(trimmed.as_bytes()) {
+                let rest = &trimmed[trimmed.len() - rest.len()..];
+                if let Some(head) = head::split(rest) {
+                    let next = Part {
+                        link: Some(link),
+                        deep: trimmed.len() < line.len(),
+                        section: Section::of(head),
+                    };
+                    parts.push(std::mem::replace(&mut open, next));
+                    message = true;
+                    continue;
+                }
+                if rest.starts_with("[CIRCULAR REFERENCE") {
+                    continue;
+                }
+            }
+            if message {
+                open.section.add_line(line);
+            }
+        }
+        parts.push(open);
+        Some(put_together(parts))
+    }
+}
+
+/// An exception of the text, and how it was announced.
+struct Part {
+    link: Option<Link>,
+    /// Whether it belongs to one that was put aside.
+    deep: bool,
+    section: Section,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Cause,
+    Suppressed,
+    /// Root cause first: the next one is the result.
+    Wraps,
+}
+
+fn put_together(mut parts: Vec<Part>) -> Exception {
+    // The last one that wraps is the incident, those before are its causes.
+    let last = parts
+        .iter()
+        .rposition(|part| part.link == Some(Link::Wraps))
+        .unwrap_or(0);
+    let mut own = parts.split_off(last).into_iter();
+    let section = own.next().map(|part| part.section).unwrap_or_default();
+    let section = section.trimmed();
+    let (deep, mut chain): (Vec<Part>, Vec<Part>) =
+        own.partition(|part| part.deep || part.link == Some(Link::Suppressed));
+    chain.splice(0..0, parts.into_iter().rev());
+    chain.extend(deep);
+    let causes = chain.into_iter().map(|part| {
+        let relation = match part.link {
+            Some(Link::Suppressed) => Relation::Suppressed,
+            _ => Relation::Cause,
+        };
+        Cause::of(part.section.trimmed(), relation)
+    });
+    Exception {
+        message: section.message,
+        frames: section.frames,
+        causes: causes.collect(),
+        ..Exception::new(Language::Java, section.name)
+    }
+}
+
+/// The exception of the first line.
+fn first(line: &str) -> Option<Section> {
+    if let Some(rest) = line.strip_prefix(THREAD) {
+        // The name of the thread may have quotes as well.
+        let heads = rest
+            .match_indices("\" ")
+            .map(|(at, _)| head::split(&rest[at + 2..]));
+        return heads.flatten().next().map(Section::of);
+    }
+    if let Some((name, _)) = line
+        .strip_prefix(HANDLER)
+        .and_then(|rest| rest.split_once(HANDLER_END))
+    {
+        return head::split(name).map(Section::of);
+    }
+    if head::look(line.as_bytes()).is_none() {
+        let start = head::labelled(line.as_bytes())?;
+        return head::split(line.get(start..)?).map(Section::of);
+    }
+    head::split(line).map(Section::of)
+}
+
+/// `Caused by: ` and its like, and the rest.
+fn link(line: &[u8]) -> Option<(Link, &[u8])> {
+    [
+        (b"Caused by: ".as_slice(), Link::Cause),
+        (b"Suppressed: ", Link::Suppressed),
+        (b"Wrapped by: ", Link::Wraps),
+    ]
+    .into_iter()
+    .find_map(|(start, link)| Some((link, line.strip_prefix(start)?)))
+}
+
+/// `... 12 more`, `... 12 common frames omitted`.
+fn is_more(line: &[u8]) -> bool {
+    line.strip_prefix(b"... ").is_some_and(|rest| {
+        rest.first().is_some_and(u8::is_ascii_digit)
+            && (contains(rest, b" more") || contains(rest, b" omitted"))
+    })
+}
+
+/// `at package.Class.method(place)`: no blank before the bracket, and a place
+/// in it, not parameters.
+fn is_frame(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"at ") else {
+        return false;
+    };
+    let Some(open) = rest
+        .iter()
+        .rposition(|&byte| byte == b'(')
+        .and_then(|last| {
+            // Packages behind the frame may have brackets of their own.
+            let first = rest.iter().position(|&byte| byte == b'(')?;
+            Some(if rest.ends_with(b")") { last } else { first })
+        })
+    else {
+        return false;
+    };
+    let Some(length) = rest[open..].iter().position(|&byte| byte == b')') else {
+        return false;
+    };
+    let (name, place) = (&rest[..open], &rest[open + 1..open + length]);
+    let behind = &rest[open + length + 1..];
+    if name.last().is_none_or(|&byte| byte == b' ')
+        || !name.contains(&b'.')
+        || !(behind.is_empty() || behind.starts_with(b" [") || behind.starts_with(b" ~["))
+    {
+        return false;
+    }
+    match place {
+        b"Native Method" | b"Unknown Source" | b"SourceFile" => true,
+        _ => {
+            !place.iter().any(|byte| b" ,/".contains(byte))
+                && (place.contains(&b'.') || place.contains(&b':') || place.starts_with(b"<"))
+        }
+    }
+}
+
+fn frame(line: &str) -> Frame {
+    let rest = line.strip_prefix("at ").unwrap_or(line);
+    let rest = rest.split_once(" ~[").map_or(rest, |(frame, _)| frame);
+    let rest = rest.split_once(") [").map_or(rest, |(frame, _)| frame);
+    let (name, place) = rest.split_once('(').unwrap_or((rest, ""));
+    let (module, function) = name.rsplit_once('.').unwrap_or(("", name));
+    let place = match place.trim_end_matches(')') {
+        "Native Method" | "Unknown Source" => place::split(""),
+        place => place::split(place),
+    };
+    Frame {
+        function: place::some(function),
+        module: place::some(module),
+        file: place::some(place.file),
+        line: place.line,
+        column: None,
+        in_app: !is_library(module),
+    }
+}
+
+/// Whether the class comes with the platform.
+fn is_library(module: &str) -> bool {
+    // `java.base/java.lang.Thread`, `app//com.example.Main`.
+    let (platform, class) = module.rsplit_once('/').unwrap_or(("", module));
+    [
+        "java.", "javax.", "jakarta.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.",
+    ]
+    .iter()
+    .any(|start| class.starts_with(start) || platform.starts_with(start))
+}
+
+fn contains(line: &[u8], text: &[u8]) -> bool {
+    line.windows(text.len()).any(|window| window == text)
+}

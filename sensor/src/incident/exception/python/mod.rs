@@ -1,0 +1,233 @@
+//! Python: tracebacks of 2.7 to 3.13, chained, of groups, of syntax errors.
+
+mod tree;
+
+use super::{Begin, Exception, ExceptionParser, Language, Next, Sign, State, head};
+
+pub struct Python;
+
+pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
+pub(super) const GROUP: &str = "  + Exception Group Traceback (most recent call last):";
+pub(super) const CONTEXT: &str =
+    "During handling of the above exception, another exception occurred:";
+pub(super) const CAUSE: &str =
+    "The above exception was the direct cause of the following exception:";
+
+/// Most lines of a message that nothing confirms.
+const MAX_MESSAGE: u32 = 200;
+
+/// An exception without a traceback, which is one only as a cause.
+const BARE: u32 = 0;
+/// Right after the first line.
+const BEGUN: u32 = 1;
+/// Frames, up to the line that names the exception.
+const FRAMES: u32 = 2;
+/// After that line.
+const MESSAGE: u32 = 3;
+/// After a blank line behind it.
+const BLANK: u32 = 4;
+/// After a line that links two tracebacks.
+const LINK: u32 = 5;
+/// Within a group, which has a margin.
+const MARGIN: u32 = 6;
+/// After the last line of a group.
+const GROUP_END: u32 = 8;
+/// A syntax error that no traceback comes before.
+const SYNTAX: u32 = 7;
+
+/// The part of the state, and in the upper half how many lines the message has.
+const PART: u32 = 0xff;
+
+impl ExceptionParser for Python {
+    fn language(&self) -> Language {
+        Language::Python
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        &[
+            Sign::Text(TRACEBACK),
+            Sign::Text("  File \""),
+            Sign::Text("Exception"),
+            Sign::Text("Error"),
+        ]
+    }
+
+    fn begins(&self, line: &[u8]) -> Option<Begin> {
+        if line == GROUP.as_bytes() {
+            return Some(Begin::Sure(State {
+                part: MARGIN,
+                number: 0,
+            }));
+        }
+        if let Some(before) = line.trim_ascii_end().strip_suffix(TRACEBACK.as_bytes()) {
+            let state = State {
+                part: BEGUN,
+                number: u32::try_from(before.len()).ok()?,
+            };
+            return Some(if before.trim_ascii().is_empty() {
+                Begin::Sure(state)
+            } else {
+                Begin::Likely(state)
+            });
+        }
+        if line.starts_with(b"  File \"") {
+            let ends_with_line = line.last().is_some_and(u8::is_ascii_digit);
+            return ends_with_line.then_some(Begin::Likely(State {
+                part: SYNTAX,
+                number: 0,
+            }));
+        }
+        let bare = line.first().is_some_and(u8::is_ascii_alphabetic) && head::look(line).is_some();
+        bare.then_some(Begin::Maybe(State {
+            part: BARE,
+            number: 0,
+        }))
+    }
+
+    fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
+        if state.part & PART == BEGUN {
+            return begun(state, line);
+        }
+        let prefix = usize::try_from(state.number).unwrap_or(usize::MAX);
+        let line = line.get(prefix..).unwrap_or_default();
+        let blank = line.trim_ascii().is_empty();
+        match state.part & PART {
+            BARE | BLANK | GROUP_END if blank => Next::Maybe,
+            BARE | BLANK | GROUP_END if is_link(line) => to(state, LINK, Next::Part),
+            BLANK if line.starts_with(b" ") || line.starts_with(b"\t") => message(state),
+            LINK if blank => Next::Maybe,
+            LINK if is_header(line) || line.starts_with(b"  File \"") => {
+                to(state, FRAMES, Next::Part)
+            }
+            LINK if line == GROUP.as_bytes() => to(state, MARGIN, Next::Part),
+            FRAMES if line.starts_with(b"  ") => Next::Part,
+            FRAMES if is_exception(line) => to(state, MESSAGE, Next::Part),
+            SYNTAX if line.starts_with(b"    ") => Next::Maybe,
+            SYNTAX if is_syntax_error(line) => to(state, MESSAGE, Next::Part),
+            MARGIN if is_group_end(line) => to(state, GROUP_END, Next::Part),
+            MARGIN if is_margin(line) => Next::Part,
+            // Messages of more than one line have no margin.
+            MARGIN => Next::Maybe,
+            MESSAGE if blank => to(state, BLANK, Next::Maybe),
+            MESSAGE if is_header(line) => Next::No,
+            MESSAGE if may_be_message(line) => message(state),
+            _ => Next::No,
+        }
+    }
+
+    fn parse(&self, text: &str) -> Option<Exception> {
+        let first = text.lines().next()?;
+        let prefix = first.trim_end().strip_suffix(TRACEBACK).unwrap_or_default();
+        if prefix.is_empty() || first == GROUP {
+            return tree::read(text.lines());
+        }
+        let second = text.lines().nth(1).unwrap_or_default();
+        if second.starts_with(prefix) && !second.starts_with("  File \"") {
+            let strip = |line| str::strip_prefix(line, prefix).unwrap_or(line);
+            return tree::read(text.lines().map(strip));
+        }
+        tree::read(std::iter::once(TRACEBACK).chain(text.lines().skip(1)))
+    }
+}
+
+/// The line after the first one tells what stands before every line.
+fn begun(state: &mut State, line: &[u8]) -> Next {
+    let prefix = usize::try_from(state.number).unwrap_or(usize::MAX);
+    let rest = line.get(prefix..).unwrap_or_default();
+    if line.starts_with(b"  File \"") {
+        state.number = 0;
+        return to(state, FRAMES, Next::Part);
+    }
+    if rest.starts_with(b"  File \"") {
+        return to(state, FRAMES, Next::Part);
+    }
+    if is_exception(rest) && head::look(rest).is_some() {
+        return to(state, MESSAGE, Next::Part);
+    }
+    Next::No
+}
+
+fn to(state: &mut State, part: u32, next: Next) -> Next {
+    state.part = part;
+    next
+}
+
+/// A line of a message, as far as one can tell.
+fn message(state: &mut State) -> Next {
+    let lines = state.part >> 8;
+    if lines >= MAX_MESSAGE {
+        return Next::No;
+    }
+    state.part = (lines + 1) << 8 | MESSAGE;
+    Next::Weak
+}
+
+fn is_header(line: &[u8]) -> bool {
+    line.trim_ascii_end() == TRACEBACK.as_bytes()
+}
+
+fn is_link(line: &[u8]) -> bool {
+    line == CONTEXT.as_bytes() || line == CAUSE.as_bytes()
+}
+
+/// `  | text`, `  +-+---- 1 ----`.
+fn is_margin(line: &[u8]) -> bool {
+    let text = line.trim_ascii_start();
+    text.len() < line.len() && (text.starts_with(b"|") || text.starts_with(b"+-"))
+}
+
+/// The line below the last member of the outermost group.
+fn is_group_end(line: &[u8]) -> bool {
+    line.strip_prefix(b"    +")
+        .is_some_and(|dashes| dashes.iter().all(|&byte| byte == b'-'))
+}
+
+fn is_syntax_error(line: &[u8]) -> bool {
+    [b"SyntaxError".as_slice(), b"IndentationError", b"TabError"]
+        .iter()
+        .any(|name| line.starts_with(name))
+}
+
+/// `package.Type: message` or `Type`: what ends the frames.
+fn is_exception(line: &[u8]) -> bool {
+    let end = line
+        .iter()
+        .position(|&byte| byte == b':' || byte == b' ')
+        .unwrap_or(line.len());
+    let first = line.first().copied().unwrap_or_default();
+    (first.is_ascii_alphabetic() || first == b'_' || first >= 0x80)
+        && (end == line.len() || line[end] == b':')
+}
+
+/// Whether a line behind the message could be one more of its lines. Nothing
+/// marks these, so what looks like the beginning of a log line is none.
+fn may_be_message(line: &[u8]) -> bool {
+    let word = line
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric())
+        .unwrap_or(line.len());
+    let (word, rest) = line.split_at(word);
+    match line.first() {
+        // A date, a time, a priority, a record.
+        Some(byte) if byte.is_ascii_digit() => !rest.starts_with(b"-") && !rest.starts_with(b":"),
+        Some(b'{' | b'<') => false,
+        Some(b'[') => line.starts_with(b"[SQL") || line.starts_with(b"[parameters"),
+        _ => !is_level(word) && !rest.starts_with(b"="),
+    }
+}
+
+/// The words that log lines begin with.
+fn is_level(word: &[u8]) -> bool {
+    [
+        b"TRACE".as_slice(),
+        b"DEBUG",
+        b"INFO",
+        b"NOTICE",
+        b"WARN",
+        b"WARNING",
+        b"ERROR",
+        b"CRITICAL",
+        b"FATAL",
+    ]
+    .contains(&word.to_ascii_uppercase().as_slice())
+}

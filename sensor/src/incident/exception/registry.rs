@@ -1,0 +1,111 @@
+//! The parsers that there are, and the one test that every line has to pass
+//! before any of them is asked.
+
+use std::sync::{Arc, LazyLock};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::{Begin, ExceptionParser, Sign, head};
+
+/// A set of parsers.
+pub struct Parsers {
+    list: Vec<Box<dyn ExceptionParser>>,
+    /// All texts that first lines have in them.
+    signs: AhoCorasick,
+    /// Who waits for a text: bit n is the nth parser.
+    waiting: Vec<u32>,
+    /// Who waits for a line that begins with the name of a class.
+    classes: u32,
+}
+
+impl std::fmt::Debug for Parsers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let languages = self.list.iter().map(|parser| parser.language());
+        f.debug_list().entries(languages).finish()
+    }
+}
+
+impl Parsers {
+    /// These parsers, at most 32. Where two make the same of a trace, the
+    /// first one has it.
+    ///
+    /// # Errors
+    ///
+    /// The signs make no automaton (too many or too long).
+    ///
+    /// # Panics
+    ///
+    /// There are more than 32 parsers.
+    pub fn new(list: Vec<Box<dyn ExceptionParser>>) -> Result<Self, aho_corasick::BuildError> {
+        assert!(list.len() <= 32, "{} parsers", list.len());
+        let mut texts: Vec<&'static str> = Vec::new();
+        let mut waiting: Vec<u32> = Vec::new();
+        let mut classes = 0;
+        for (number, parser) in list.iter().enumerate() {
+            for sign in parser.signs() {
+                match *sign {
+                    Sign::Class => classes |= 1 << number,
+                    Sign::Text(text) => {
+                        if let Some(known) = texts.iter().position(|known| *known == text) {
+                            waiting[known] |= 1 << number;
+                        } else {
+                            texts.push(text);
+                            waiting.push(1 << number);
+                        }
+                    }
+                }
+            }
+        }
+        // A text within another one is found with it, not after it.
+        for (inner, text) in texts.iter().enumerate() {
+            for (outer, other) in texts.iter().enumerate() {
+                if outer != inner && other.contains(text) {
+                    waiting[outer] |= waiting[inner];
+                }
+            }
+        }
+        let signs = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&texts)?;
+        Ok(Self {
+            list,
+            signs,
+            waiting,
+            classes,
+        })
+    }
+
+    /// Tells which parsers see a first line in this one.
+    pub(super) fn begin(&self, line: &[u8], found: &mut dyn FnMut(usize, Begin)) {
+        let mut asked = 0;
+        if head::is_like_class(line) {
+            asked |= self.classes;
+        }
+        for sign in self.signs.find_iter(line) {
+            asked |= self.waiting[sign.pattern().as_usize()];
+        }
+        while asked != 0 {
+            let number = asked.trailing_zeros() as usize;
+            asked &= asked - 1;
+            if let Some(begin) = self.list[number].begins(line) {
+                found(number, begin);
+            }
+        }
+    }
+
+    pub(super) fn get(&self, number: usize) -> &dyn ExceptionParser {
+        &*self.list[number]
+    }
+}
+
+/// The parsers that come with the sensor.
+#[must_use]
+pub fn shipped() -> Arc<Parsers> {
+    static SHIPPED: LazyLock<Arc<Parsers>> = LazyLock::new(|| {
+        let list: Vec<Box<dyn ExceptionParser>> =
+            vec![Box::new(super::python::Python), Box::new(super::java::Java)];
+        #[expect(clippy::expect_used, reason = "a few constants, built in every test")]
+        Arc::new(Parsers::new(list).expect("shipped signs make an automaton"))
+    });
+    SHIPPED.clone()
+}

@@ -1,0 +1,127 @@
+//! The same fault has the same fingerprint, on every host, after every start.
+//!
+//! It is XXH64 (seed 0, a specified hash) of the type and the application's
+//! frames (module, function); where there are none, of the type, the logger's
+//! nothing, and the message with its variable parts replaced: numbers, uuids,
+//! addresses, hex, paths, dates and quoted values. Lines and columns are no
+//! part of it: a fault stays the same when a line is added above it.
+
+mod template;
+
+use std::hash::Hasher;
+
+use twox_hash::XxHash64;
+
+use super::{
+    exception::{Exception, Frame},
+    record::{Incident, Kind},
+};
+pub use template::template;
+
+/// Most frames that count; a recursion has many.
+const FRAMES: usize = 32;
+
+/// The fingerprint of an incident; shown as 16 hex digits.
+#[must_use]
+pub fn fingerprint(incident: &Incident) -> u64 {
+    let mut hash = Hash(XxHash64::with_seed(0));
+    if let Some(exception) = &incident.exception {
+        hash.part("exception");
+        hash.part(&exception.name);
+        if !frames(exception, &mut hash) {
+            hash.message(exception.message.as_deref().or(incident.body.as_deref()));
+        }
+        return hash.0.finish();
+    }
+    match incident.kind {
+        Kind::Exit | Kind::Oom => {
+            hash.part(incident.kind.as_str());
+            hash.end(incident);
+            hash.message(
+                incident
+                    .last_words
+                    .as_deref()
+                    .filter(|_| incident.end.is_none()),
+            );
+        }
+        _ => {
+            hash.part("log");
+            hash.message(incident.body.as_deref());
+        }
+    }
+    hash.0.finish()
+}
+
+struct Hash(XxHash64);
+
+impl Hash {
+    fn part(&mut self, text: &str) {
+        self.0.write(text.as_bytes());
+        self.0.write(b"\0");
+    }
+
+    fn message(&mut self, text: Option<&str>) {
+        self.part(&template(text.unwrap_or_default()));
+    }
+
+    /// The program and how it ended.
+    fn end(&mut self, incident: &Incident) {
+        if let Some(path) = incident
+            .process
+            .as_ref()
+            .and_then(|process| process.executable_path.as_ref())
+        {
+            self.0.write(path);
+        }
+        self.part("");
+        if let Some(end) = incident.end {
+            self.part(&format!("{end:?}"));
+        }
+    }
+}
+
+/// Takes in the application's frames; says whether there are any.
+fn frames(exception: &Exception, hash: &mut Hash) -> bool {
+    let mut last = None;
+    let mut count = 0;
+    for frame in exception.frames.iter().filter(|frame| frame.in_app) {
+        let Some(function) = &frame.function else {
+            continue;
+        };
+        let name = (frame.module.as_deref(), function.as_str());
+        // A recursion is as deep as it happens to be.
+        if last == Some(name) {
+            continue;
+        }
+        last = Some(name);
+        count += 1;
+        if count > FRAMES {
+            break;
+        }
+        hash.part(&module(frame));
+        hash.part(&stable(function));
+    }
+    count > 0
+}
+
+fn module(frame: &Frame) -> String {
+    stable(frame.module.as_deref().unwrap_or_default())
+}
+
+/// A name without what a compiler or a run made up: `h0123456789abcdef`,
+/// `0x7f…`, `$$Lambda$14`.
+fn stable(name: &str) -> String {
+    let name = name.split_once("$$Lambda").map_or(name, |(name, _)| name);
+    let name = match name.rsplit_once("::h") {
+        Some((before, hash))
+            if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            before
+        }
+        _ => name,
+    };
+    match name.find("0x") {
+        Some(_) => template(name),
+        None => name.to_owned(),
+    }
+}

@@ -1,0 +1,82 @@
+//! Python's logging and log4j, logback: layouts that people choose, read by
+//! one reader of heads.
+
+use super::{
+    Entry, LogFormat,
+    head::{self, Style},
+};
+
+/// Lines that Python's logging writes.
+pub const PYTHON: Layout = Layout {
+    name: "python",
+    style: Style::Python,
+};
+/// Lines that log4j, logback and their kin write.
+pub const LOG4J: Layout = Layout {
+    name: "log4j",
+    style: Style::Java,
+};
+
+/// A family of layouts.
+#[derive(Debug)]
+pub struct Layout {
+    name: &'static str,
+    style: Style,
+}
+
+impl LogFormat for Layout {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first.is_ascii_digit() || first.is_ascii_uppercase() || first == b'[' || first == b' '
+    }
+
+    fn read<'a>(&self, line: &'a str, sure: bool) -> Option<Entry<'a>> {
+        if let Some(entry) = spring(line).or_else(|| ruby(line)) {
+            return (sure || self.style == Style::Java).then_some(entry);
+        }
+        let head = head::read(line)?;
+        (sure || head.style == self.style).then_some(head.entry)
+    }
+}
+
+/// ` ERROR 1234 --- [main] c.e.App : message`: Spring Boot, its time taken for
+/// that of a container.
+fn spring(line: &str) -> Option<Entry<'_>> {
+    let rest = line.strip_prefix(' ')?;
+    let (before, _) = rest.split_once(" --- [")?;
+    let number = before.rsplit(' ').next()?;
+    number.parse::<u32>().ok()?;
+    // A time makes it a head.
+    let start = rest.trim_start();
+    let end = start.find(' ')?;
+    let level = crate::incident::log::level::Level::word(start.get(..end)?)?;
+    let (_, tail) = rest.split_once("] ")?;
+    let (logger, message) = tail.split_once(" : ")?;
+    Some(Entry {
+        level: Some(level),
+        logger: Some(logger.trim().into()),
+        message: Some(message.trim_start().into()),
+        ..Entry::default()
+    })
+}
+
+/// `E, [2023-05-20T14:30:22.123456 #1234] ERROR -- prog: message`.
+fn ruby(line: &str) -> Option<Entry<'_>> {
+    let rest = line.get(1..)?.strip_prefix(", [")?;
+    let (civil, rest) = crate::incident::log::time::Civil::scan(rest)?;
+    let (_, rest) = rest.split_once("] ")?;
+    let (word, rest) = rest.trim_start().split_once(" -- ")?;
+    let level = crate::incident::log::level::Level::word(word)?;
+    let (logger, message) = rest.split_once(": ")?;
+    let logger = Some(logger.trim()).filter(|logger| !logger.is_empty());
+    Some(Entry {
+        time: Some(crate::incident::log::time::When::Civil(civil)),
+        level: Some(level),
+        logger: logger.map(Into::into),
+        message: Some(message.into()),
+        ..Entry::default()
+    })
+}
