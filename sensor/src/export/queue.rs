@@ -209,6 +209,24 @@ impl Queue {
         self.taken = None;
     }
 
+    /// What has a number above `after` and has waited for `age` at least, with
+    /// its bytes where they are in memory.
+    #[must_use]
+    pub fn waiting(
+        &self,
+        after: u64,
+        age: Duration,
+        now: WallNanos,
+    ) -> Vec<(Place, Option<Bytes>)> {
+        let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+        let old = self
+            .entries
+            .iter()
+            .filter(|entry| entry.number > after && now.0.saturating_sub(entry.since.0) >= age);
+        old.map(|entry| ((self.signal, entry.number), entry.body.clone()))
+            .collect()
+    }
+
     /// What the store has to take in, and what it may forget.
     #[must_use]
     pub fn changes(&self) -> (Vec<Request>, Vec<Place>) {

@@ -6,13 +6,14 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::{
     clock,
     export::{
         keeper::{Found, Shelf},
-        otlp::{Outcome, Signal},
+        otlp::Outcome,
         queue::{Dropped, Queue, Taken},
         wire::Batch,
     },
@@ -20,14 +21,13 @@ use crate::{
     units::WallNanos,
 };
 
-/// The queue of one signal.
+/// The queue of one signal, or of one transport of incidents.
 pub struct Lane {
-    pub(super) signal: Signal,
     /// Where requests are that are not in memory.
     shelf: Option<Arc<Shelf>>,
     state: Mutex<State>,
     /// There is something to send.
-    pub(super) pushed: Notify,
+    pub(crate) pushed: Notify,
 }
 
 struct State {
@@ -62,12 +62,11 @@ pub struct SignalStats {
 }
 
 impl Lane {
-    pub(super) fn new(signal: Signal, max_bytes: usize, max_age: Duration) -> Self {
+    pub(crate) fn new(number: u8, max_bytes: usize, max_age: Duration) -> Self {
         Self {
-            signal,
             shelf: None,
             state: Mutex::new(State {
-                queue: Queue::new(signal.number(), max_bytes, max_age),
+                queue: Queue::new(number, max_bytes, max_age),
                 stats: SignalStats::default(),
             }),
             pushed: Notify::new(),
@@ -75,7 +74,7 @@ impl Lane {
     }
 
     /// The same with a store behind it, and with what waits there.
-    pub(super) fn with_shelf(self, shelf: &Arc<Shelf>, waiting: &[Indexed]) -> Self {
+    pub(crate) fn with_shelf(self, shelf: &Arc<Shelf>, waiting: &[Indexed]) -> Self {
         {
             let mut state = self.lock();
             let dropped = state.queue.restore(waiting);
@@ -87,7 +86,7 @@ impl Lane {
         }
     }
 
-    pub(super) fn push(&self, batches: Vec<Batch>) {
+    pub(crate) fn push(&self, batches: Vec<Batch>) {
         let now = clock::wall();
         let mut state = self.lock();
         for batch in batches {
@@ -100,7 +99,7 @@ impl Lane {
 
     /// The oldest request; counted as an attempt by [`finish`](Self::finish).
     /// `None` also where it has to be written first, or cannot be read now.
-    pub(super) fn take(&self) -> Option<Batch> {
+    pub(crate) fn take(&self) -> Option<Batch> {
         loop {
             let mut state = self.lock();
             state.expire(clock::wall());
@@ -151,8 +150,31 @@ impl Lane {
         self.lock().queue.unwritten()
     }
 
+    /// What is younger in the queue than number `after` and has waited for
+    /// `age` at least, oldest first, with the number of the last that was
+    /// looked at. What cannot be read now is left out, and asked for again.
+    pub(crate) fn waiting(&self, after: u64, age: Duration, now: WallNanos) -> (u64, Vec<Bytes>) {
+        let old = self.lock().queue.waiting(after, age, now);
+        let (mut last, mut bodies) = (after, Vec::new());
+        for (place, body) in old {
+            // The disk may be slow, and nobody must wait for the lock.
+            let body = match (body, &self.shelf) {
+                (Some(body), _) => Some(body),
+                (None, Some(shelf)) => match shelf.request(place) {
+                    Found::Bytes(bytes) => Some(bytes),
+                    Found::Missing => None,
+                    Found::Unreadable => break,
+                },
+                (None, None) => None,
+            };
+            bodies.extend(body);
+            last = place.1;
+        }
+        (last, bodies)
+    }
+
     /// Books the outcome of an attempt with `records` in it.
-    pub(super) fn finish(&self, records: u64, outcome: &Outcome) {
+    pub(crate) fn finish(&self, records: u64, outcome: &Outcome) {
         let mut state = self.lock();
         let State { queue, stats } = &mut *state;
         stats.attempts += 1;
@@ -175,7 +197,7 @@ impl Lane {
         }
     }
 
-    pub(super) fn stats(&self) -> SignalStats {
+    pub(crate) fn stats(&self) -> SignalStats {
         let state = self.lock();
         SignalStats {
             queue_items: state.queue.items(),

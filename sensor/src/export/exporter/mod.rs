@@ -2,7 +2,7 @@
 //! while the collector is away, and sends them in order.
 
 mod lane;
-mod worker;
+pub(crate) mod worker;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -68,12 +68,24 @@ impl Exporter {
         let mut tasks = Vec::new();
         let mut lane = |signal| {
             let sender = Sender::new(&config.otlp, signal)?;
-            let lane = Lane::new(signal, config.queue_max_bytes / 2, config.queue_max_age);
+            let lane = Lane::new(
+                signal.number(),
+                config.queue_max_bytes / 2,
+                config.queue_max_age,
+            );
             let lane = Arc::new(match &config.shelf {
                 Some((shelf, waiting)) => lane.with_shelf(shelf, waiting),
                 None => lane,
             });
-            tasks.push(runtime.spawn(worker::run(Arc::clone(&lane), sender, stopped.clone())));
+            tasks.push(runtime.spawn(worker::run(
+                Arc::clone(&lane),
+                worker::Goods {
+                    name: signal.name(),
+                    records: signal.records(),
+                },
+                sender,
+                stopped.clone(),
+            )));
             Some(lane)
         };
         let metrics = lane(Signal::Metrics);

@@ -1,4 +1,4 @@
-//! The task that sends the requests of one signal, in order.
+//! The task that sends the requests of one queue, in order.
 
 use std::{future::Future, sync::Arc};
 
@@ -11,11 +11,11 @@ use tokio::{
 use super::lane::Lane;
 use crate::export::{
     backoff::Backoff,
-    otlp::{Outcome, Sender, Signal},
+    otlp::{Outcome, Sender},
 };
 
 /// What carries a request; tests script it on a paused clock.
-pub(super) trait Transport: Send + 'static {
+pub(crate) trait Transport: Send + 'static {
     fn send(&mut self, request: Bytes) -> impl Future<Output = Outcome> + Send;
     fn target(&self) -> String;
 }
@@ -32,12 +32,26 @@ impl Transport for Sender {
 
 /// Holds the moment at which draining ends, once it has begun; closed when
 /// nobody is left to push.
-pub(super) type Stop = watch::Receiver<Option<Instant>>;
+pub(crate) type Stop = watch::Receiver<Option<Instant>>;
+
+/// What a queue holds, for people.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Goods {
+    /// As in "failed to export …".
+    pub(crate) name: &'static str,
+    /// What is counted in a request.
+    pub(crate) records: &'static str,
+}
 
 /// Sends until it is told to stop and nothing waits, or the drain is over.
-pub(super) async fn run(lane: Arc<Lane>, mut transport: impl Transport, mut stop: Stop) {
+pub(crate) async fn run(
+    lane: Arc<Lane>,
+    goods: Goods,
+    mut transport: impl Transport,
+    mut stop: Stop,
+) {
     let mut backoff = Backoff::default();
-    let mut health = Health::new(lane.signal, transport.target());
+    let mut health = Health::new(goods, transport.target());
     loop {
         let Some(batch) = lane.take() else {
             let draining = stop.borrow().is_some();
@@ -115,7 +129,7 @@ async fn drain_over(stop: &mut Stop) {
 
 /// Logs changes, not every try.
 struct Health {
-    signal: Signal,
+    goods: Goods,
     target: String,
     state: State,
 }
@@ -129,16 +143,20 @@ enum State {
 }
 
 impl Health {
-    fn new(signal: Signal, target: String) -> Self {
+    fn new(goods: Goods, target: String) -> Self {
         Self {
-            signal,
+            goods,
             target,
             state: State::Good,
         }
     }
 
     fn observe(&mut self, outcome: &Outcome) {
-        let Self { signal, target, .. } = self;
+        let Self { goods, target, .. } = self;
+        let Goods {
+            name: signal,
+            records,
+        } = goods;
         let (state, line) = match outcome {
             Outcome::Delivered { rejected: 0, .. } => (
                 State::Good,
@@ -147,8 +165,7 @@ impl Health {
             Outcome::Delivered { rejected, message } => (
                 State::Partial,
                 format!(
-                    "Exported {signal} in part: {target}: {rejected} {} rejected: {message}",
-                    signal.records()
+                    "Exported {signal} in part: {target}: {rejected} {records} rejected: {message}"
                 ),
             ),
             Outcome::Retry { reason, .. } => (

@@ -85,6 +85,15 @@ impl Connector {
         }
     }
 
+    /// A connector of a target that has its own TLS.
+    pub(super) fn with(target: Target, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self {
+            target: Arc::new(target),
+            tls,
+            trouble: Trouble::default(),
+        }
+    }
+
     /// Of the connections that this connector and its clones open.
     pub(super) fn trouble(&self) -> &Trouble {
         &self.trouble

@@ -1,54 +1,43 @@
 //! OTLP over HTTP/1.1: POST of protobuf.
 
-use std::{
-    io::Write,
-    time::{Duration, SystemTime},
-};
+use std::{io::Write, time::SystemTime};
 
-use ::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use flate2::write::GzEncoder;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use prost::Message;
 
-use super::{Compression, Otlp, Outcome, Signal, Target, answer, connect::Connector, reason};
+use super::{
+    Compression, Otlp, Outcome, Signal, Target, answer,
+    connect::Connector,
+    post::{Poster, Unread, retry_after},
+    reason,
+};
 
 const PROTOBUF: &str = "application/x-protobuf";
 
 pub(super) struct HttpSender {
-    client: Client<Connector, Full<Bytes>>,
-    connector: Connector,
+    poster: Poster,
     signal: Signal,
-    uri: Uri,
     compression: Compression,
-    headers: HeaderMap,
 }
 
 impl HttpSender {
     pub(super) fn new(otlp: &Otlp, signal: Signal, target: &Target, connector: Connector) -> Self {
         let mut headers = otlp.headers.clone();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
-        headers.insert(
-            header::USER_AGENT,
-            HeaderValue::from_static(concat!("sensor/", env!("CARGO_PKG_VERSION"))),
-        );
         if otlp.compression == Compression::Gzip {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         Self {
-            client: client(&connector),
-            connector,
+            poster: Poster::new(connector, target.uri.clone(), headers),
             signal,
-            uri: target.uri.clone(),
             compression: otlp.compression,
-            headers,
         }
     }
 
     pub(super) fn disconnect(&mut self) {
-        self.client = client(&self.connector);
+        self.poster.disconnect();
     }
 
     pub(super) async fn send(&mut self, body: Bytes) -> Outcome {
@@ -63,25 +52,15 @@ impl HttpSender {
                 }
             },
         };
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = ::http::Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        let response = match self.client.request(request).await {
-            Ok(response) => response,
-            Err(error) => {
+        let (head, body) = match self.poster.post(body).await {
+            Ok(answer) => answer,
+            Err(reason) => {
                 return Outcome::Retry {
                     after: None,
-                    reason: self
-                        .connector
-                        .trouble()
-                        .take()
-                        .unwrap_or_else(|| reason::transport(&error)),
+                    reason,
                 };
             }
         };
-        let (head, body) = response.into_parts();
-        let body = read(body).await;
         if head.status.is_success() {
             match body {
                 Ok(body) => success(self.signal, head.status, &head.headers, &body),
@@ -102,30 +81,10 @@ impl HttpSender {
     }
 }
 
-/// The pool keeps one connection; requests come one at a time.
-fn client(connector: &Connector) -> Client<Connector, Full<Bytes>> {
-    Client::builder(TokioExecutor::new())
-        .pool_max_idle_per_host(1)
-        .build(connector.clone())
-}
-
 fn gzip(body: &[u8]) -> std::io::Result<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(body)?;
     Ok(encoder.finish()?.into())
-}
-
-enum Unread {
-    TooLong,
-    Broken(String),
-}
-
-async fn read(body: Incoming) -> Result<Bytes, Unread> {
-    match Limited::new(body, answer::MAX_ANSWER_BYTES).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLong),
-        Err(error) => Err(Unread::Broken(reason::transport(&*error))),
-    }
 }
 
 fn success(signal: Signal, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Outcome {
@@ -191,16 +150,6 @@ fn code(status: StatusCode) -> u16 {
     status.as_u16()
 }
 
-/// Seconds or a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,25 +206,6 @@ mod tests {
                 reason: "HTTP status 400: no such tenant".to_owned()
             }
         );
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now = httpdate::parse_http_date("Fri, 02 Jan 2026 03:04:05 GMT").unwrap();
-        for (value, expected) in [
-            ("120", Some(120)),
-            ("0", Some(0)),
-            ("Fri, 02 Jan 2026 03:04:15 GMT", Some(10)),
-            ("Fri, 02 Jan 2026 03:04:00 GMT", Some(0)),
-            ("soon", None),
-            ("-1", None),
-        ] {
-            assert_eq!(
-                retry_after(&headers(&[("retry-after", value)]), now),
-                expected.map(Duration::from_secs),
-                "{value}"
-            );
-        }
     }
 
     #[test]

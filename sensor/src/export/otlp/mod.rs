@@ -9,9 +9,10 @@ mod config;
 mod connect;
 mod grpc;
 mod http;
+pub(crate) mod post;
 mod reason;
 mod target;
-mod tls;
+pub(crate) mod tls;
 
 use std::{fmt, time::Duration};
 

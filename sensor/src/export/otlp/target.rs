@@ -61,7 +61,13 @@ impl Otlp {
             .into_iter()
             .flatten()
             .any(|target| target.secure);
-        let tls = tls::client_config(&config.tls, config.protocol, secure, &mut keep);
+        let tls = tls::client_config(
+            &config.tls,
+            &tls::COLLECTOR,
+            vec![alpn(config.protocol)],
+            secure,
+            &mut keep,
+        );
 
         if !problems.is_empty() {
             return Err(problems);
@@ -121,6 +127,14 @@ impl fmt::Display for Target {
     }
 }
 
+/// What TLS calls the protocol below OTLP (RFC 7301).
+fn alpn(protocol: Protocol) -> Vec<u8> {
+    match protocol {
+        Protocol::Grpc => b"h2".to_vec(),
+        Protocol::HttpProtobuf => b"http/1.1".to_vec(),
+    }
+}
+
 fn signal_target(config: &OtlpConfig, signal: Signal) -> Result<Option<Target>, ConfigError> {
     if let Some(url) = config.override_of(signal) {
         return target(url, None).map(Some);
@@ -130,7 +144,7 @@ fn signal_target(config: &OtlpConfig, signal: Signal) -> Result<Option<Target>, 
     url.map(|url| target(url, appended)).transpose()
 }
 
-fn target(url: &str, appended: Option<Signal>) -> Result<Target, ConfigError> {
+pub(super) fn target(url: &str, appended: Option<Signal>) -> Result<Target, ConfigError> {
     let bad = |problem| ConfigError::Endpoint {
         url: without_password(url),
         problem,

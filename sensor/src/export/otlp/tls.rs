@@ -11,25 +11,61 @@ use rustls::{
     },
 };
 
-use super::{ConfigError, Protocol, TlsConfig};
+use super::{ConfigError, TlsConfig};
 
-const CA: &str = "export.otlp.tls.ca";
-const CERTIFICATE: &str = "export.otlp.tls.certificate";
-const KEY: &str = "export.otlp.tls.key";
+/// What the three files are called in the configuration.
+pub(super) struct Keys {
+    ca: &'static str,
+    certificate: &'static str,
+    key: &'static str,
+}
+
+/// Those of the collector.
+pub(super) const COLLECTOR: Keys = Keys {
+    ca: "export.otlp.tls.ca",
+    certificate: "export.otlp.tls.certificate",
+    key: "export.otlp.tls.key",
+};
+
+/// Those of a transport of incidents.
+const TRANSPORT: Keys = Keys {
+    ca: "incident.transport.tls.ca",
+    certificate: "incident.transport.tls.certificate",
+    key: "incident.transport.tls.key",
+};
+
+/// TLS as a transport of incidents uses it; with `alpn` where its protocol has
+/// a name.
+///
+/// # Errors
+///
+/// Every problem of the files.
+pub(crate) fn of_transport(
+    files: &TlsConfig,
+    alpn: Option<&[u8]>,
+) -> Result<Arc<ClientConfig>, Vec<ConfigError>> {
+    let mut problems = Vec::new();
+    let alpn = alpn.map(<[u8]>::to_vec).into_iter().collect();
+    let made = client_config(files, &TRANSPORT, alpn, true, &mut |problem| {
+        problems.push(problem);
+    });
+    made.ok_or(problems)
+}
 
 /// The client side of TLS. Named files are read and checked also where no
 /// endpoint needs them; the host's own authorities only where one does.
 pub(super) fn client_config(
     config: &TlsConfig,
-    protocol: Protocol,
+    keys: &Keys,
+    alpn: Vec<Vec<u8>>,
     needed: bool,
     keep: &mut impl FnMut(ConfigError),
 ) -> Option<Arc<ClientConfig>> {
     let roots = match &config.ca {
-        Some(path) => Some(roots_in(path)),
+        Some(path) => Some(roots_in(path, keys)),
         None => needed.then(host_roots),
     };
-    let identity = identity(config);
+    let identity = identity(config, keys);
     let (roots, identity) = match (roots.transpose(), identity) {
         (Ok(roots), Ok(identity)) => (roots?, identity),
         (roots, identity) => {
@@ -41,7 +77,7 @@ pub(super) fn client_config(
     if !needed {
         return None;
     }
-    match build(roots, identity, protocol) {
+    match build(roots, identity, alpn) {
         Ok(config) => Some(Arc::new(config)),
         Err(problem) => {
             keep(problem);
@@ -60,7 +96,7 @@ struct Identity {
 fn build(
     roots: RootCertStore,
     identity: Option<Identity>,
-    protocol: Protocol,
+    alpn: Vec<Vec<u8>>,
 ) -> Result<ClientConfig, ConfigError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -77,35 +113,32 @@ fn build(
                     source,
                 })?,
         };
-    config.alpn_protocols = vec![match protocol {
-        Protocol::Grpc => b"h2".to_vec(),
-        Protocol::HttpProtobuf => b"http/1.1".to_vec(),
-    }];
+    config.alpn_protocols = alpn;
     Ok(config)
 }
 
-fn identity(config: &TlsConfig) -> Result<Option<Identity>, ConfigError> {
+fn identity(config: &TlsConfig, keys: &Keys) -> Result<Option<Identity>, ConfigError> {
     let half = |given, missing| Err(ConfigError::HalfIdentity { given, missing });
     match (&config.certificate, &config.key) {
         (None, None) => Ok(None),
-        (Some(_), None) => half(CERTIFICATE, KEY),
-        (None, Some(_)) => half(KEY, CERTIFICATE),
+        (Some(_), None) => half(keys.certificate, keys.key),
+        (None, Some(_)) => half(keys.key, keys.certificate),
         (Some(certificate), Some(key)) => Ok(Some(Identity {
-            chain: certificates(certificate, CERTIFICATE)?,
+            chain: certificates(certificate, keys.certificate)?,
             key: PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| pem_error(error, key, KEY, "private key"))?,
+                .map_err(|error| pem_error(error, key, keys.key, "private key"))?,
             files: config.clone(),
         })),
     }
 }
 
-fn roots_in(path: &Path) -> Result<RootCertStore, ConfigError> {
+fn roots_in(path: &Path, keys: &Keys) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(certificates(path, CA)?);
+    let (added, _) = roots.add_parsable_certificates(certificates(path, keys.ca)?);
     if added == 0 {
         return Err(ConfigError::NotPem {
             path: path.to_owned(),
-            setting: CA,
+            setting: keys.ca,
             wanted: "certificate",
         });
     }

@@ -3,6 +3,11 @@ use std::{collections::VecDeque, sync::Mutex, time::Duration};
 use super::*;
 use crate::export::{exporter::SignalStats, wire::Batch};
 
+const GOODS: Goods = Goods {
+    name: "metrics",
+    records: "data points",
+};
+
 /// Answers from a list, the last one for ever, and notes what came when.
 struct Scripted {
     script: VecDeque<Answer>,
@@ -44,7 +49,7 @@ struct Bench {
 
 impl Bench {
     fn new(script: &[Answer]) -> Self {
-        let lane = Arc::new(Lane::new(Signal::Metrics, 100, Duration::from_secs(3_600)));
+        let lane = Arc::new(Lane::new(1, 100, Duration::from_secs(3_600)));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (stop, stopped) = watch::channel(None);
         let transport = Scripted {
@@ -52,7 +57,7 @@ impl Bench {
             seen: Arc::clone(&seen),
             start: Instant::now(),
         };
-        let task = tokio::spawn(run(Arc::clone(&lane), transport, stopped));
+        let task = tokio::spawn(run(Arc::clone(&lane), GOODS, transport, stopped));
         Self {
             lane,
             seen,
@@ -146,7 +151,7 @@ async fn a_delay_that_the_collector_asks_for_is_kept() {
 
 #[tokio::test]
 async fn what_is_too_old_is_not_sent_without_a_store_either() {
-    let lane = Lane::new(Signal::Metrics, 100, Duration::ZERO);
+    let lane = Lane::new(1, 100, Duration::ZERO);
     let batch = Batch {
         bytes: vec![1; 10].into(),
         records: 5,
