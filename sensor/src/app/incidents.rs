@@ -1,21 +1,24 @@
 //! The stage that makes incidents, connected to what a command does with them.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::setup::Stop;
 use crate::{
+    aggregate::registry::Spec,
     config::Config,
     engine::Engine,
     exit::Exit,
     export::{ExporterHandle, Prompter},
     incident::{
+        follow::Paths,
         log::LogOptions,
         record::Incident,
         stage::{self, Sink, Stage},
     },
+    plugin::GroupBy,
 };
 
 /// Starts the stage.
@@ -40,6 +43,27 @@ pub fn start(
         sink,
     })
     .map_err(|error| Stop::new(Exit::Software, error.to_string()))
+}
+
+/// The log files of the plugins and whose they are.
+#[must_use]
+pub fn paths(specs: &[Spec]) -> Vec<Paths> {
+    let specs = specs.iter().filter(|spec| spec.logs.enabled);
+    let named = specs.filter(|spec| !spec.logs.paths.is_empty());
+    named
+        .map(|spec| {
+            let name = spec.name.to_string();
+            // Nobody knows which group of processes wrote a line.
+            let service = match spec.group_by {
+                GroupBy::None => name.into(),
+                _ => Arc::clone(&spec.plugin),
+            };
+            Paths {
+                patterns: spec.logs.paths.clone(),
+                services: vec![service],
+            }
+        })
+        .collect()
 }
 
 /// Incidents go into the queue of log records, and where that survives, are

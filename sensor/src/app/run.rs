@@ -73,7 +73,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let mut host = HostResource::detect();
     let wish = Wish {
         publish: Publish::Enabled,
-        incidents: config.incident.enabled && export.is_some(),
+        // Only hooks see how a process ends.
+        incidents: config.incident.enabled && export.is_some() && kernel.is_some(),
         interval: args.interval,
     };
     allow_descriptors();
@@ -258,6 +259,9 @@ impl Daemon {
         let mut events = Vec::new();
         self.pump.scan(&mut events);
         self.pump.engine.registry().await_no_more();
+        if let Some(stage) = &self.mourning {
+            stage.follow(incidents::paths(self.pump.engine.specs()));
+        }
         loop {
             self.pump.drain(&mut events);
             if self.pump.reconcile_after_loss(&mut events) {
@@ -320,7 +324,11 @@ impl Daemon {
             None => enqueue(),
         }
         if let Some(telemetry) = &self.telemetry {
-            let figures = figures(&mut self.pump, &self.collecting, self.keeper.as_ref());
+            let mut figures = figures(&mut self.pump, &self.collecting, self.keeper.as_ref());
+            if let Some(stage) = &self.mourning {
+                figures.incidents = stage.told();
+                figures.incidents_dropped[1].1 = stage.dropped();
+            }
             telemetry.update(figures);
         }
         let denied = self.collecting.denied();
@@ -410,6 +418,7 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
             ("exit", loss.exit),
             ("late", loss.late + stats.late),
             ("rename", loss.rename),
+            ("output", loss.output),
             ("group", loss.group),
         ],
         rejected: pump.rejected(),
@@ -428,6 +437,8 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
         ],
         collection_seconds: collecting.took().as_secs_f64(),
         custom_failures: collecting.custom_failures(),
+        incidents: 0,
+        incidents_dropped: [("engine", stats.unmourned), ("words", 0)],
         scrubbed: pump.engine.scrubbed_count(),
         store_writes,
         store_failures,

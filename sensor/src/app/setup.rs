@@ -234,7 +234,7 @@ pub fn pump(
         runqueue: has(field::TASK_RUNQUEUE),
         peak: has(field::SIGNAL_MAXRSS),
     };
-    let wanted = wanted(&matcher, plugins, wish.publish);
+    let wanted = wanted(&matcher, plugins, wish);
     if let Some(kernel) = &kernel {
         // A stream of events has no collection that would look at them.
         kernel.watch_renames(wish.publish == Publish::Enabled && matcher.needs().name);
@@ -266,8 +266,8 @@ pub fn pump(
 /// What a scan has to find out: of everybody what matching needs, or all where
 /// everybody is shown; of members also what grouping and showing them needs.
 #[must_use]
-pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wants {
-    if publish == Publish::All {
+pub fn wanted(matcher: &Matcher, plugins: &[Plugin], wish: &Wish) -> Wants {
+    if wish.publish == Publish::All {
         return Wants {
             each: Wanted::ALL,
             members: Wanted::ALL,
@@ -284,7 +284,7 @@ pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wants 
         cgroup: needs.cgroup,
     };
     let singles = |plugin: &Plugin| plugin.metrics.per_process_top > 0;
-    let members = match plugins.iter().any(|plugin| plugin.events_enabled) {
+    let members = match wish.incidents || plugins.iter().any(|plugin| plugin.events_enabled) {
         true => Wanted::ALL,
         false => Wanted {
             exe: each.exe || plugins.iter().any(singles) || groups(plugin::GroupBy::Executable),

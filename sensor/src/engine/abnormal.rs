@@ -8,7 +8,7 @@ use sensor_common::event::{Exit, OOM_VICTIM, Output, OutputFile, STDERR, STDOUT}
 use super::{Engine, describe::until_nul, exits::Finished, key_of};
 use crate::{
     incident::{
-        ended::{Ended, Written},
+        ended::{Ended, Rules, Written},
         record::Sender,
     },
     process::{
@@ -39,9 +39,7 @@ impl Engine {
 
     /// Whether the ends of a member of these services can be incidents.
     pub(super) fn mourned(&self, services: &[ServiceId]) -> bool {
-        let registry = &self.config.registry;
-        self.config.incidents.is_some()
-            && services.iter().any(|&id| registry.spec_of(id).logs.enabled)
+        self.config.incidents.is_some() && !services.is_empty()
     }
 
     /// Whether anybody wants to know where members wrote.
@@ -75,7 +73,7 @@ impl Engine {
         let exit = &finished.exit;
         let is_oom = exit.flags & OOM_VICTIM != 0;
         let outputs = self.outputs_of(process.key, &process.outputs);
-        let abnormal = |rules: &crate::incident::ended::Rules| rules.is_abnormal(end, is_oom);
+        let abnormal = |rules: &Rules| rules.is_abnormal(end, is_oom);
         if !self.mourned(&process.services) || !self.config.incidents.as_ref().is_some_and(abnormal)
         {
             return;

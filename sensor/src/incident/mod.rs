@@ -10,6 +10,7 @@ pub mod ended;
 pub mod exception;
 pub mod fingerprint;
 pub mod fold;
+pub mod follow;
 pub mod limit;
 pub mod log;
 pub mod record;

@@ -16,6 +16,7 @@ use std::{
 use super::{
     ended::Ended,
     fingerprint::fingerprint,
+    follow::{Follower, Paths},
     log::{LogOptions, LogParser},
     record::Incident,
     window::Windows,
@@ -62,6 +63,7 @@ struct Counts {
 
 enum Input {
     Ended(Box<Ended>),
+    Follow(Vec<Paths>),
     Finish,
 }
 
@@ -78,6 +80,7 @@ impl Stage {
         let worker = Worker {
             fold: config.window.map(Windows::new),
             scrubber: config.scrubber,
+            follower: Follower::new(config.logs.clone()),
             logs: config.logs,
             sink: config.sink,
             counts: Arc::clone(&counts),
@@ -107,6 +110,13 @@ impl Stage {
                     self.counts.dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }
+        }
+    }
+
+    /// Follows these log files from now on, and no others.
+    pub fn follow(&self, paths: Vec<Paths>) {
+        if self.inbox.try_send(Input::Follow(paths)).is_err() {
+            tracing::warn!("the log files of plugins go on as before: too much is going on");
         }
     }
 
@@ -147,6 +157,7 @@ struct Worker {
     fold: Option<Windows>,
     scrubber: Arc<Scrubber>,
     logs: LogOptions,
+    follower: Follower,
     sink: Sink,
     counts: Arc<Counts>,
     ready: Vec<Incident>,
@@ -155,17 +166,16 @@ struct Worker {
 impl Worker {
     fn work(mut self, outbox: &Receiver<Input>) {
         loop {
-            let next = self.fold.as_ref().and_then(Windows::next);
-            let wait = next.map_or(Duration::MAX, |next| {
-                next.saturating_duration_since(Instant::now())
-            });
-            let mut input = match wait {
-                Duration::MAX => outbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                wait => outbox.recv_timeout(wait),
+            let window = self.fold.as_ref().and_then(Windows::next);
+            let next = [window, self.follower.next()].into_iter().flatten().min();
+            let mut input = match next {
+                None => outbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(next) => outbox.recv_timeout(next.saturating_duration_since(Instant::now())),
             };
             for _ in 0..TOGETHER {
                 match input {
                     Ok(Input::Ended(ended)) => self.mourn(*ended),
+                    Ok(Input::Follow(paths)) => self.follower.follow(paths),
                     Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
                         return self.finish();
                     }
@@ -173,8 +183,13 @@ impl Worker {
                 }
                 input = outbox.try_recv().map_err(|_| RecvTimeoutError::Timeout);
             }
+            let now = Instant::now();
+            let mut found = Vec::new();
+            let mut keep = |incident| found.push(incident);
+            self.follower.look(now, clock::wall().0, &mut keep);
+            self.take_in(found);
             if let Some(fold) = &mut self.fold {
-                fold.due(Instant::now(), &mut self.ready);
+                fold.due(now, &mut self.ready);
             }
             self.tell();
         }
@@ -185,10 +200,16 @@ impl Worker {
         let mut incident = ended.incident(clock::wall());
         self.join(&mut incident, &words);
         incident.fingerprint = fingerprint(&incident);
-        incident.scrub(&self.scrubber);
-        match &mut self.fold {
-            Some(fold) => fold.take(incident, Instant::now(), &mut self.ready),
-            None => self.ready.push(incident),
+        self.take_in(vec![incident]);
+    }
+
+    fn take_in(&mut self, incidents: Vec<Incident>) {
+        for mut incident in incidents {
+            incident.scrub(&self.scrubber);
+            match &mut self.fold {
+                Some(fold) => fold.take(incident, Instant::now(), &mut self.ready),
+                None => self.ready.push(incident),
+            }
         }
     }
 
@@ -243,6 +264,9 @@ impl Worker {
     }
 
     fn finish(mut self) {
+        let mut found = Vec::new();
+        self.follower.finish(&mut |incident| found.push(incident));
+        self.take_in(found);
         if let Some(fold) = &mut self.fold {
             fold.finish(&mut self.ready);
         }

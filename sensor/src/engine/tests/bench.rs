@@ -330,7 +330,7 @@ impl Bench {
     }
 }
 
-fn header(kind: u32, (pid, start): Id, time: u64) -> Header {
+pub fn header(kind: u32, (pid, start): Id, time: u64) -> Header {
     Header {
         kind,
         pid,
