@@ -1,6 +1,11 @@
 //! To a collector: once each, repeats counted, and nothing lost.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs::{self, OpenOptions},
+    io::Write,
+    path::Path,
+};
 
 use sensor_tests::{
     collector::Collector,
@@ -14,13 +19,14 @@ use super::*;
 /// Longer than any test takes.
 const LONG_WINDOW: &str = "1h";
 
-fn start(plugins: &Plugins, window: &str, port: u16, more: &[&str]) -> Lines {
+fn start(plugins: &Plugins, window: &str, port: u16, path: &Path) -> Lines {
     let config = plugins.root().join("sensor.toml");
     fs::write(&config, format!("[incident]\nwindow = '{window}'\n")).unwrap();
-    let mut command = sensor(["run", "--output", "json", "--interval", "60s"]);
+    let mut command = sensor(["run", "--output", "json", "--metadata-db-path"]);
+    command.arg(path).args(["--interval", "60s"]);
     command.args(["--plugins", &plugins.flag(), "--agent-host", "127.0.0.1"]);
     command.args(["--agent-port", &port.to_string()]);
-    command.arg("--config").arg(config).args(more);
+    command.arg("--config").arg(config);
     let lines = Lines::start(&mut command);
     lines.wait("the first report", |said| {
         (!said.lines.is_empty()).then_some(())
@@ -44,10 +50,10 @@ fn repeats_are_counted_and_the_counts_sum_up() {
     let collector = Collector::start();
     let plugins = Plugins::new();
     let watched = plugins.watch_program("/bin/sh", "");
-    let lines = start(&plugins, LONG_WINDOW, collector.ports().grpc, &[]);
+    let lines = start(&plugins, LONG_WINDOW, collector.ports().grpc, &store());
     let mut happened = BTreeMap::new();
     for code in [3, 4, 3, 3, 4, 3] {
-        run(&mut watched.command(&["-c", &format!("exit {code}")]));
+        let _ = run(&mut watched.command(&["-c", &format!("exit {code}")]));
         *happened.entry(format!("exit code {code}")).or_insert(0) += 1;
     }
     // The first of each comes at once, the interval being a minute.
@@ -73,9 +79,9 @@ fn the_end_of_a_window_tells_the_repeats() {
     let collector = Collector::start();
     let plugins = Plugins::new();
     let watched = plugins.watch_program("/bin/sh", "");
-    let _lines = start(&plugins, "1s", collector.ports().grpc, &[]);
+    let _lines = start(&plugins, "1s", collector.ports().grpc, &store());
     for _ in 0..5 {
-        run(&mut watched.command(&["-c", "exit 3"]));
+        let _ = run(&mut watched.command(&["-c", "exit 3"]));
     }
     collector.wait_until("five in all", LIMIT, |output| {
         told(output).iter().map(count).sum::<u64>() == 5
@@ -88,16 +94,15 @@ fn an_incident_that_was_accepted_survives_kill_9() {
     let plugins = Plugins::new();
     let watched = plugins.watch_program("/bin/sh", "");
     let path = store();
-    let path = path.to_str().unwrap();
-    let more = ["--metadata-db-path", path];
-    let lines = start(&plugins, LONG_WINDOW, gate.port(), &more);
+    let lines = start(&plugins, LONG_WINDOW, gate.port(), &path);
     let items = || {
-        let mut show = sensor(["store", "show", "--json", "--metadata-db-path", path]);
+        let mut show = sensor(["store", "show", "--json", "--metadata-db-path"]);
+        show.arg(&path);
         let shown: Value = serde_json::from_slice(&show.output().unwrap().stdout).unwrap();
         shown["queue"]["items"].as_u64().unwrap()
     };
     let before = items();
-    run(&mut watched.command(&["-c", "exit 3"]));
+    let _ = run(&mut watched.command(&["-c", "exit 3"]));
     // Written long before the end of the interval.
     let deadline = std::time::Instant::now() + SOON;
     while items() == before {
@@ -110,11 +115,47 @@ fn an_incident_that_was_accepted_survives_kill_9() {
 
     let collector = Collector::start();
     gate.open(collector.ports().grpc);
-    let _lines = start(&plugins, LONG_WINDOW, gate.port(), &more);
+    let _lines = start(&plugins, LONG_WINDOW, gate.port(), &path);
     let output = collector.wait_until("the incident", LIMIT, |output| !told(output).is_empty());
     let records = told(&output);
     assert_eq!(
         records[0].text("sensor.incident.cause"),
         Some("exit code 3")
     );
+}
+
+/// A named log file: what stood there before is not read, a line and the trace
+/// behind it are one incident, and rotation loses nothing.
+#[test]
+fn errors_in_log_files_are_incidents_of_the_service() {
+    let collector = Collector::start();
+    let plugins = Plugins::new();
+    let log = plugins.root().join("app.log");
+    let append = |message: &str| {
+        let file = OpenOptions::new().create(true).append(true).open(&log);
+        let time = "2026-01-02 03:04:05,678";
+        writeln!(file.unwrap(), "{time} - app.db - ERROR - {message}").unwrap();
+    };
+    append("of yesterday");
+    let name = plugins.unique();
+    let paths = format!(
+        "[logs]\npaths = ['{}']\n",
+        plugins.root().join("*.log").display()
+    );
+    plugins.plugin(&name, &format!("^{name}$"), &paths);
+    let _lines = start(&plugins, LONG_WINDOW, collector.ports().grpc, &store());
+    // The daemon follows files when it has reported for the first time.
+    append("cannot connect");
+    collector.wait_until("the line", LIMIT, |output| told(output).len() == 1);
+    fs::rename(&log, plugins.root().join("app.log.1")).unwrap();
+    append("rotated");
+    let output = collector.wait_until("both", LIMIT, |output| told(output).len() == 2);
+    let records = told(&output);
+    for record in &records {
+        assert_eq!(record.text("sensor.incident.kind"), Some("log"));
+        assert_eq!(record.text("log.file.path"), log.to_str());
+        assert_eq!(record.text("sensor.log.logger"), Some("app.db"));
+        assert!(record.attributes["service.name"].contains(&name));
+    }
+    assert!(!output.contains("of yesterday"), "{output}");
 }
