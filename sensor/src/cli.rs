@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod config;
+pub mod logs;
 pub mod plugin;
 pub mod store;
 
@@ -62,6 +63,9 @@ pub enum Command {
         after_help = "Example: sensor plugin verify myapp && sudo sensor plugin install myapp"
     )]
     Plugin(plugin::Command),
+    /// Find errors in a log file, mask secrets in text
+    #[command(subcommand)]
+    Logs(logs::Command),
     /// Check the configuration file, show what is in force
     #[command(subcommand)]
     Config(config::Command),

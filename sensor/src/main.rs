@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sensor::{
-    app::{config, doctor, events, logging, once, plugin, run, setup::Stop, store},
+    app::{config, doctor, events, logging, logs, once, plugin, run, setup::Stop, store},
     cli::{Cli, Command, RunArgs},
     exit::Exit,
 };
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Store(command) => store::run(&command),
         Command::Plugin(command) => plugin::run(&command),
+        Command::Logs(command) => logs::run(&command),
         Command::Config(command) => config::run(&command),
     };
     match done {

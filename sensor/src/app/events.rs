@@ -19,8 +19,8 @@ use crate::{
     clock,
     engine::{Publish, Stats},
     exit::Exit,
-    export::{HostResource, wire::INCIDENT},
-    incident::record::Incident,
+    export::HostResource,
+    incident::record::{EVENT_NAME, Incident},
     output::{incident, json::EventLine, table, terminal},
     process::event::{ProcessEvent, What},
     pump::Pump,
@@ -94,7 +94,7 @@ impl Printer<'_> {
             if self.json {
                 // The same object as everywhere, called as in an export.
                 let object = incident::json(incident);
-                write!(self.out, r#"{{"event.name":"{INCIDENT}","#)?;
+                write!(self.out, r#"{{"event.name":"{EVENT_NAME}","#)?;
                 self.out.write_all(object.get(1..).unwrap_or_default())?;
                 self.out.write_all(b"\n")?;
             } else {
@@ -197,7 +197,7 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
     )?;
     let incidents = wish
         .incidents
-        .then(|| Incidents::start(&config, &pump.engine))
+        .then(|| Incidents::start(&pump.engine))
         .transpose()?;
     stream(pump, incidents, args.json, args.duration).map_err(fault)?;
     Ok(Exit::Done)

@@ -1,24 +1,30 @@
 //! The stage that makes incidents, connected to what a command does with them.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use super::setup::Stop;
+use super::{keeping::Waiting, setup::Stop};
 use crate::{
     aggregate::registry::Spec,
     config::Config,
     engine::Engine,
     exit::Exit,
-    export::{ExporterHandle, Prompter},
+    export::{HostResource, otlp::Otlp},
     incident::{
+        context::Gatherer,
         follow::Paths,
         log::LogOptions,
         record::Incident,
         stage::{self, Sink, Stage},
+        transport::{Outlet, OutletConfig, OutletError, Parcel, Surroundings},
     },
     plugin::GroupBy,
+    scrub::Scrubber,
 };
 
 /// Starts the stage.
@@ -26,15 +32,10 @@ use crate::{
 /// # Errors
 ///
 /// Where there can be no more threads.
-pub fn start(
-    _config: &Config,
-    engine: &Engine,
-    window: Option<std::time::Duration>,
-    sink: Sink,
-) -> Result<Stage, Stop> {
+pub fn start(window: Option<Duration>, context: &[&str], sink: Sink) -> Result<Stage, Stop> {
     Stage::start(stage::Config {
         window,
-        scrubber: engine.scrubber(),
+        context: Gatherer::new(context),
         logs: LogOptions {
             zone: TimeZone::system(),
             seed: Uuid::now_v7().as_u64_pair().1,
@@ -66,14 +67,35 @@ pub fn paths(specs: &[Spec]) -> Vec<Paths> {
         .collect()
 }
 
-/// Incidents go into the queue of log records, and where that survives, are
-/// written at once: they may not wait for the end of an interval.
+/// Starts the transports of incidents.
+///
+/// # Errors
+///
+/// Every problem of the files that they name.
+pub fn outlet(
+    config: &Config,
+    otlp: Option<Otlp>,
+    host: HostResource,
+    waiting: Option<&Waiting>,
+) -> Result<Outlet, Stop> {
+    let (shelf, waiting) = waiting.cloned().unzip();
+    let surroundings = Surroundings { otlp, host, shelf };
+    let waiting = waiting.unwrap_or_default();
+    Outlet::start(OutletConfig::of(config, surroundings, waiting)).map_err(|error| match error {
+        OutletError::Settings(lines) => Stop {
+            exit: Exit::Config,
+            lines,
+        },
+        error @ OutletError::Thread(_) => Stop::new(Exit::Software, error.to_string()),
+    })
+}
+
+/// Incidents go out by their transports.
 #[must_use]
-pub fn exporting(exporter: ExporterHandle, prompter: Option<Prompter>) -> Sink {
+pub fn sending(outlet: Outlet, scrubber: Arc<Scrubber>) -> Sink {
     Box::new(move |incidents| {
-        exporter.enqueue_incidents(&incidents);
-        if let Some(prompter) = &prompter {
-            prompter.write_accepted();
+        for incident in incidents {
+            outlet.offer(&Parcel::of(incident, &scrubber));
         }
     })
 }
@@ -93,12 +115,18 @@ impl Incidents {
     /// # Errors
     ///
     /// Where there can be no more threads.
-    pub fn start(config: &Config, engine: &Engine) -> Result<Self, Stop> {
+    pub fn start(engine: &Engine) -> Result<Self, Stop> {
         let (send, made) = mpsc::channel();
         // Where nobody listens any more, there is nothing to say.
-        let sink: Sink = Box::new(move |incidents| drop(send.send(incidents)));
+        let scrubber = engine.scrubber();
+        let sink: Sink = Box::new(move |mut incidents| {
+            for incident in &mut incidents {
+                incident.scrub(&scrubber);
+            }
+            drop(send.send(incidents));
+        });
         Ok(Self {
-            stage: start(config, engine, None, sink)?,
+            stage: start(None, &[], sink)?,
             made,
             awaited: 0,
             dropped: 0,

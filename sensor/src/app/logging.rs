@@ -11,6 +11,7 @@ use std::{
 };
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Writes to the log that failed: a full disk must not stop the sensor.
 static FAILED: AtomicU64 = AtomicU64::new(0);
@@ -35,12 +36,18 @@ pub fn start(level: tracing::Level, file: Option<&Path>) -> io::Result<()> {
         }
         None => Out::Stderr,
     };
+    // The Kafka library tells of each of its tries; we tell once.
+    let quiet = Targets::new()
+        .with_default(level)
+        .with_target("rskafka", LevelFilter::OFF);
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(level))
         .with_ansi(terminal)
         .with_target(false)
         .log_internal_errors(false)
         .with_writer(move || Counted(out.clone()))
+        .finish()
+        .with(quiet)
         .init();
     Ok(())
 }

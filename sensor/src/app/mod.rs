@@ -9,6 +9,7 @@ pub mod events;
 mod incidents;
 pub mod keeping;
 pub mod logging;
+pub mod logs;
 pub mod once;
 pub mod plugin;
 pub mod reload;

@@ -13,7 +13,7 @@ use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
     incidents,
-    keeping::{self, Memory},
+    keeping::{self, Memory, Ways},
     logging,
     reload::Plugins,
     setup::{self, Stop, Wish},
@@ -26,7 +26,7 @@ use crate::{
     engine::Publish,
     exit::Exit,
     export::{HostResource, Keeper, otlp::Otlp},
-    incident::stage::Stage,
+    incident::{stage::Stage, transport::Outlet},
     output::{json, table},
     process::event::ProcessEvent,
     procfs::allow_descriptors,
@@ -74,7 +74,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let wish = Wish {
         publish: Publish::Enabled,
         // Only hooks see how a process ends.
-        incidents: config.incident.enabled && export.is_some() && kernel.is_some(),
+        incidents: config.incident.enabled && kernel.is_some(),
         interval: args.interval,
     };
     allow_descriptors();
@@ -87,10 +87,15 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     }
     let watch = watch(&plugins, &waiter);
     let exporting = export.is_some();
-    let (delivery, keeper) = memory.start(|waiting| {
-        export
+    let (Ways { delivery, outlet }, keeper) = memory.start(|waiting| {
+        let outlet = wish
+            .incidents
+            .then(|| incidents::outlet(&config, export.clone(), host.clone(), waiting.as_ref()))
+            .transpose()?;
+        let delivery = export
             .map(|otlp| Delivery::start(otlp, &config, host.clone(), waiting))
-            .transpose()
+            .transpose()?;
+        Ok(Ways { delivery, outlet })
     })?;
     let telemetry = delivery
         .as_ref()
@@ -99,17 +104,17 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
             let interval = args.interval.unwrap_or(config.interval);
             Telemetry::start(delivery.exporter.clone(), &host, interval)
         });
-    let mourning = delivery
+    let mourning = outlet
         .as_ref()
-        .filter(|_| wish.incidents)
-        .map(|delivery| {
-            let prompter = keeper.as_ref().map(Keeper::prompter);
-            let sink = incidents::exporting(delivery.exporter.clone(), prompter);
-            incidents::start(&config, &pump.engine, Some(config.incident.window), sink)
+        .map(|outlet| {
+            let sink = incidents::sending(outlet.clone(), pump.engine.scrubber());
+            let incident = &config.incident;
+            incidents::start(Some(incident.window), &incident.context, sink)
         })
         .transpose()?;
     let daemon = Daemon {
         mourning,
+        outlet,
         collecting: Collecting::new(intervals(&pump), offset),
         pump,
         plugins,
@@ -242,6 +247,8 @@ struct Daemon {
     collecting: Collecting,
     /// What becomes of abnormal ends.
     mourning: Option<Stage>,
+    /// Where incidents go.
+    outlet: Option<Outlet>,
     delivery: Option<Delivery>,
     keeper: Option<Keeper>,
     host: HostResource,
@@ -329,6 +336,10 @@ impl Daemon {
                 figures.incidents = stage.told();
                 figures.incidents_dropped[1].1 = stage.dropped();
             }
+            if let Some(outlet) = &self.outlet {
+                figures.transports = outlet.stats();
+                figures.homeless = outlet.homeless();
+            }
             telemetry.update(figures);
         }
         let denied = self.collecting.denied();
@@ -389,9 +400,15 @@ impl Daemon {
         if let Some(keeper) = &self.keeper {
             keeper.finish();
         }
-        if let Some(delivery) = self.delivery.take() {
-            delivery.shutdown(LAST_DELIVERY);
-        }
+        // Both at once: neither takes the other's time.
+        std::thread::scope(|scope| {
+            if let Some(outlet) = &self.outlet {
+                scope.spawn(|| outlet.shutdown(LAST_DELIVERY));
+            }
+            if let Some(delivery) = self.delivery.take() {
+                delivery.shutdown(LAST_DELIVERY);
+            }
+        });
         if let Some(keeper) = self.keeper {
             keeper.end();
         }
@@ -439,6 +456,8 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
         custom_failures: collecting.custom_failures(),
         incidents: 0,
         incidents_dropped: [("engine", stats.unmourned), ("words", 0)],
+        transports: Vec::new(),
+        homeless: 0,
         scrubbed: pump.engine.scrubbed_count(),
         store_writes,
         store_failures,

@@ -89,6 +89,20 @@ pub fn config(flag: Option<&Path>) -> Result<Config, Stop> {
     })
 }
 
+/// The scrubber of a configuration.
+///
+/// # Errors
+///
+/// Where its rules cannot be compiled.
+pub fn scrubber(config: &Config) -> Result<Scrubber, Stop> {
+    let rules = ScrubConfig {
+        words: config.scrub.words.clone(),
+        patterns: config.scrub.patterns.clone(),
+        keep: config.scrub.keep.clone(),
+    };
+    Scrubber::new(&rules).map_err(|error| Stop::new(Exit::Config, error.to_string()))
+}
+
 /// Which plugins somebody asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -221,12 +235,7 @@ pub fn pump(
     let host_id = host.agent_instance_id.to_string();
     let matcher = Matcher::new(plugins, std::process::id())
         .map_err(|error| Stop::new(Exit::Config, error.to_string()))?;
-    let scrubber = Scrubber::new(&ScrubConfig {
-        words: config.scrub.words.clone(),
-        patterns: config.scrub.patterns.clone(),
-        keep: config.scrub.keep.clone(),
-    })
-    .map_err(|error| Stop::new(Exit::Config, error.to_string()))?;
+    let scrubber = scrubber(config)?;
     let offset = clock::offset();
     let has = |field| kernel.as_ref().is_some_and(|kernel| kernel.has(field));
     let known = Known {

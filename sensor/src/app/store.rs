@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::setup::{self, Stop};
 use crate::{
-    cli::store::{Command, StoreArgs},
+    cli::store::{Command, IncidentsArgs, StoreArgs},
     clock,
     exit::Exit,
     output::terminal,
@@ -27,6 +27,7 @@ pub fn run(command: &Command) -> Result<Exit, Stop> {
     match command {
         Command::Show(args) => show(args),
         Command::History(args) => history(args),
+        Command::Incidents(args) => incidents(args),
         Command::Verify(args) => check(args),
     }
 }
@@ -136,6 +137,53 @@ fn history(args: &StoreArgs) -> Result<Exit, Stop> {
     };
     setup::print(&text)?;
     Ok(Exit::Done)
+}
+
+/// `--json`: one incident a line, as every transport has it.
+fn incidents(args: &IncidentsArgs) -> Result<Exit, Stop> {
+    let path = path_of(&args.store)?;
+    let last = Reader::open(&path)
+        .and_then(|reader| reader.incidents(args.limit))
+        .map_err(|error| reading(&path, &error))?;
+    let lines = last.iter().map(|json| match args.store.json {
+        true => format!("{}\n", String::from_utf8_lossy(json)),
+        false => incident_line(&serde_json::from_slice(json).unwrap_or_default()),
+    });
+    let text: String = lines.collect();
+    let text = match text.is_empty() && !args.store.json {
+        true => "no incident is kept\n".to_owned(),
+        false => text,
+    };
+    setup::print(&text)?;
+    Ok(Exit::Done)
+}
+
+/// `2026-01-02 03:04:05  exit       4711 worker: ValueError: no such thing`
+fn incident_line(incident: &serde_json::Map<String, Value>) -> String {
+    let text = |key: &str| incident.get(key).and_then(Value::as_str);
+    let number = |key: &str| incident.get(key).and_then(Value::as_u64);
+    let time = number("time_unix_nano").or(number("observed_time_unix_nano"));
+    let time = time.map_or_else(|| "-".to_owned(), |time| day_and_time(WallNanos(time)));
+    let pid = number("process.pid").map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+    let kind = text("sensor.incident.kind").unwrap_or("-");
+    let what = [text("exception.type"), text("exception.message")];
+    let what: Vec<&str> = what.into_iter().flatten().collect();
+    let what = match what.is_empty() {
+        true => text("sensor.incident.cause")
+            .or(text("body"))
+            .unwrap_or_default()
+            .to_owned(),
+        false => what.join(": "),
+    };
+    let first = what.lines().next().unwrap_or_default();
+    let name = text("process.executable.name").map(|name| format!("{name}: "));
+    let rest = format!("{}{first}", name.unwrap_or_default());
+    let count = match number("sensor.incident.count") {
+        Some(count) if count > 1 => format!(" ({count} times)"),
+        _ => String::new(),
+    };
+    let (kind, rest) = (terminal::escaped(kind), terminal::escaped(&rest));
+    format!("{time:19}  {kind:9}  {pid:>7}  {rest}{count}\n")
 }
 
 fn check(args: &StoreArgs) -> Result<Exit, Stop> {

@@ -12,6 +12,8 @@ pub enum Command {
     Show(StoreArgs),
     /// The versions that the file had, and by which release
     History(StoreArgs),
+    /// The last incidents of this host, oldest first
+    Incidents(IncidentsArgs),
     /// Look at every page and record; changes nothing
     Verify(StoreArgs),
 }
@@ -30,4 +32,16 @@ pub struct StoreArgs {
     /// One JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Flags of `sensor store incidents`.
+#[derive(Debug, Args)]
+pub struct IncidentsArgs {
+    /// Which store.
+    #[command(flatten)]
+    pub store: StoreArgs,
+
+    /// How many, from the last one back
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
 }

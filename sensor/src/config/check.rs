@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::export::{Headers, check_endpoint, check_header};
 use super::item::{Choice, Item};
+use super::logs;
 use super::pattern::check_pattern;
 use super::problem::Problem;
 use super::reader::{Document, Table};
@@ -60,6 +61,7 @@ pub(super) fn read(document: &Document<'_>) -> Config {
     scrub(&mut config, root.table("scrub"));
     incident::read(&mut config.incident, root.table("incident"));
     receiver::read(&mut config.receiver, root.table("receiver"));
+    config.log_formats = logs::read(root.table("logs"));
     let mut telemetry = root.table("telemetry");
     set(
         &mut config.telemetry,

@@ -9,6 +9,7 @@ pub mod export;
 pub mod file;
 pub mod incident;
 pub mod item;
+pub mod logs;
 mod pattern;
 pub mod problem;
 pub mod reader;
@@ -64,6 +65,8 @@ pub struct Config {
     pub incident: Incidents,
     /// Where applications report themselves.
     pub receiver: Receiver,
+    /// Log formats on top of the built-in ones.
+    pub log_formats: Vec<logs::LogFormatFile>,
     /// Whether the sensor exports its own metrics.
     pub telemetry: bool,
     /// Where values come from, by dotted key; what is not here is a default.
@@ -219,6 +222,7 @@ impl Default for Config {
             scrub: Scrub::default(),
             incident: Incidents::default(),
             receiver: Receiver::default(),
+            log_formats: Vec::new(),
             telemetry: true,
             origins: BTreeMap::new(),
         }

@@ -54,6 +54,7 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         scrub,
         incident,
         receiver,
+        log_formats,
         telemetry,
         origins: _,
     } = config;
@@ -79,6 +80,7 @@ pub fn settings(config: &Config, export: Option<&OtlpSettings>) -> Vec<Setting> 
         ("scrub.words", texts(&scrub.words)),
         ("scrub.patterns", texts(&scrub.patterns)),
         ("scrub.keep", texts(&scrub.keep)),
+        ("logs.format", super::logs::show(log_formats)),
     ]);
     all.extend(incidents(incident));
     all.extend(receiving(receiver));

@@ -8,11 +8,12 @@ use sensor_common::event::{Exit, OOM_VICTIM, Output, OutputFile, STDERR, STDOUT}
 use super::{Engine, describe::until_nul, exits::Finished, key_of};
 use crate::{
     incident::{
+        context::Ancestor,
         ended::{Ended, Rules, Written},
         record::Sender,
     },
     process::{
-        event::{End, What},
+        event::{ExitDetail, What},
         table::{Process, ServiceId},
     },
     units::ProcessKey,
@@ -20,6 +21,8 @@ use crate::{
 
 /// Outputs whose process is about to end.
 const OUTPUTS: usize = 1_024;
+/// Parents that are told.
+const ANCESTORS: usize = 16;
 /// Ends that wait to be taken.
 const ENDED: usize = 4_096;
 
@@ -69,7 +72,10 @@ impl Engine {
     }
 
     /// Puts down the end of a process where it is abnormal.
-    pub(super) fn mourn(&mut self, process: &Process, finished: &Finished, end: End) {
+    pub(super) fn mourn(&mut self, process: &Process, finished: &Finished, detail: &ExitDetail) {
+        let Some(end) = detail.end else {
+            return;
+        };
         let exit = &finished.exit;
         let is_oom = exit.flags & OOM_VICTIM != 0;
         let outputs = self.outputs_of(process.key, &process.outputs);
@@ -91,8 +97,28 @@ impl Engine {
             end,
             is_oom,
             sender: sender(exit),
+            detail: Box::new(detail.clone()),
+            ancestry: self.ancestry(process),
             written: outputs,
         });
+    }
+
+    /// The parents of a process that the table still has, the nearest first.
+    fn ancestry(&self, process: &Process) -> Vec<Ancestor> {
+        let parent = |of: &Process| self.table.by_pid(of.parent?);
+        let parents = std::iter::successors(parent(process), |of| parent(of));
+        // Whoever is younger than the child has the pid of its parent.
+        let parents = parents.take_while(|of| of.key.start <= process.key.start);
+        parents
+            .take(ANCESTORS)
+            .map(|of| {
+                let name = of.program.file_name().unwrap_or(&of.program.comm);
+                Ancestor {
+                    pid: of.key.pid,
+                    name: String::from_utf8_lossy(name).into_owned(),
+                }
+            })
+            .collect()
     }
 
     /// Takes the outputs of a process; `noted` is what stood there before.

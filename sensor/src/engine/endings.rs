@@ -73,11 +73,11 @@ impl Engine {
             process.user = Some(exit.uid);
         }
         process.parent = Some(exit.parent_pid);
-        self.mourn(&process, finished, end);
+        let detail = self.exit_detail(exit, &usage, end);
+        self.mourn(&process, finished, &detail);
         if !self.published(&process.services) {
             return;
         }
-        let detail = self.exit_detail(exit, &usage, end);
         let what = What::Exit(Box::new(detail));
         out.push(self.process_event(&process, exit.header.time, what));
     }

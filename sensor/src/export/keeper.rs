@@ -97,10 +97,10 @@ impl Keeper {
         self.ask(&mut self.desk.lock());
     }
 
-    /// For other threads, that put something into the queue.
+    /// The same for others to hold.
     #[must_use]
-    pub fn prompter(&self) -> Prompter {
-        Prompter(Arc::clone(&self.desk))
+    pub fn pen(&self) -> Pen {
+        Pen(Arc::clone(&self.desk))
     }
 
     /// Writes once more, and waits for it, but not for ever; false where the
@@ -138,14 +138,13 @@ impl Keeper {
     }
 }
 
-/// Asks the writer for a transaction.
+/// Has everything written that was accepted until now.
 #[derive(Debug, Clone)]
-pub struct Prompter(Arc<Desk>);
+pub struct Pen(Arc<Desk>);
 
-impl Prompter {
-    /// Has written what was accepted until now. Never waits for the disk:
-    /// where it is slow, the next transaction holds more.
-    pub fn write_accepted(&self) {
+impl Pen {
+    /// Never waits for the disk.
+    pub fn write(&self) {
         self.0.ask(&mut self.0.lock());
     }
 }

@@ -16,5 +16,5 @@ mod backoff;
 
 pub use exporter::{Exporter, ExporterConfig, ExporterHandle, SignalStats, Stats};
 pub use host::HostResource;
-pub use keeper::{Found, Interval, Keeper, Prompter, Shelf};
+pub use keeper::{Found, Interval, Keeper, Pen, Shelf};
 pub use once::{SendError, send_once};

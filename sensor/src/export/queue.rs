@@ -101,6 +101,12 @@ impl Queue {
         }
     }
 
+    /// Its number in a [`Place`].
+    #[must_use]
+    pub fn number(&self) -> u8 {
+        self.signal
+    }
+
     /// Puts a store behind the queue, with what waits in it from before. Too
     /// much of that is dropped.
     pub fn restore(&mut self, index: &[Indexed]) -> Dropped {

@@ -6,11 +6,12 @@ use std::{collections::BTreeSet, sync::Arc};
 use uuid::Uuid;
 
 use super::{
+    context::{Ancestor, Case},
     record::{Incident, Kind, Origin, Sender, Severity},
     signal,
 };
 use crate::{
-    process::event::{End, Subject},
+    process::event::{End, ExitDetail, Subject},
     units::WallNanos,
 };
 
@@ -31,6 +32,10 @@ pub struct Ended {
     pub is_oom: bool,
     /// Who sent the signal that ended it.
     pub sender: Option<Sender>,
+    /// What it had used.
+    pub detail: Box<ExitDetail>,
+    /// Its parents, the nearest first.
+    pub ancestry: Vec<Ancestor>,
     /// Regular files behind its descriptors 1 and 2, where somebody wants to
     /// know; standard error last.
     pub written: Vec<Written>,
@@ -100,6 +105,19 @@ impl Ended {
         text
     }
 
+    /// What providers of context are asked about.
+    #[must_use]
+    pub fn case(&self) -> Case {
+        Case {
+            time: self.time,
+            process: Some(self.process.clone()),
+            ancestry: self.ancestry.clone(),
+            detail: Some(self.detail.clone()),
+            services: self.services.clone(),
+            ..Case::default()
+        }
+    }
+
     /// The incident without last words and context.
     #[must_use]
     pub fn incident(self, observed: WallNanos) -> Incident {
@@ -158,6 +176,8 @@ pub(super) mod tests {
             end,
             is_oom: false,
             sender: None,
+            detail: Box::default(),
+            ancestry: Vec::new(),
             written: Vec::new(),
         }
     }

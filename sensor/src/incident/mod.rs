@@ -7,6 +7,8 @@
 pub mod attributes;
 pub mod context;
 pub mod ended;
+#[cfg(test)]
+mod examples;
 pub mod exception;
 pub mod fingerprint;
 pub mod fold;

@@ -69,6 +69,9 @@ impl Incident {
     }
 }
 
+/// The name of every incident as an event.
+pub const EVENT_NAME: &str = "sensor.incident";
+
 /// Most bytes of last words.
 pub const LAST_WORDS: usize = 16 * 1024;
 

@@ -1,6 +1,7 @@
 //! The stage between the core and the transports: a thread of its own, so that
 //! the engine waits for no file. It looks for last words, joins them with the
-//! end of their process, folds repeats, and hands on what is left.
+//! end of their process and with what is known around it, folds repeats, and
+//! hands on what is left.
 
 use std::{
     io,
@@ -14,6 +15,7 @@ use std::{
 };
 
 use super::{
+    context::Gatherer,
     ended::Ended,
     fingerprint::fingerprint,
     follow::{Follower, Paths},
@@ -22,7 +24,7 @@ use super::{
     window::Windows,
     words::{self, Words},
 };
-use crate::{clock, scrub::Scrubber};
+use crate::clock;
 
 /// Ends that wait for the stage. One takes about a millisecond.
 const WAITING: usize = 4_096;
@@ -31,15 +33,15 @@ const TOGETHER: usize = 64;
 /// How long the stage may take to end.
 const LAST: Duration = Duration::from_secs(3);
 
-/// Takes what the stage has to say.
+/// Takes what the stage has to say, and scrubs it.
 pub type Sink = Box<dyn FnMut(Vec<Incident>) + Send>;
 
 /// What the stage is made of.
 pub struct Config {
     /// Repeats of a fingerprint within it are folded; `None`: nothing is.
     pub window: Option<Duration>,
-    /// Cleans every text.
-    pub scrubber: Arc<Scrubber>,
+    /// Asked for what is known around an incident.
+    pub context: Gatherer,
     /// How text is read.
     pub logs: LogOptions,
     /// Where incidents go.
@@ -79,7 +81,7 @@ impl Stage {
         let counts = Arc::new(Counts::default());
         let worker = Worker {
             fold: config.window.map(Windows::new),
-            scrubber: config.scrubber,
+            context: config.context,
             follower: Follower::new(config.logs.clone()),
             logs: config.logs,
             sink: config.sink,
@@ -87,7 +89,7 @@ impl Stage {
             ready: Vec::new(),
         };
         let thread = thread::Builder::new()
-            .name("incidents".to_owned())
+            .name("words".to_owned())
             .spawn(move || {
                 worker.work(&outbox);
                 let _ = finish.send(());
@@ -155,7 +157,7 @@ impl Stage {
 
 struct Worker {
     fold: Option<Windows>,
-    scrubber: Arc<Scrubber>,
+    context: Gatherer,
     logs: LogOptions,
     follower: Follower,
     sink: Sink,
@@ -197,15 +199,16 @@ impl Worker {
 
     fn mourn(&mut self, ended: Ended) {
         let words = words::of(&ended);
+        let case = Arc::new(ended.case());
         let mut incident = ended.incident(clock::wall());
         self.join(&mut incident, &words);
         incident.fingerprint = fingerprint(&incident);
+        incident.context = self.context.gather(&case);
         self.take_in(vec![incident]);
     }
 
     fn take_in(&mut self, incidents: Vec<Incident>) {
-        for mut incident in incidents {
-            incident.scrub(&self.scrubber);
+        for incident in incidents {
             match &mut self.fold {
                 Some(fold) => fold.take(incident, Instant::now(), &mut self.ready),
                 None => self.ready.push(incident),

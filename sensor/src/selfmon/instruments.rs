@@ -9,7 +9,10 @@ use opentelemetry::{
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
 use super::Figures;
-use crate::export::{ExporterHandle, SignalStats};
+use crate::{
+    export::{ExporterHandle, SignalStats},
+    incident::transport::TransportStats,
+};
 
 type Shared = Arc<Mutex<Figures>>;
 
@@ -85,6 +88,7 @@ pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: 
             }
         },
     );
+    transports(&meters);
     meters.counter(
         "sensor.scrub.replacements",
         "{replacement}",
@@ -119,6 +123,62 @@ pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: 
     });
     meters.seconds("sensor.cpu.time", |figures| figures.cpu_seconds);
     meters.export(exporter);
+}
+
+fn transports(meters: &Meters) {
+    fn each(
+        figures: &Figures,
+        observe: &dyn AsyncInstrument<u64>,
+        value: fn(&TransportStats) -> u64,
+    ) {
+        for one in &figures.transports {
+            let attributes = [
+                KeyValue::new("transport", one.kind),
+                KeyValue::new("target", one.target.clone()),
+            ];
+            observe.observe(value(one), &attributes);
+        }
+    }
+    meters.counter(
+        "sensor.transport.delivered",
+        "{incident}",
+        |figures, observe| {
+            each(figures, observe, |one| one.sent.delivered_records);
+        },
+    );
+    meters.counter("sensor.transport.failures", "{try}", |figures, observe| {
+        each(figures, observe, |one| one.sent.failures);
+    });
+    meters.counter(
+        "sensor.transport.refused",
+        "{incident}",
+        |figures, observe| {
+            each(figures, observe, |one| one.sent.refused_records);
+        },
+    );
+    meters.counter(
+        "sensor.transport.dropped",
+        "{incident}",
+        |figures, observe| {
+            each(figures, observe, |one| one.sent.dropped_records);
+            let nowhere = [KeyValue::new("transport", "none")];
+            observe.observe(figures.homeless, &nowhere);
+        },
+    );
+    meters.counter(
+        "sensor.transport.fallback",
+        "{incident}",
+        |figures, observe| {
+            each(figures, observe, |one| one.fallen_back);
+        },
+    );
+    meters.gauge(
+        "sensor.transport.queue.items",
+        "{incident}",
+        |figures, observe| {
+            each(figures, observe, |one| one.sent.queue_items as u64);
+        },
+    );
 }
 
 struct Meters {

@@ -16,7 +16,10 @@ use opentelemetry_sdk::{
 };
 
 use self::exporter::QueueExporter;
-use crate::export::{ExporterHandle, HostResource};
+use crate::{
+    export::{ExporterHandle, HostResource},
+    incident::transport::TransportStats,
+};
 
 /// Everything that is told, as of the last tick.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,6 +52,10 @@ pub struct Figures {
     pub incidents: u64,
     /// Abnormal ends that found no room, by the stage that had none.
     pub incidents_dropped: [(&'static str, u64); 2],
+    /// Where incidents go, and what became of them there.
+    pub transports: Vec<TransportStats>,
+    /// Incidents that no transport could be asked to take.
+    pub homeless: u64,
     /// Secrets masked.
     pub scrubbed: u64,
     /// Transactions of the store that were tried.

@@ -12,7 +12,7 @@ use super::{
 type Step = fn(&WriteTransaction) -> Result<(), StoreError>;
 
 /// Steps by the version that they begin at, from 1.
-const STEPS: &[Step] = &[to_2];
+const STEPS: &[Step] = &[to_2, schema::create_since_3];
 
 /// Brings the tables from `from` to the current version, all in the caller's
 /// one transaction.

@@ -8,6 +8,7 @@ mod changes;
 mod error;
 mod fresh;
 mod guard;
+mod history;
 pub mod image;
 mod known;
 pub mod legacy;
@@ -23,6 +24,7 @@ pub mod totals;
 
 pub use changes::{Changes, Indexed, Place, Request, Seen};
 pub use error::StoreError;
+pub use history::MAX_HISTORY_BYTES;
 pub use known::Known;
 pub use legacy::Claimant;
 pub use open::{Opened, Store, StoreConfig};

@@ -65,7 +65,7 @@ impl Reader {
         }
     }
 
-    fn database(&self) -> Result<&dyn ReadableDatabase, StoreError> {
+    pub(super) fn database(&self) -> Result<&dyn ReadableDatabase, StoreError> {
         let closed = || StoreError::Database(redb::Error::DatabaseClosed);
         self.database.as_deref().ok_or_else(closed)
     }
@@ -128,6 +128,9 @@ fn records_are_sound(database: &dyn ReadableDatabase) -> Result<(), StoreError> 
     known::known(database)?;
     known::totals(database)?;
     let read = database.begin_read()?;
+    for row in read.open_table(schema::INCIDENTS)?.iter()? {
+        row?;
+    }
     let corrupted = |text: &str| redb::StorageError::Corrupted(text.to_owned());
     let index = read.open_table(schema::QUEUE_INDEX)?;
     let bodies = read.open_table(schema::QUEUE)?;

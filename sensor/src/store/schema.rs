@@ -18,7 +18,7 @@ impl fmt::Display for Version {
 }
 
 /// What this release writes.
-pub const CURRENT: Version = Version(2);
+pub const CURRENT: Version = Version(3);
 
 /// Every version the file ever had: number to [`records::Change`]. In every
 /// schema, so that any sensor can tell what it has before it.
@@ -43,6 +43,8 @@ pub const QUEUE: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition::new("q
 /// Signal and number to bytes, records and time of acceptance of that request.
 pub const QUEUE_INDEX: TableDefinition<'_, (u8, u64), (u64, u64, u64)> =
     TableDefinition::new("queue_index");
+/// A number that grows to an incident as JSON: the last ones.
+pub const INCIDENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("incidents");
 /// The framework's id of a host to [`records::LegacyHost`], until the sensor
 /// sees a host of that name.
 pub const LEGACY_HOSTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("legacy_hosts");
@@ -53,6 +55,9 @@ pub const LEGACY_SERVICES: TableDefinition<'_, &str, &[u8]> =
 
 /// The fact that is the `boot_id` of random(4) that the totals are of.
 pub const BOOT_ID: &str = "boot_id";
+
+/// The fact that says how many bytes the incidents have, as a u64.
+pub const INCIDENT_BYTES: &str = "incident_bytes";
 
 /// How words are shown to people, at the beginning.
 const RULES: [(&str, &str); 1] = [("cpu", "CPU")];
@@ -100,6 +105,7 @@ pub fn create(write: &redb::WriteTransaction) -> Result<(), StoreError> {
     write.open_table(NAMESPACES)?;
     write.open_table(METRICS)?;
     create_since_2(write)?;
+    create_since_3(write)?;
     note(write, CURRENT)
 }
 
@@ -116,6 +122,12 @@ pub fn create_since_2(write: &redb::WriteTransaction) -> Result<(), StoreError> 
     for (word, shown) in RULES {
         rules.insert(word, shown)?;
     }
+    Ok(())
+}
+
+/// Makes the table that version 3 brought.
+pub fn create_since_3(write: &redb::WriteTransaction) -> Result<(), StoreError> {
+    write.open_table(INCIDENTS)?;
     Ok(())
 }
 

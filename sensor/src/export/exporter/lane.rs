@@ -73,6 +73,11 @@ impl Lane {
         }
     }
 
+    /// Its number in the store.
+    pub(crate) fn number(&self) -> u8 {
+        self.lock().queue.number()
+    }
+
     /// The same with a store behind it, and with what waits there.
     pub(crate) fn with_shelf(self, shelf: &Arc<Shelf>, waiting: &[Indexed]) -> Self {
         {

@@ -22,10 +22,7 @@ use super::{
     otlp::{Otlp, Sender, Signal},
     wire::{self, Batch, MAX_REQUEST_BYTES},
 };
-use crate::{
-    aggregate::report::Report, incident::record::Incident, process::event::ProcessEvent,
-    store::Indexed,
-};
+use crate::{aggregate::report::Report, process::event::ProcessEvent, store::Indexed};
 
 pub use lane::{Lane, SignalStats};
 
@@ -148,17 +145,6 @@ impl ExporterHandle {
         if let Some(lane) = &self.shared.logs {
             lane.push(wire::log_batches(
                 events,
-                &self.shared.host,
-                MAX_REQUEST_BYTES,
-            ));
-        }
-    }
-
-    /// Encodes incidents and queues them, as [`enqueue_metrics`](Self::enqueue_metrics).
-    pub fn enqueue_incidents(&self, incidents: &[Incident]) {
-        if let Some(lane) = &self.shared.logs {
-            lane.push(wire::incident_batches(
-                incidents,
                 &self.shared.host,
                 MAX_REQUEST_BYTES,
             ));

@@ -57,7 +57,7 @@ impl Desk {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that there is something to write; the number of this wish.
+    /// Says that something is to be written; returns the number of that.
     pub(super) fn ask(&self, pending: &mut Pending) -> u64 {
         pending.asked += 1;
         self.changed.notify_all();

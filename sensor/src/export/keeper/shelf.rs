@@ -51,6 +51,42 @@ impl Shelf {
         }
     }
 
+    /// Keeps an incident, of the last `keep` ones.
+    ///
+    /// # Errors
+    ///
+    /// In one line, where it could not be written.
+    pub fn keep_incident(&self, json: &[u8], keep: u64) -> Result<(), String> {
+        self.written(|store| store.keep_incident(json, keep))
+    }
+
+    /// Forgets requests that nobody will ever ask for.
+    ///
+    /// # Errors
+    ///
+    /// In one line, where it could not be written.
+    pub fn forget(&self, gone: Vec<Place>) -> Result<(), String> {
+        let changes = Changes {
+            gone,
+            ..Changes::default()
+        };
+        self.written(|store| store.commit(&changes))
+    }
+
+    fn written(
+        &self,
+        write: impl FnOnce(&mut Store) -> Result<(), StoreError>,
+    ) -> Result<(), String> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        let mut store = self.lock();
+        let result = store.ensure_in_place().and_then(|()| write(&mut store));
+        result.map_err(|error| {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            let _ = store.reopen();
+            chain(&error)
+        })
+    }
+
     pub(super) fn counts(&self) -> (u64, u64) {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (load(&self.writes), load(&self.failures))

@@ -8,11 +8,8 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 
-use super::{incidents, logs, metrics_request};
-use crate::{
-    aggregate::report::Report, export::host::HostResource, incident::record::Incident,
-    process::event::ProcessEvent,
-};
+use super::{logs, metrics_request};
+use crate::{aggregate::report::Report, export::host::HostResource, process::event::ProcessEvent};
 
 /// Largest request, before compression, that is made where the content can be
 /// divided: half of the 4 MiB that gRPC servers take by default.
@@ -51,17 +48,6 @@ pub fn log_batches(events: &[ProcessEvent], host: &HostResource, max_bytes: usiz
         host,
         max_bytes,
     )
-}
-
-/// Incidents in the same way.
-#[must_use]
-pub fn incident_batches(
-    incidents: &[Incident],
-    host: &HostResource,
-    max_bytes: usize,
-) -> Vec<Batch> {
-    let records = incidents.iter().map(incidents::log_record).collect();
-    requests(records, host, max_bytes)
 }
 
 fn requests(records: Vec<LogRecord>, host: &HostResource, max_bytes: usize) -> Vec<Batch> {

@@ -4,7 +4,6 @@
 //! opentelemetry-proto 1.x.
 
 mod batch;
-mod incidents;
 mod logs;
 mod metrics;
 #[cfg(test)]
@@ -18,9 +17,8 @@ use opentelemetry_proto::tonic::{
 use super::host::HostResource;
 use crate::aggregate::report::ServiceIdentity;
 
-pub use batch::{Batch, MAX_REQUEST_BYTES, incident_batches, log_batches, metric_batches};
-pub use incidents::EVENT_NAME as INCIDENT;
-pub use logs::logs_request;
+pub use batch::{Batch, MAX_REQUEST_BYTES, log_batches, metric_batches};
+pub use logs::{incident_request, logs_request};
 pub use metrics::metrics_request;
 
 /// The semantic conventions that names and attributes follow.

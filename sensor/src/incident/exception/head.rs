@@ -46,7 +46,12 @@ pub fn look(line: &[u8]) -> Option<Look> {
         [] => false,
         [b':'] | [b':', b' ', ..] => true,
         // Node: `Error [CODE]: message`.
-        [b' ', b'[', ..] => has_usual_ending(name),
+        [b' ', b'[', ..] => {
+            if has_usual_ending(name) || rest.starts_with(b" [Error") {
+                return Some(Look::Class);
+            }
+            return None;
+        }
         _ => return None,
     };
     if has_usual_ending(name) {

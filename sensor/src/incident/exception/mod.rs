@@ -5,12 +5,24 @@
 //! when it has ended.
 
 mod assemble;
+mod cpp;
+mod csharp;
+mod dart;
+mod elixir;
 mod finish;
+mod go;
 mod head;
 mod java;
+mod javascript;
+mod kernel;
+mod php;
 mod place;
+mod prose;
 mod python;
 mod registry;
+mod ruby;
+mod rust;
+mod sanitizer;
 #[cfg(test)]
 mod tests;
 

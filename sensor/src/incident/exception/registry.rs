@@ -102,8 +102,21 @@ impl Parsers {
 #[must_use]
 pub fn shipped() -> Arc<Parsers> {
     static SHIPPED: LazyLock<Arc<Parsers>> = LazyLock::new(|| {
-        let list: Vec<Box<dyn ExceptionParser>> =
-            vec![Box::new(super::python::Python), Box::new(super::java::Java)];
+        let list: Vec<Box<dyn ExceptionParser>> = vec![
+            Box::new(super::python::Python),
+            Box::new(super::java::Java),
+            Box::new(super::go::Go),
+            Box::new(super::javascript::JavaScript),
+            Box::new(super::rust::Rust),
+            Box::new(super::ruby::Ruby),
+            Box::new(super::csharp::CSharp),
+            Box::new(super::php::Php),
+            Box::new(super::cpp::Cpp),
+            Box::new(super::sanitizer::Sanitizer),
+            Box::new(super::elixir::Elixir),
+            Box::new(super::dart::Dart),
+            Box::new(super::kernel::Kernel),
+        ];
         #[expect(clippy::expect_used, reason = "a few constants, built in every test")]
         Arc::new(Parsers::new(list).expect("shipped signs make an automaton"))
     });

@@ -8,6 +8,7 @@ use super::{
     embedded,
     format::{Entry, Formats, LogFormat},
     gate,
+    level::Level,
 };
 use crate::incident::{
     exception::{Assembler, Exception, Piece},
@@ -84,11 +85,6 @@ impl Source {
         self.desk.held.raw.len() * 2 + pending
     }
 
-    /// A line that is known to be a whole ordinary record.
-    pub fn ordinary(&mut self, sink: Sink<'_>) {
-        self.desk.flush(sink);
-    }
-
     /// Takes in a line, or a record of several.
     pub fn line(&mut self, text: &[u8], at: &At<'_>, tools: &mut Tools<'_>, sink: Sink<'_>) {
         let several = memchr::memchr(b'\n', text).is_some();
@@ -112,6 +108,12 @@ impl Source {
                 };
                 self.whole(entry.exception, &facts, at, tools, sink);
             } else {
+                // Another level of the envelope is another record.
+                let level = at.around.level.map(|level| level.number);
+                if self.assembler.is_open() && self.desk.outer != level {
+                    self.close(tools, sink);
+                }
+                self.desk.outer = level;
                 self.feed(text, &facts, at, tools, sink);
             }
             return;
@@ -174,7 +176,12 @@ impl Source {
             b' ' => at.around.time.is_some() && gate::may_have_level(text),
             b'{' => true,
             // What is open may end with any record.
-            _ => self.is_open() || gate::may_have_level(text),
+            // An inner level below ERROR wins over the envelope's.
+            _ => {
+                self.is_open()
+                    || at.around.level.is_some_and(Level::is_error)
+                    || gate::may_have_level(text)
+            }
         }
     }
 
@@ -287,6 +294,8 @@ struct Desk {
     done: Option<u64>,
     /// All lines of the open trace have a head of this format.
     prefix: Option<usize>,
+    /// Level of the envelope around the last line.
+    outer: Option<u8>,
 }
 
 /// An error line that waits for its trace.

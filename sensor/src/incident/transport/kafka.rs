@@ -1,15 +1,35 @@
 //! `type = "kafka"`: records of a topic.
 
-use std::sync::Arc;
+use std::{hash::Hasher, sync::Arc, time::Duration};
 
-use super::{Kind, Settings, shown_tls, tls};
+use rskafka::{
+    BackoffConfig,
+    chrono::DateTime,
+    client::{
+        Client, ClientBuilder,
+        error::{Error as KafkaError, ProtocolError},
+        partition::{Compression, PartitionClient, UnknownTopicHandling},
+    },
+    record::Record,
+};
+use rustls::ClientConfig;
+
+use super::{
+    BuildError, Kind, Parcel, Sending, Settings, Surroundings, Transport, delivered, retry,
+    shown_tls, tls,
+};
 use crate::{
+    clock,
     config::{
         item::{Choice, Item, shown},
         reader::Table,
         set,
     },
-    export::otlp::TlsConfig,
+    export::{
+        HostResource,
+        otlp::{Outcome, TlsConfig, tls::of_transport},
+        wire,
+    },
 };
 
 /// The type `kafka`.
@@ -123,4 +143,168 @@ impl Settings for Topic {
             ("tls", shown_tls(self.tls.as_ref())),
         ]
     }
+
+    fn build(&self, surroundings: &Surroundings) -> Result<Box<dyn Transport>, BuildError> {
+        let tls = self.tls.as_ref();
+        let tls = tls.map(|files| of_transport(files, None)).transpose()?;
+        Ok(Box::new(Producer {
+            settings: self.clone(),
+            host: surroundings.host.clone(),
+            tls,
+            connection: None,
+        }))
+    }
 }
+
+struct Producer {
+    settings: Topic,
+    host: HostResource,
+    tls: Option<Arc<ClientConfig>>,
+    connection: Option<Connection>,
+}
+
+/// One client for each partition: which one gets an incident follows from its
+/// fingerprint, so that repeats stay in order.
+struct Connection {
+    client: Client,
+    partitions: Vec<i32>,
+    open: Vec<(i32, PartitionClient)>,
+}
+
+impl Transport for Producer {
+    fn target(&self) -> String {
+        format!(
+            "kafka {}, topic {}",
+            self.settings.brokers.join(","),
+            self.settings.topic
+        )
+    }
+
+    fn send<'a>(&'a mut self, parcel: &'a Parcel) -> Sending<'a> {
+        Box::pin(async move {
+            match self.produce(parcel).await {
+                Ok(()) => delivered(),
+                Err(error) => {
+                    // What it knew of the cluster may be wrong by now.
+                    self.connection = None;
+                    judged(&error)
+                }
+            }
+        })
+    }
+
+    fn reset(&mut self) {
+        self.connection = None;
+    }
+}
+
+impl Producer {
+    async fn produce(&mut self, parcel: &Parcel) -> Result<(), KafkaError> {
+        let object = parcel.object();
+        let key = object.get("sensor.incident.fingerprint");
+        let key = key.and_then(|key| key.as_str()).map(str::to_owned);
+        let value = match self.settings.encoding {
+            Encoding::Json => parcel.json().to_vec(),
+            Encoding::OtlpProto => wire::incident_request(&object, &self.host).to_vec(),
+        };
+        let record = Record {
+            key: key.clone().map(String::into_bytes),
+            value: Some(value),
+            headers: std::collections::BTreeMap::new(),
+            timestamp: DateTime::from_timestamp_nanos(
+                i64::try_from(clock::wall().0).unwrap_or(i64::MAX),
+            ),
+        };
+        let topic = &self.settings.topic;
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(Connection::open(&self.settings, self.tls.clone()).await?),
+        };
+        let partition = connection.partition_of(key.as_deref().unwrap_or_default());
+        let client = connection.partition(topic, partition).await?;
+        client
+            .produce(vec![record], Compression::NoCompression)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Within the library: the queue tries again after that.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Connection {
+    async fn open(settings: &Topic, tls: Option<Arc<ClientConfig>>) -> Result<Self, KafkaError> {
+        let mut builder = ClientBuilder::new(settings.brokers.clone())
+            .client_id("sensor")
+            .max_message_size(4 << 20)
+            .backoff_config(BackoffConfig {
+                deadline: Some(PATIENCE),
+                ..BackoffConfig::default()
+            });
+        if let Some(tls) = tls {
+            builder = builder.tls_config(tls);
+        }
+        let client = builder.build().await?;
+        let topics = client.list_topics().await?;
+        let known = topics.into_iter().find(|one| one.name == settings.topic);
+        // A topic that is not there yet may be made by the broker, when it is
+        // first asked for.
+        let partitions =
+            known.map_or_else(Vec::new, |topic| topic.partitions.into_iter().collect());
+        Ok(Self {
+            client,
+            partitions,
+            open: Vec::new(),
+        })
+    }
+
+    fn partition_of(&self, key: &str) -> i32 {
+        let mut hash = std::hash::DefaultHasher::new();
+        hash.write(key.as_bytes());
+        let count = u64::try_from(self.partitions.len().max(1)).unwrap_or(1);
+        let index = usize::try_from(hash.finish() % count).unwrap_or(0);
+        self.partitions.get(index).copied().unwrap_or(0)
+    }
+
+    async fn partition(
+        &mut self,
+        topic: &str,
+        partition: i32,
+    ) -> Result<&PartitionClient, KafkaError> {
+        if let Some(at) = self.open.iter().position(|one| one.0 == partition) {
+            return Ok(&self.open[at].1);
+        }
+        let unknown = UnknownTopicHandling::Retry;
+        let client = self
+            .client
+            .partition_client(topic, partition, unknown)
+            .await?;
+        self.open.push((partition, client));
+        Ok(&self.open[self.open.len() - 1].1)
+    }
+}
+
+/// What is wrong with the record will be wrong for ever.
+fn judged(error: &KafkaError) -> Outcome {
+    match error {
+        KafkaError::ServerError { protocol_error, .. } => {
+            let reason = protocol_error.to_string();
+            match protocol_error {
+                ProtocolError::MessageTooLarge
+                | ProtocolError::RecordListTooLarge
+                | ProtocolError::InvalidRecord
+                | ProtocolError::InvalidTimestamp => Outcome::Refused { reason },
+                _ => retry(reason),
+            }
+        }
+        KafkaError::RetryFailed(failed) => {
+            let cause = std::error::Error::source(failed);
+            retry(cause.map_or_else(|| failed.to_string(), ToString::to_string))
+        }
+        other => retry(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+#[path = "kafka_tests.rs"]
+mod tests;

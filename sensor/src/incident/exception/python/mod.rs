@@ -2,7 +2,9 @@
 
 mod tree;
 
-use super::{Begin, Exception, ExceptionParser, Language, Next, Sign, State, head};
+use super::{
+    Begin, Exception, ExceptionParser, Language, Next, Sign, State, head, prose::may_be_message,
+};
 
 pub struct Python;
 
@@ -197,37 +199,4 @@ fn is_exception(line: &[u8]) -> bool {
     let first = line.first().copied().unwrap_or_default();
     (first.is_ascii_alphabetic() || first == b'_' || first >= 0x80)
         && (end == line.len() || line[end] == b':')
-}
-
-/// Whether a line behind the message could be one more of its lines. Nothing
-/// marks these, so what looks like the beginning of a log line is none.
-fn may_be_message(line: &[u8]) -> bool {
-    let word = line
-        .iter()
-        .position(|byte| !byte.is_ascii_alphanumeric())
-        .unwrap_or(line.len());
-    let (word, rest) = line.split_at(word);
-    match line.first() {
-        // A date, a time, a priority, a record.
-        Some(byte) if byte.is_ascii_digit() => !rest.starts_with(b"-") && !rest.starts_with(b":"),
-        Some(b'{' | b'<') => false,
-        Some(b'[') => line.starts_with(b"[SQL") || line.starts_with(b"[parameters"),
-        _ => !is_level(word) && !rest.starts_with(b"="),
-    }
-}
-
-/// The words that log lines begin with.
-fn is_level(word: &[u8]) -> bool {
-    [
-        b"TRACE".as_slice(),
-        b"DEBUG",
-        b"INFO",
-        b"NOTICE",
-        b"WARN",
-        b"WARNING",
-        b"ERROR",
-        b"CRITICAL",
-        b"FATAL",
-    ]
-    .contains(&word.to_ascii_uppercase().as_slice())
 }

@@ -146,7 +146,7 @@ impl<'a> Parts<'a> {
         let level = Level::word(bare)?;
         let capitals = bare.bytes().all(|byte| byte.is_ascii_uppercase());
         if bracket.is_some() {
-            return (self.time.is_some() || capitals).then_some(level);
+            return (self.time.is_some() || capitals && self.thread).then_some(level);
         }
         let tab = rest.starts_with('\t');
         if !capitals && !(tab && self.time.is_some()) {

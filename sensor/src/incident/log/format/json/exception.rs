@@ -47,6 +47,11 @@ pub struct Reported<'a> {
 }
 
 impl<'a> Reported<'a> {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.stack.is_none()
+    }
+
     /// Takes in a part.
     pub fn put(&mut self, part: Part, value: Node<'a>) {
         match (part, value) {

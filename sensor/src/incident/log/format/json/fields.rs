@@ -23,8 +23,8 @@ use crate::incident::{
 pub struct Fields<'a> {
     /// Level with the rank of its key: a word is better than a number.
     level: Option<(Level<'a>, u8)>,
-    /// The level was one of syslog's few numbers, which may be anything.
-    weak: bool,
+    /// The level was a bare number, which may be anything.
+    weak: Weak,
     time: Option<When>,
     message: Option<(Cow<'a, str>, u8)>,
     logger: Option<Cow<'a, str>>,
@@ -108,7 +108,7 @@ impl<'a> Fields<'a> {
                     _ => None,
                 });
                 if let Some(number) = number {
-                    self.weak = false;
+                    self.weak = Weak::No;
                     self.level = Some((Level { number, text }, rank));
                 } else if let Ok(number) = trimmed.parse() {
                     self.number(rank, scale, number);
@@ -135,7 +135,11 @@ impl<'a> Fields<'a> {
             return;
         }
         if let Some(number) = level::number(value, scale) {
-            self.weak = scale == Scale::Level && value < 8;
+            self.weak = match scale {
+                Scale::Level if value < 8 => Weak::Yes,
+                Scale::Level => Weak::WithoutMessage,
+                _ => Weak::No,
+            };
             let text = value.to_string().into();
             self.level = Some((Level { number, text }, rank));
         }
@@ -149,7 +153,11 @@ impl<'a> Fields<'a> {
         let level = self
             .level
             .map(|(level, _)| level)
-            .filter(|_| !self.weak || likely);
+            .filter(|_| match self.weak {
+                Weak::No => true,
+                Weak::WithoutMessage => sure || self.message.is_some() || !self.reported.is_empty(),
+                Weak::Yes => likely,
+            });
         let message = self.message.map(|(message, _)| message);
         let exception = self.reported.exception(level.as_ref(), message.as_deref());
         let place = self.place.file.is_some().then(|| Box::new(self.place));
@@ -166,6 +174,15 @@ impl<'a> Fields<'a> {
             place,
         }
     }
+}
+
+/// Whether a level counts only where the line looks like a log's.
+#[derive(Debug, Clone, Copy, Default)]
+enum Weak {
+    #[default]
+    No,
+    WithoutMessage,
+    Yes,
 }
 
 /// What a key means.

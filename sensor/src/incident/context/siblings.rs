@@ -1,0 +1,182 @@
+//! `siblings`: who began and who ended around the process shortly before.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{Cache, Case, Cost, Facts, Kind, Notes};
+use crate::{
+    process::event::{End, ProcessEvent, Subject, What},
+    units::WallNanos,
+};
+
+/// The provider.
+pub static KIND: Kind = Kind {
+    name: "siblings",
+    cost: Cost::Nothing,
+    cache: Cache::Never,
+    gather,
+};
+
+/// Events that are remembered of all processes together.
+const REMEMBERED: usize = 1_024;
+/// Most events that are told of one incident.
+const TOLD: usize = 16;
+
+/// An exec or exit near an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// When.
+    pub time: WallNanos,
+    /// Whose.
+    pub pid: u32,
+    /// Its parent.
+    pub parent_pid: Option<u32>,
+    /// Base name of its executable.
+    pub name: String,
+    /// How it ended; `None`: it was an exec.
+    pub end: Option<Option<End>>,
+    /// The services that watch it.
+    pub services: Vec<Arc<str>>,
+}
+
+/// The last events of watched processes.
+#[derive(Debug, Default)]
+pub struct Ring(VecDeque<Neighbour>);
+
+impl Ring {
+    /// Remembers an event; the oldest one makes room.
+    pub fn note(&mut self, event: &ProcessEvent) {
+        if self.0.len() == REMEMBERED {
+            self.0.pop_front();
+        }
+        let process = &event.process;
+        let path = process.executable_path.as_deref().unwrap_or_default();
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+        self.0.push_back(Neighbour {
+            time: event.time,
+            pid: process.pid,
+            parent_pid: process.parent_pid,
+            name: String::from_utf8_lossy(name).into_owned(),
+            end: match &event.what {
+                What::Exec => None,
+                What::Exit(detail) => Some(detail.end),
+            },
+            services: event.services.clone(),
+        });
+    }
+
+    /// The last events of other processes that have the same parent or a
+    /// service in common, oldest first.
+    #[must_use]
+    pub fn around(&self, process: &Subject, services: &[Arc<str>]) -> Vec<Neighbour> {
+        let near = |one: &&Neighbour| {
+            let parent = one.parent_pid.filter(|pid| *pid > 1);
+            let same_parent = parent.is_some() && parent == process.parent_pid;
+            let same_service = one.services.iter().any(|name| services.contains(name));
+            one.pid != process.pid && (same_parent || same_service)
+        };
+        let mut found: Vec<_> = self
+            .0
+            .iter()
+            .rev()
+            .filter(near)
+            .take(TOLD)
+            .cloned()
+            .collect();
+        found.reverse();
+        found
+    }
+}
+
+fn gather(case: &Case) -> Result<Facts, String> {
+    let mut notes = Notes::default();
+    let lines = case.siblings.iter().rev().take(TOLD).rev();
+    notes.list("events", lines.map(|one| line(one, case.time)).collect());
+    Ok(notes.0)
+}
+
+/// `1.250 s before: worker (812) ended by signal 9`
+fn line(one: &Neighbour, now: WallNanos) -> String {
+    let millis = now.0.saturating_sub(one.time.0) / 1_000_000;
+    let what = match one.end {
+        None => "began".to_owned(),
+        Some(None) => "ended".to_owned(),
+        Some(Some(End::Code(code))) => format!("ended with code {code}"),
+        Some(Some(End::Signal { signal, .. })) => format!("ended by signal {signal}"),
+    };
+    let (seconds, rest) = (millis / 1_000, millis % 1_000);
+    format!(
+        "{seconds}.{rest:03} s before: {} ({}) {what}",
+        one.name, one.pid
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        process::event::{ExitDetail, Value},
+        units::BootNanos,
+    };
+
+    fn event(pid: u32, parent: u32, time_ms: u64, service: &str, what: What) -> ProcessEvent {
+        ProcessEvent {
+            uid: uuid::Uuid::nil(),
+            time: WallNanos(time_ms * 1_000_000),
+            process: Subject {
+                pid,
+                parent_pid: Some(parent),
+                creation_time: WallNanos(0),
+                start: BootNanos(0),
+                executable_path: Some(Arc::from(&b"/usr/bin/worker"[..])),
+                args: None,
+                user_id: None,
+                cgroup: None,
+            },
+            services: vec![service.into()],
+            what,
+            inferred: false,
+        }
+    }
+
+    #[test]
+    fn who_is_near_is_told_in_order() {
+        let mut ring = Ring::default();
+        for pid in 100..2_000 {
+            ring.note(&event(pid, 1, 1, "other", What::Exec));
+        }
+        ring.note(&event(10, 5, 1_000, "x", What::Exec));
+        ring.note(&event(11, 1, 2_000, "shop", What::Exec));
+        // Children of init are no siblings.
+        ring.note(&event(12, 1, 2_000, "y", What::Exec));
+        let end = Some(End::Signal {
+            signal: 9,
+            core_dumped: false,
+        });
+        let detail = Box::new(ExitDetail {
+            end,
+            ..ExitDetail::default()
+        });
+        ring.note(&event(10, 5, 3_000, "x", What::Exit(detail)));
+        ring.note(&event(7, 5, 3_500, "shop", What::Exec));
+        assert_eq!(ring.0.len(), REMEMBERED);
+
+        let me = event(7, 5, 4_250, "shop", What::Exec);
+        let siblings = ring.around(&me.process, &me.services);
+        let case = Case {
+            time: me.time,
+            siblings,
+            ..Case::default()
+        };
+        let facts = gather(&case).unwrap();
+        let lines = [
+            "3.250 s before: worker (10) began",
+            "2.250 s before: worker (11) began",
+            "1.250 s before: worker (10) ended by signal 9",
+        ];
+        let lines = lines.map(str::to_owned).to_vec();
+        assert_eq!(
+            facts,
+            Facts::from([("events".to_owned(), Value::List(lines))])
+        );
+    }
+}

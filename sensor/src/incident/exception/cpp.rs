@@ -1,0 +1,124 @@
+//! C++: what `std::terminate` says, in libstdc++ and in libc++.
+
+use super::{
+    Begin, Exception, ExceptionParser, Language, Next, Sign, State, finish::Section, place,
+    prose::may_be_message,
+};
+
+pub struct Cpp;
+
+/// After the first line.
+const BEGUN: u32 = 0;
+/// After `what():`, whose end nothing marks.
+const MESSAGE: u32 = 1;
+
+const INSTANCE: &str = "terminate called after throwing an instance of '";
+const WHAT: &str = "  what():  ";
+const INACTIVE: &str = "terminate called without an active exception";
+const RECURSIVE: &str = "terminate called recursively";
+const LIBCXX: &str = "exception of type ";
+
+impl ExceptionParser for Cpp {
+    fn language(&self) -> Language {
+        Language::Cpp
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        &[Sign::Text("terminate called "), Sign::Text("terminating")]
+    }
+
+    fn begins(&self, line: &[u8]) -> Option<Begin> {
+        let state = State {
+            part: BEGUN,
+            number: 0,
+        };
+        let text = std::str::from_utf8(line).ok()?;
+        let named = text.starts_with(INSTANCE)
+            || text == INACTIVE
+            || text == RECURSIVE
+            || libcxx(text).is_some();
+        named.then_some(Begin::Sure(state))
+    }
+
+    fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
+        if is_abort(line) {
+            return Next::Last;
+        }
+        if line.starts_with(WHAT.as_bytes()) {
+            state.part = MESSAGE;
+            return Next::Part;
+        }
+        if line == RECURSIVE.as_bytes() {
+            return Next::Part;
+        }
+        match state.part {
+            MESSAGE if line.trim_ascii().is_empty() => Next::Maybe,
+            MESSAGE if may_be_message(line) => Next::Weak,
+            _ => Next::No,
+        }
+    }
+
+    fn parse(&self, text: &str) -> Option<Exception> {
+        let mut lines = text.lines();
+        let first = lines.next()?;
+        let (name, message) = if let Some(rest) = first.strip_prefix(INSTANCE) {
+            (rest.trim_end_matches('\''), None)
+        } else if let Some((name, message)) = libcxx(first).flatten() {
+            (name, message)
+        } else {
+            ("terminate", Some(first))
+        };
+        let mut section = Section {
+            name: name.to_owned(),
+            message: message.map(str::to_owned),
+            frames: Vec::new(),
+        };
+        for line in lines {
+            if let Some(what) = line.strip_prefix(WHAT) {
+                section.message = Some(what.to_owned());
+            } else if !is_abort(line.as_bytes()) && line != RECURSIVE {
+                section.add_line(line);
+            }
+        }
+        let section = section.trimmed();
+        Some(Exception {
+            message: section.message,
+            ..Exception::new(Language::Cpp, section.name)
+        })
+    }
+}
+
+/// `libc++abi: terminating due to uncaught exception of type T: message`: the
+/// type and the message, or neither.
+#[expect(clippy::option_option, reason = "whether it is one, and what it says")]
+fn libcxx(line: &str) -> Option<Option<(&str, Option<&str>)>> {
+    let rest = match line.split_once(": ") {
+        Some((library, rest)) if library.starts_with("libc++abi") => rest,
+        _ if line.contains(LIBCXX) => line,
+        _ => return None,
+    };
+    if !rest.starts_with("terminating") {
+        return None;
+    }
+    let Some((_, named)) = rest.split_once(LIBCXX) else {
+        return Some(None);
+    };
+    // A type may have colons itself.
+    Some(Some(match named.split_once(": ") {
+        Some((name, message)) => (name, Some(message)),
+        None => (named.trim_end(), None),
+    }))
+}
+
+/// `Aborted (core dumped)`, also as a shell says it.
+fn is_abort(line: &[u8]) -> bool {
+    if line.starts_with(b"Aborted") || line.starts_with(b"Abort trap") {
+        return true;
+    }
+    // `bash: line 1: 4711 Aborted                 ./till`
+    std::str::from_utf8(line).is_ok_and(|text| {
+        text.split_once(" Aborted ")
+            .and_then(|(before, _)| before.rsplit([' ', ':']).next())
+            .is_some_and(|pid| !pid.is_empty() && place::number(pid).is_some())
+    })
+}

@@ -1,0 +1,314 @@
+//! Ruby: what the interpreter prints, with the quotes of before and after 3.4,
+//! the reversed order of 2.5 to 2.7 on terminals, and what Logger and Rails
+//! make of an exception.
+
+use super::{
+    Begin, Cause, Exception, ExceptionParser, Frame, Language, Next, Relation, Sign, State,
+    finish::Section,
+    place::{self, Place, number},
+    prose::may_be_message,
+};
+
+pub struct Ruby;
+
+/// The message, which nothing ends for sure.
+const MESSAGE: u32 = 0;
+/// Blank lines in it.
+const BLANK: u32 = 1;
+/// `from` lines.
+const FROM: u32 = 2;
+/// The outermost frame comes first.
+const REVERSED: u32 = 3;
+/// Frames are expected that have no `from`.
+const BARE: u32 = 4;
+/// They have begun.
+const BARE_FRAMES: u32 = 5;
+
+const TRACEBACK: &str = "Traceback (most recent call last):";
+
+impl ExceptionParser for Ruby {
+    fn language(&self) -> Language {
+        Language::Ruby
+    }
+
+    fn signs(&self) -> &'static [Sign] {
+        &[
+            Sign::Text(":in `"),
+            Sign::Text(":in '"),
+            Sign::Text("(SyntaxError)"),
+            Sign::Text("Error"),
+            Sign::Text("Exception"),
+            Sign::Text("):"),
+            Sign::Text(TRACEBACK),
+        ]
+    }
+
+    fn begins(&self, line: &[u8]) -> Option<Begin> {
+        let text = std::str::from_utf8(line).ok()?;
+        let state = |part, number| State { part, number };
+        if text.trim_end() == TRACEBACK {
+            return Some(Begin::Likely(state(REVERSED, 0)));
+        }
+        if let Some(head) = head(text) {
+            let rescued = u32::from(is_rescue(head.frame.function.as_deref()));
+            return Some(Begin::Sure(state(MESSAGE, rescued)));
+        }
+        let logged = split_type(text).is_some() || rails(text).is_some();
+        logged.then_some(Begin::Maybe(state(BARE, 0)))
+    }
+
+    fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
+        let Ok(text) = std::str::from_utf8(line) else {
+            return Next::No;
+        };
+        match state.part {
+            REVERSED => {
+                let from =
+                    text.trim_start_matches(|c: char| c.is_whitespace() || c.is_ascii_digit());
+                if from.starts_with(": from ") || is_from(text) {
+                    return Next::Part;
+                }
+                if head(text).is_some() {
+                    state.part = MESSAGE;
+                    return Next::Part;
+                }
+                Next::No
+            }
+            BARE if text.trim().is_empty() => Next::Maybe,
+            BARE | BARE_FRAMES => {
+                let bare = frame(text).is_some_and(|(_, rest)| rest.is_empty());
+                state.part = BARE_FRAMES;
+                if bare { Next::Part } else { Next::No }
+            }
+            _ => interpreter(state, text),
+        }
+    }
+
+    fn parse(&self, text: &str) -> Option<Exception> {
+        let mut sections: Vec<Section> = Vec::new();
+        let mut reversed = Vec::new();
+        for line in text.lines() {
+            if line.trim_end() == TRACEBACK {
+                continue;
+            }
+            if let Some(head) = head(line) {
+                let mut frames = vec![head.frame];
+                // Printed before their head, outermost first.
+                frames.extend(reversed.drain(..).rev());
+                sections.push(Section {
+                    name: head.name.to_owned(),
+                    message: head.message.map(str::to_owned),
+                    frames,
+                });
+            } else if let Some(frame) = from(line) {
+                match sections.last_mut() {
+                    Some(open) => open.frames.push(frame),
+                    None => reversed.push(frame),
+                }
+            } else if let Some(open) = sections.last_mut() {
+                let more = frame(line).filter(|(_, rest)| rest.is_empty());
+                match more {
+                    Some((frame, _)) => open.frames.push(frame),
+                    None if is_elision(line) => {}
+                    None => open.add_line(line),
+                }
+            } else if let Some((name, message)) = rails(line).or_else(|| split_type(line)) {
+                // Logger's own prefix: `E, [time #pid] ERROR -- prog: `.
+                let message = message
+                    .split_once(" -- ")
+                    .and_then(|(_, rest)| rest.split_once(": "))
+                    .map_or(message, |(_, message)| message);
+                sections.push(Section {
+                    name: name.to_owned(),
+                    message: place::some(message),
+                    frames: Vec::new(),
+                });
+            }
+        }
+        let mut sections = sections.into_iter().map(Section::trimmed);
+        let Some(section) = sections.next() else {
+            // A text that was cut before the line that names the exception.
+            reversed.reverse();
+            return (!reversed.is_empty()).then(|| Exception {
+                frames: reversed,
+                ..Exception::new(Language::Ruby, "")
+            });
+        };
+        Some(Exception {
+            message: section.message,
+            frames: section.frames,
+            causes: sections
+                .map(|cause| Cause::of(cause, Relation::Cause))
+                .collect(),
+            ..Exception::new(Language::Ruby, section.name)
+        })
+    }
+}
+
+/// A line behind the first one of what the interpreter prints.
+fn interpreter(state: &mut State, line: &str) -> Next {
+    if is_from(line) || is_elision(line) {
+        state.number |= u32::from(line.contains("rescue in ") || line.contains("ensure in "));
+        state.part = FROM;
+        return Next::Part;
+    }
+    // A cause is printed behind what it caused, and like it. What was raised
+    // while nothing was rescued has none: then this is another trace.
+    if let Some(head) = head(line) {
+        if state.number == 0 {
+            return Next::No;
+        }
+        state.number = u32::from(is_rescue(head.frame.function.as_deref()));
+        state.part = MESSAGE;
+        return Next::Part;
+    }
+    match state.part {
+        MESSAGE | BLANK if line.trim().is_empty() => {
+            state.part = BLANK;
+            Next::Maybe
+        }
+        // What error_highlight and did_you_mean add.
+        BLANK if is_carets(line) || line.starts_with("Did you mean?") => {
+            state.part = MESSAGE;
+            Next::Part
+        }
+        BLANK => Next::Maybe,
+        MESSAGE if may_be_message(line.as_bytes()) => Next::Weak,
+        _ => Next::No,
+    }
+}
+
+/// `FILE:LINE:in 'function': message (Type)`, split.
+struct Head<'a> {
+    frame: Frame,
+    name: &'a str,
+    message: Option<&'a str>,
+}
+
+fn head(line: &str) -> Option<Head<'_>> {
+    let (frame, rest) = frame(line).or_else(|| syntax_error(line))?;
+    let rest = rest.strip_prefix(": ")?;
+    if rest == "unhandled exception" {
+        return Some(Head {
+            frame,
+            name: "RuntimeError",
+            message: None,
+        });
+    }
+    let (name, message) = split_type(rest).or_else(|| {
+        // Without a message there is only the class.
+        let anonymous = rest.starts_with("#<Class:") && rest.ends_with('>');
+        (anonymous || is_constant(rest)).then_some((rest, ""))
+    })?;
+    Some(Head {
+        frame,
+        name,
+        message: (!message.is_empty() && message != name).then_some(message),
+    })
+}
+
+/// The type and the rest of `message (Type)`.
+fn split_type(line: &str) -> Option<(&str, &str)> {
+    let (message, name) = line.strip_suffix(')')?.rsplit_once('(')?;
+    let message = message.trim_end();
+    let anonymous = name.starts_with("#<Class:") && name.ends_with('>');
+    (is_constant(name) || anonymous).then_some((name, message))
+}
+
+/// Rails: `Type (message):`.
+fn rails(line: &str) -> Option<(&str, &str)> {
+    let (name, message) = line.trim_end().strip_suffix("):")?.split_once(" (")?;
+    is_constant(name).then_some((name, message))
+}
+
+/// `Till::Unpaid`
+fn is_constant(name: &str) -> bool {
+    name.split("::").all(|part| {
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// `FILE:LINE:in 'function'`, and what follows.
+fn frame(line: &str) -> Option<(Frame, &str)> {
+    let at = line.find(":in `").or_else(|| line.find(":in '"))?;
+    let (file, digits) = line[..at].rsplit_once(':')?;
+    let number = number(digits)?;
+    let rest = &line[at + ":in `".len()..];
+    // A name may have quotes itself only in theory.
+    let end = rest.find('\'')?;
+    let place = Place {
+        file,
+        line: Some(number),
+        column: None,
+    };
+    Some((of(place, &rest[..end]), &rest[end + 1..]))
+}
+
+/// `FILE:LINE: message (SyntaxError)` has no function.
+fn syntax_error(line: &str) -> Option<(Frame, &str)> {
+    if !line.ends_with("(SyntaxError)") {
+        return None;
+    }
+    let at = line.find(": ")?;
+    let place = place::split(&line[..at]);
+    place.line?;
+    Some((of(place, ""), &line[at..]))
+}
+
+fn of(place: Place<'_>, function: &str) -> Frame {
+    Frame {
+        function: place::some(function),
+        module: None,
+        in_app: !is_library(place.file),
+        file: place::some(place.file),
+        line: place.line,
+        column: None,
+    }
+}
+
+/// `\tfrom FILE:LINE:in 'function'`, also with a number before it.
+fn from(line: &str) -> Option<Frame> {
+    let start = line.find("from ")?;
+    let before = line[..start].trim().trim_end_matches(':');
+    if start == 0 || !before.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let rest = &line[start + "from ".len()..];
+    match frame(rest) {
+        Some((frame, _)) => Some(frame),
+        // Frames at the top of old rubies have no function.
+        None => {
+            let place = place::split(rest);
+            place.line.map(|_| of(place, ""))
+        }
+    }
+}
+
+fn is_from(line: &str) -> bool {
+    line.starts_with([' ', '\t']) && line.trim_start().starts_with("from ") && from(line).is_some()
+}
+
+/// ` ... 10068 levels...`
+fn is_elision(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("... ") && line.ends_with(" levels...")
+}
+
+fn is_carets(line: &str) -> bool {
+    line.contains('^') && line.bytes().all(|byte| b" ^~\t".contains(&byte))
+}
+
+fn is_rescue(function: Option<&str>) -> bool {
+    function.is_some_and(|name| name.starts_with("rescue in ") || name.starts_with("ensure in "))
+}
+
+fn is_library(file: &str) -> bool {
+    place::is_package(file)
+        || file.starts_with("<internal:")
+        || file.starts_with("/usr/lib/ruby/")
+        || file.contains("/lib/ruby/")
+        || file.contains("/vendor_ruby/")
+}

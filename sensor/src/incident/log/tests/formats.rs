@@ -1,0 +1,277 @@
+//! Each format as real programs print it.
+
+use super::*;
+
+#[test]
+fn the_guides_format() {
+    check(
+        "[ERROR][2023-05-20 14:30:22] MyModule - KeyError: 'user_id' in process_user\n",
+        &[
+            "bracket exception 17 ERROR [MyModule] KeyError: 'user_id' in process_user \
+           {KeyError: 'user_id' in process_user}",
+        ],
+    );
+    check("[INFO][2023-05-20 14:30:22] MyModule - KeyError: x\n", &[]);
+    check(
+        "[CRITICAL][2023-05-20 14:30:22] MyModule - out of disk\n",
+        &["bracket log 18 CRITICAL [MyModule] out of disk"],
+    );
+}
+
+#[test]
+fn python_logging() {
+    for (line, expect) in [
+        (
+            "ERROR:root:it failed",
+            "python log 17 ERROR [root] it failed @-",
+        ),
+        (
+            "CRITICAL:a.b:it: failed",
+            "python log 18 CRITICAL [a.b] it: failed @-",
+        ),
+        (
+            "2023-05-20 14:30:22 - my.mod - ERROR - it failed",
+            "python log 17 ERROR [my.mod] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 ERROR my.mod: it failed",
+            "python log 17 ERROR [my.mod] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 [ERROR] my.mod: it failed",
+            "python log 17 ERROR [my.mod] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 ERROR it failed",
+            "python log 17 ERROR it failed",
+        ),
+        (
+            "[2023-05-20 14:30:22: ERROR/MainProcess] it failed",
+            "python log 17 ERROR it failed",
+        ),
+        (
+            "[2023-05-20 14:30:22 +0000] [1234] [ERROR] it failed",
+            "python log 17 ERROR it failed",
+        ),
+        (
+            "[2023-05-20 14:30:22] ERROR in app: it failed",
+            "python log 17 ERROR in app: it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 | ERROR    | a.b:f:12 - it failed",
+            "python log 17 ERROR [a.b:f] it failed",
+        ),
+        (
+            "ERROR:    Exception in ASGI application",
+            "python log 17 ERROR Exception in ASGI application @-",
+        ),
+        (
+            "2023-05-20 14:30:22 ERROR KeyError: 'x'",
+            "python log 17 ERROR KeyError: 'x'",
+        ),
+    ] {
+        check(line, &[expect]);
+    }
+    let fraction = parse("2023-05-20 14:30:22,123 - a - ERROR - x\n");
+    assert_eq!(fraction[0].time, Some(THEN + 123_000_000));
+}
+
+#[test]
+fn log4j_and_logback() {
+    for (line, expect) in [
+        (
+            "2023-05-20 14:30:22 ERROR [main] com.example.Foo - it failed",
+            "log4j log 17 ERROR [com.example.Foo] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 [main] ERROR com.example.Foo - it failed",
+            "log4j log 17 ERROR [com.example.Foo] it failed",
+        ),
+        (
+            "14:30:22.123 [main] ERROR com.example.Foo -- it failed",
+            "log4j log 17 ERROR [com.example.Foo] it failed @-",
+        ),
+        (
+            "2023-05-20 14:30:22 ERROR com.example.Foo:12 - it failed",
+            "log4j log 17 ERROR [com.example.Foo] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 [http-nio-8080-exec-1] FATAL c.e.Foo - it failed",
+            "log4j log 21 FATAL [c.e.Foo] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 ERROR 1234 --- [           main] c.e.Foo                 : it failed",
+            "log4j log 17 ERROR [c.e.Foo] it failed",
+        ),
+        (
+            "[main] ERROR com.example.Foo - it failed",
+            "log4j log 17 ERROR [com.example.Foo] it failed @-",
+        ),
+        (
+            "ERROR [main] com.example.Foo - it failed",
+            "log4j log 17 ERROR [com.example.Foo] it failed @-",
+        ),
+        (
+            "0    [main] ERROR com.example.Foo  - it failed",
+            "log4j log 17 ERROR [com.example.Foo] it failed @-",
+        ),
+    ] {
+        check(line, &[expect]);
+    }
+}
+
+#[test]
+fn others_with_a_head() {
+    for (line, part) in [
+        (
+            "[2023-05-20T14:30:22Z ERROR app::db] it failed",
+            "17 ERROR [app::db] it failed",
+        ),
+        (
+            "2023-05-20T14:30:22Z ERROR app::db: it failed",
+            "17 ERROR [app::db] it failed",
+        ),
+        (
+            "2023-05-20T14:30:22Z\tERROR\tapp\tmain.go:12\tit failed",
+            "17 ERROR [app]",
+        ),
+        (
+            "E, [2023-05-20T14:30:22 #12] ERROR -- : it failed",
+            "17 ERROR it failed",
+        ),
+        (
+            "[2023-05-20 14:30:22] production.ERROR: it failed",
+            "17 ERROR [production] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 UTC [12] FATAL:  it failed",
+            "21 FATAL it failed",
+        ),
+        (
+            "2023-05-20T14:30:22Z 0 [ERROR] [MY-1] [Server] it failed",
+            "17 ERROR",
+        ),
+        ("14:30:22.123 [error] it failed", "17 error it failed"),
+    ] {
+        let found: Vec<String> = parse(line).iter().map(shown).collect();
+        assert!(
+            found.len() == 1 && found[0].contains(part),
+            "{line}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn klog_and_glog() {
+    let found = parse(
+        "E0520 14:30:22.123456    1234 file.go:12] it failed\nI0520 14:30:22.1 1 a.go:1] ERROR\n",
+    );
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        shown(&found[0]),
+        format!("klog log 17 E it failed @{}", THEN + 123_456_000)
+    );
+    let place = found[0].place().unwrap();
+    assert_eq!(
+        (place.file.as_deref(), place.line),
+        (Some("file.go"), Some(12))
+    );
+    check(
+        "F20230520 14:30:22 1234 file.cc:12] it failed\n",
+        &["klog log 21 F it failed"],
+    );
+}
+
+#[test]
+fn web_servers() {
+    check(
+        "2023/05/20 14:30:22 [error] 12#34: *5 open() \"/x\" failed (2: No such file), client: 1.2.3.4\n\
+         2023/05/20 14:30:22 [warn] 12#34: *5 slow\n\
+         2023/05/20 14:30:22 [emerg] 12#34: bind() failed\n",
+        &[
+            "nginx log 17 error open() \"/x\" failed (2: No such file), client: 1.2.3.4 pid 12",
+            "nginx log 21 emerg bind() failed pid 12",
+        ],
+    );
+    check(
+        "[Sat May 20 14:30:22.000000 2023] [core:error] [pid 12:tid 34] [client 1.2.3.4:5] AH1: no file\n\
+         [Sat May 20 14:30:22 2023] [error] [client 1.2.3.4] no file\n\
+         [Sat May 20 14:30:22 2023] [core:notice] [pid 12] fine\n",
+        &[
+            "apache log 17 error [core] AH1: no file pid 12",
+            "apache log 17 error no file",
+        ],
+    );
+}
+
+#[test]
+fn logfmt_lines() {
+    check(
+        "time=\"2023-05-20T14:30:22Z\" level=error msg=\"it \\\"failed\\\"\" logger=db\n\
+         ts=2023-05-20T14:30:22Z lvl=crit msg=x\n\
+         level=info msg=\"no error\"\n\
+         error=yes count=3\n",
+        &[
+            "logfmt log 17 error [db] it \"failed\"",
+            "logfmt log 18 crit x",
+        ],
+    );
+}
+
+#[test]
+fn a_format_that_is_forced_is_the_only_one() {
+    let text = b"ERROR:root:a\n{\"level\":\"error\",\"msg\":\"b\"}\n";
+    for (format, expect) in [("python", "a"), ("json", "b")] {
+        let options = LogOptions {
+            format: Some(format.to_owned()),
+            ..options()
+        };
+        let found = parse_with(&options, text);
+        let bodies: Vec<_> = found
+            .iter()
+            .map(|one| one.body.as_deref().unwrap())
+            .collect();
+        assert_eq!(bodies, [expect]);
+    }
+}
+
+#[test]
+fn custom_formats() {
+    let till = format::CustomFormat::new(
+        "till",
+        r"^(?P<time>\S+ \S+) till(?P<logger>\d+) (?P<level>[A-Z])! (?P<message>.*)$",
+        Some("%Y/%m/%d %H:%M:%S"),
+        &[("X".to_owned(), 17), ("N".to_owned(), 9)],
+    );
+    let formats = format::Formats::with([std::sync::Arc::new(till.unwrap()) as _]);
+    let options = LogOptions {
+        formats: std::sync::Arc::new(formats),
+        ..options()
+    };
+    let text = "2023/05/20 14:30:22 till7 X! drawer stuck\n2023/05/20 14:30:22 till7 N! open\nERROR:root:a\n";
+    let found: Vec<String> = parse_with(&options, text.as_bytes())
+        .iter()
+        .map(shown)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "till log 17 X [7] drawer stuck",
+            "python log 17 ERROR [root] a @-"
+        ]
+    );
+}
+
+#[test]
+fn the_format_may_change_within_a_source() {
+    check(
+        "{\"level\":\"error\",\"msg\":\"a\"}\nERROR:root:b\ntime=2023-05-20T14:30:22Z level=error msg=c\n\
+         {\"level\":\"info\",\"msg\":\"x\"}\n{\"level\":\"error\",\"msg\":\"d\"}\n",
+        &[
+            "json log 17 error a @-",
+            "python log 17 ERROR [root] b @-",
+            "logfmt log 17 error c",
+            "json log 17 error d @-",
+        ],
+    );
+}
