@@ -15,4 +15,7 @@ pub struct Awake {
     /// Written by the consumer: not 0 where it wants to know who takes another
     /// name.
     pub renames: u64,
+    /// Written by the consumer: not 0 where it wants to know where processes
+    /// that end badly wrote.
+    pub outputs: u64,
 }

@@ -65,6 +65,16 @@ pub struct Fork {
     pub cgroup: u64,
 }
 
+/// A regular file behind descriptor 1 or 2.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutputFile {
+    /// `i_ino`; 0: another kind of file, or none, or it could not be told.
+    pub inode: u64,
+    /// `i_size`, bytes.
+    pub size: u64,
+}
+
 /// A process runs a new program. After it come `path_len` bytes of path and
 /// `args_len` bytes of arguments.
 #[repr(C)]
@@ -97,6 +107,8 @@ pub struct Exec {
     pub flags: u32,
     /// Keeps the layout free of holes.
     pub padding: u32,
+    /// Standard output and standard error as the program found them.
+    pub outputs: [OutputFile; 2],
 }
 
 /// The walk of [`Exec`]'s path reached the root.
@@ -120,8 +132,8 @@ pub struct Exit {
     pub threads: u32,
     /// Threads whose figures come in [`Late`] records.
     pub pending: u32,
-    /// Keeps the layout free of holes.
-    pub padding: u32,
+    /// [`OOM_VICTIM`].
+    pub flags: u32,
     /// What all threads used, but the pending ones.
     pub figures: Figures,
     /// `signal->maxrss`, pages: `ru_maxrss`.
@@ -129,7 +141,50 @@ pub struct Exit {
     /// Peak since the last exec, pages; [`UNKNOWN_PAGES`] where the address
     /// space is gone already.
     pub exec_peak_pages: u64,
+    /// Who sent the signal that ended it; pid 0 where that was nobody, or is
+    /// unknown.
+    pub sender: Sender,
 }
+
+/// The kernel chose the process to end it for want of memory.
+pub const OOM_VICTIM: u32 = 1;
+
+/// Who sent a signal.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// Thread group id.
+    pub pid: u32,
+    /// Effective user id; [`UNKNOWN_UID`] where the kernel hides it.
+    pub uid: u32,
+    /// The signal.
+    pub signal: u32,
+    /// Keeps the layout free of holes.
+    pub padding: u32,
+    /// Name of the thread that sent it, NUL-terminated.
+    pub comm: [u8; COMM_LEN],
+}
+
+/// Where a process that ends with another status than 0 wrote: a regular file
+/// behind descriptor 1 or 2. Comes before its [`Exit`]. After it come
+/// `path_len` bytes of path, as in [`Exec`].
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Output {
+    /// The process.
+    pub header: Header,
+    /// [`STDOUT`], [`STDERR`] or both: the same file.
+    pub streams: u32,
+    /// Bytes of path that follow; 0 where it is unknown.
+    pub path_len: u32,
+    /// The file as the process leaves it.
+    pub file: OutputFile,
+}
+
+/// Descriptor 1 in [`Output::streams`].
+pub const STDOUT: u32 = 1;
+/// Descriptor 2 in [`Output::streams`].
+pub const STDERR: u32 = 2;
 
 /// [`Exit::exec_peak_pages`] where it is unknown.
 pub const UNKNOWN_PAGES: u64 = u64::MAX;

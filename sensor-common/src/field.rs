@@ -53,6 +53,7 @@ fields! {
     TASK_SIGNAL = "task_struct.signal", 8;
     TASK_MM = "task_struct.mm", 8;
     TASK_CRED = "task_struct.cred", 8;
+    TASK_FILES = "task_struct.files", 8;
     TASK_CPU = "task_struct.se.sum_exec_runtime", 8;
     TASK_EXEC_START = "task_struct.se.exec_start", 8;
     TASK_CFS_RQ = "task_struct.se.cfs_rq", 8;
@@ -100,6 +101,12 @@ fields! {
     COUNTER_SIZE = "sizeof percpu_counter", 0;
     FILE_PATH_MNT = "file.f_path.mnt", 8;
     FILE_PATH_DENTRY = "file.f_path.dentry", 8;
+    FILE_INODE = "file.f_inode", 8;
+    FILES_TABLE = "files_struct.fdt", 8;
+    TABLE_FILES = "fdtable.fd", 8;
+    INODE_MODE = "inode.i_mode", 2;
+    INODE_NUMBER = "inode.i_ino", 8;
+    INODE_SIZE = "inode.i_size", 8;
     DENTRY_PARENT = "dentry.d_parent", 8;
     DENTRY_NAME = "dentry.d_name.name", 8;
     VFSMOUNT_ROOT = "vfsmount.mnt_root", 8;
@@ -107,4 +114,6 @@ fields! {
     MOUNT_PARENT = "mount.mnt_parent", 8;
     MOUNT_POINT = "mount.mnt_mountpoint", 8;
     EXIT_ARGS = "args sched_process_exit", 0;
+    SIGNAL_CODE = "kernel_siginfo.si_code", 4;
+    VICTIM_ARGS = "args mark_victim", 0;
 }

@@ -11,3 +11,6 @@ pub const LATE: u32 = 4;
 /// A process took another name, not by an exec: [`crate::event::Header`] and
 /// nothing else.
 pub const RENAME: u32 = 5;
+/// Where a process that is about to end wrote: [`crate::event::Output`] and a
+/// path.
+pub const OUTPUT: u32 = 6;

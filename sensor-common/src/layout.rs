@@ -3,7 +3,7 @@
 
 use core::mem::{align_of, offset_of, size_of};
 
-use crate::event::{Exec, Exit, Figures, Fork, Header, Late};
+use crate::event::{Exec, Exit, Figures, Fork, Header, Late, Output, OutputFile, Sender};
 use crate::limits::{COMM_LEN, MARKS};
 use crate::scheduler::{BUCKETS, Counts, Departure, Watched};
 
@@ -19,10 +19,14 @@ const _: () = {
 
     assert!(offset_of!(Exec, figures) == HEADER + 4 + 4 + 8 + 8);
     assert!(offset_of!(Exec, comm) == HEADER + 24 + FIGURES);
-    assert!(size_of::<Exec>() == HEADER + 24 + FIGURES + COMM_LEN + 2 * 8 + 4 * 4);
+    assert!(size_of::<Exec>() == HEADER + 24 + FIGURES + COMM_LEN + 2 * 8 + 4 * 4 + 2 * 16);
+    assert!(offset_of!(Exec, outputs) == size_of::<Exec>() - 2 * size_of::<OutputFile>());
 
     assert!(offset_of!(Exit, figures) == HEADER + 6 * 4);
-    assert!(size_of::<Exit>() == HEADER + 6 * 4 + FIGURES + 8 + 8);
+    assert!(size_of::<Exit>() == HEADER + 6 * 4 + FIGURES + 8 + 8 + size_of::<Sender>());
+    assert!(size_of::<Sender>() == 4 * 4 + COMM_LEN);
+
+    assert!(size_of::<Output>() == HEADER + 2 * 4 + size_of::<OutputFile>());
 
     assert!(offset_of!(Late, figures) == HEADER + 8);
     assert!(size_of::<Late>() == HEADER + 8 + FIGURES);

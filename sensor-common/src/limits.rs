@@ -25,6 +25,8 @@ pub const DEPARTURES: u32 = 16_384;
 pub const MARKS: u32 = 2_048;
 /// Slots to count in; the daemon makes it less where there are many CPUs.
 pub const SLOTS: u32 = 1_024;
+/// Senders of signals, and victims of the OOM killer, that are kept.
+pub const SENDERS: u32 = 2_048;
 /// Default size of the ring, bytes.
 pub const RING_BYTES: u32 = 8 << 20;
 /// How often an awake consumer looks at the ring, ns.

@@ -16,6 +16,8 @@ pub struct Loss {
     pub rename: u64,
     /// Forks of processes under the scheduler hook that found its map full.
     pub scheduler: u64,
+    /// Files of last words that found the ring full.
+    pub output: u64,
     /// Processes whose threads could not be counted: the group map was full.
     pub group: u64,
 }

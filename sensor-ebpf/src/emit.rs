@@ -37,6 +37,16 @@ pub fn wants_renames() -> bool {
     }
 }
 
+/// Whether the consumer wants to know where processes that end badly wrote.
+#[inline(always)]
+pub fn wants_outputs() -> bool {
+    match AWAKE.get_ptr(0) {
+        // SAFETY: the pointer is that of a map element; one field is read.
+        Some(awake) => unsafe { (&raw const (*awake).outputs).read_volatile() != 0 },
+        None => false,
+    }
+}
+
 /// Puts a record of fixed size into the ring; `fill` writes every byte of it,
 /// in place.
 #[inline(always)]

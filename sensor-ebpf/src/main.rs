@@ -11,6 +11,7 @@ mod counter;
 mod emit;
 mod group;
 mod maps;
+mod output;
 mod path;
 mod probes;
 mod scheduler;

@@ -8,8 +8,11 @@ use aya_ebpf::{
 use sensor_common::{
     awake::Awake,
     clock::SchedulerClock,
+    event::Sender,
     field::{ABSENT, COUNT},
-    limits::{CLAIMS, DEPARTURES, GROUPS, MARKS, RING_BYTES, SLOTS, WATCHED as WATCHED_MOST},
+    limits::{
+        CLAIMS, DEPARTURES, GROUPS, MARKS, RING_BYTES, SENDERS, SLOTS, WATCHED as WATCHED_MOST,
+    },
     loss::Loss,
     scheduler::{Counts, Departure, Watched},
 };
@@ -17,6 +20,7 @@ use sensor_common::{
 use crate::{
     counter::Counter,
     group::{Group, Scratch},
+    output,
     probes::exec::Buffer,
 };
 
@@ -75,3 +79,16 @@ pub static DEPARTURE: LruHashMap<u32, Departure> = LruHashMap::with_max_entries(
 /// What was counted, by slot.
 #[map]
 pub static COUNTS: PerCpuArray<Counts> = PerCpuArray::with_max_entries(SLOTS, 0);
+
+/// Who sent the last signal that may end a process, by thread group id and
+/// start.
+#[map]
+pub static SENDER: LruHashMap<[u64; 2], Sender> = LruHashMap::with_max_entries(SENDERS, 0);
+
+/// When a process became a victim of the OOM killer, CLOCK_BOOTTIME, ns.
+#[map]
+pub static VICTIM: LruHashMap<u32, u64> = LruHashMap::with_max_entries(SENDERS, 0);
+
+/// Where the record of an output is put together.
+#[map]
+pub static OUTPUT: PerCpuArray<output::Buffer> = PerCpuArray::with_max_entries(1, 0);

@@ -37,6 +37,49 @@ pub unsafe fn write(buffer: *mut u8, len: *mut u32, executable: File) -> bool {
     true
 }
 
+/// The same for a `file` of which only the address is known.
+///
+/// # Safety
+///
+/// As for `write`.
+#[inline(always)]
+pub unsafe fn write_untyped(buffer: *mut u8, len: *mut u32, file: u64) -> bool {
+    // SAFETY: by the caller.
+    unsafe {
+        len.write_volatile(0);
+        if walk_untyped(buffer, len, file).is_none() {
+            len.write_volatile(0);
+            return false;
+        }
+    }
+    true
+}
+
+/// `None` where the root was not reached.
+///
+/// # Safety
+///
+/// As for `write`.
+#[inline(always)]
+unsafe fn walk_untyped(buffer: *mut u8, len: *mut u32, file: u64) -> Option<()> {
+    if !has(field::MOUNT_MNT) {
+        return None;
+    }
+    let mount = probe(file, field::FILE_PATH_MNT)?;
+    let place = Place {
+        dentry: probe(file, field::FILE_PATH_DENTRY)?,
+        root: probe(mount, field::VFSMOUNT_ROOT)?,
+    };
+    // SAFETY: by the caller.
+    unsafe { walk_mounts(buffer, len, mount, place) }
+}
+
+/// An entry, and the root of the mount that it is on.
+struct Place {
+    dentry: u64,
+    root: u64,
+}
+
 /// `None` where the root was not reached.
 ///
 /// # Safety
@@ -67,20 +110,29 @@ unsafe fn walk(buffer: *mut u8, len: *mut u32, executable: File) -> Option<()> {
         entry = parent;
     }
     // SAFETY: by the caller.
-    unsafe { walk_mounts(buffer, len, executable.mount()) }
+    unsafe {
+        let root = Place { dentry: 0, root: 0 };
+        walk_mounts(buffer, len, executable.mount(), root)
+    }
 }
 
-/// From the root of a mount up: at its mount point, until the root of all
-/// mounts, which is its own parent. `mount` lies around `vfsmount`, so the
-/// verifier knows no types here.
+/// From a place up; from the root of a mount, at its mount point, until the
+/// root of all mounts, which is its own parent. `mount` lies around
+/// `vfsmount`, so the verifier knows no types here.
 ///
 /// # Safety
 ///
 /// As for `write`.
 #[inline(always)]
-unsafe fn walk_mounts(buffer: *mut u8, len: *mut u32, mut vfsmount: u64) -> Option<()> {
-    let mut dentry = 0;
-    let mut root = 0;
+unsafe fn walk_mounts(
+    buffer: *mut u8,
+    len: *mut u32,
+    mut vfsmount: u64,
+    Place {
+        mut dentry,
+        mut root,
+    }: Place,
+) -> Option<()> {
     for _ in 0..PATH_DEPTH {
         if dentry == root {
             let mount = vfsmount - u64::from(offset(field::MOUNT_MNT));

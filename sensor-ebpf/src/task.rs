@@ -194,6 +194,21 @@ impl Task {
         (!mm.is_null()).then_some(Memory(mm))
     }
 
+    /// Address of the table of open files: a pointer for each descriptor.
+    #[inline(always)]
+    pub fn descriptors(self) -> Option<u64> {
+        if !has(field::FILES_TABLE) || !has(field::TABLE_FILES) {
+            return None;
+        }
+        let files = self.pointer(field::TASK_FILES);
+        if files.is_null() {
+            return None;
+        }
+        // SAFETY: `files` and `fdt` are typed pointers and have the fields.
+        let table: u64 = unsafe { read(pointer(files, field::FILES_TABLE), field::TABLE_FILES) };
+        (table != 0).then_some(table)
+    }
+
     /// Effective user id in the initial namespace.
     #[inline(always)]
     pub fn user(self) -> u32 {

@@ -3,6 +3,7 @@
 //! It does no I/O and reads no clock, so a recorded stream gives the same
 //! output every time.
 
+mod abnormal;
 mod config;
 mod describe;
 mod endings;
@@ -19,16 +20,17 @@ use std::{
 
 use sensor_common::event::{Exec, Fork, Header, UNKNOWN_UID};
 
-pub use self::{
-    config::{Config, ExecContext, Known, Publish, Stats},
-    describe::split_arguments,
-};
 use self::{
+    abnormal::Abnormal,
     describe::{until_nul, whole_arguments},
     exits::{Arrival, Exits},
     membership::Way,
     scans::Disputed,
     scheduling::Scheduling,
+};
+pub use self::{
+    config::{Config, ExecContext, Known, Publish, Stats},
+    describe::split_arguments,
 };
 use crate::{
     aggregate::{
@@ -44,6 +46,7 @@ use crate::{
         table::{Process, Program, RawArguments, ServiceId, Table, ticks_of_start},
         usage::Usage,
     },
+    scrub::Scrubber,
     units::{BootNanos, ProcessKey},
 };
 
@@ -72,6 +75,7 @@ pub struct Engine {
     changed: Vec<bool>,
     scheduling: Scheduling,
     uids: u64,
+    abnormal: Abnormal,
     stats: Stats,
 }
 
@@ -90,6 +94,7 @@ impl Engine {
             changed: Vec::new(),
             scheduling: Scheduling::default(),
             uids: 0,
+            abnormal: Abnormal::default(),
             stats: Stats::default(),
             config,
         }
@@ -132,6 +137,12 @@ impl Engine {
     #[must_use]
     pub fn scrubbed_count(&self) -> u64 {
         self.config.scrubber.replacements()
+    }
+
+    /// What cleans arguments, and all other text.
+    #[must_use]
+    pub fn scrubber(&self) -> Arc<Scrubber> {
+        Arc::clone(&self.config.scrubber)
     }
 
     /// The declared services.
@@ -203,6 +214,7 @@ impl Engine {
                 self.exec(exec, path, args, context.cgroup, out);
             }
             Event::Rename(header) => self.rename(key_of(header)),
+            Event::Output(output, path) => self.output(output, path.clone()),
             Event::Exit(exit) => {
                 self.stats.exits += 1;
                 if let Some(finished) = self.exits.exit(exit) {
@@ -239,8 +251,13 @@ impl Engine {
             start: BootNanos(fork.parent_start),
         };
         let lineage = self.heritage(parent);
-        let (program, user, services) = match self.table.find(parent) {
-            Some(parent) => (parent.program.clone(), parent.user, parent.services.clone()),
+        let (program, user, services, outputs) = match self.table.find(parent) {
+            Some(parent) => (
+                parent.program.clone(),
+                parent.user,
+                parent.services.clone(),
+                parent.outputs,
+            ),
             None => Default::default(),
         };
         if self.table.find(key).is_some() {
@@ -264,6 +281,7 @@ impl Engine {
             user,
             cgroup: self.cgroups.get(&fork.cgroup).cloned(),
             earlier_peak_pages: None,
+            outputs,
             services,
             lineage,
             former: Vec::new(),
@@ -330,6 +348,7 @@ impl Engine {
             user: (exec.uid != UNKNOWN_UID).then_some(exec.uid),
             cgroup: self.cgroups.get(&exec.cgroup).cloned(),
             earlier_peak_pages: Some(exec.peak_pages),
+            outputs: exec.outputs,
             services: Arc::default(),
             lineage,
             former: Vec::new(),
@@ -340,7 +359,7 @@ impl Engine {
         if self.published(&process.services) {
             let event = self.process_event(&process, exec.header.time, What::Exec);
             out.push(event);
-        } else {
+        } else if !self.mourned(&process.services) {
             // Arguments are kept only for those whose exit will be told.
             process.program.args = None;
         }

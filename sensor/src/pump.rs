@@ -239,6 +239,9 @@ impl Pump {
             None => Sight::Scans,
         };
         let report = self.engine.reload(reload, now, sight);
+        if let Some(kernel) = &self.kernel {
+            kernel.watch_outputs(self.engine.wants_outputs());
+        }
         if look {
             self.look_at_all(Depth::Rules, out);
         }
@@ -351,7 +354,7 @@ fn context(
             }
             (exec.header.pid, exec.cgroup)
         }
-        Event::Exit(_) | Event::Late(_) | Event::Rename(_) => return context,
+        Event::Exit(_) | Event::Late(_) | Event::Rename(_) | Event::Output(..) => return context,
     };
     if !engine.knows_cgroup(cgroup) {
         let hint = match proc.cgroup(pid) {

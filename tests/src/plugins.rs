@@ -82,6 +82,26 @@ impl Plugins {
         program
     }
 
+    /// A link to a program of the host: it is called as the link is.
+    #[must_use]
+    pub fn link(&self, program: &str, name: &str) -> PathBuf {
+        let link = self.directory.path().join(name);
+        std::os::unix::fs::symlink(program, &link).expect("cannot make a link");
+        link
+    }
+
+    /// A program of the host under a name of its own, and the plugin that
+    /// watches it; `more` are further tables in plugin.toml.
+    #[must_use]
+    pub fn watch_program(&self, program: &str, more: &str) -> Watched {
+        let name = self.unique();
+        self.plugin(&name, &format!("^{name}$"), more);
+        Watched {
+            program: self.link(program, &name),
+            name,
+        }
+    }
+
     /// Writes a plugin.toml as it is.
     pub fn write(&self, name: &str, text: &str) {
         let directory = self.path().join(name);

@@ -19,7 +19,7 @@ use crate::{
     emit,
     group::{self, ZERO},
     maps::BUFFER,
-    path,
+    output, path,
     task::Task,
 };
 
@@ -65,6 +65,7 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     record.peak_pages = signal.peak_pages();
     record.flags = 0;
     record.padding = 0;
+    output::note(task, &mut record.outputs);
 
     let tail = tail.as_mut_ptr();
     let mut path_len = 0_u32;

@@ -3,16 +3,28 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use sensor_common::{
-    event::{Exit, Figures, Header, UNKNOWN_PAGES},
+    event::{Exit, Figures, Header, OOM_VICTIM, Sender, UNKNOWN_PAGES},
     field, kind,
+    limits::COMM_LEN,
 };
 
 use crate::{
     emit,
     group::{self, Ending, ZERO},
-    maps::SCRATCH,
-    scheduler,
+    maps::{SCRATCH, SENDER, VICTIM},
+    output, scheduler,
     task::{Task, offset},
+};
+
+/// Bits of a wait status that hold the signal.
+const SIGNAL: u32 = 0x7f;
+const SIGKILL: u32 = 9;
+const NOBODY: Sender = Sender {
+    pid: 0,
+    uid: 0,
+    signal: 0,
+    padding: 0,
+    comm: [0; COMM_LEN],
 };
 
 /// Reports the end of a process; sums up the end of a thread.
@@ -51,29 +63,64 @@ pub fn exit(ctx: BtfTracePointContext) -> i32 {
 fn report(task: Task, figures: &Figures, threads: u32, pending: u32) {
     let leader = task.leader();
     let signal = task.signal();
-    let time = emit::now();
+    let status = signal.status(leader);
+    let header = Header {
+        kind: kind::EXIT,
+        pid: task.pid(),
+        time: emit::now(),
+        start: leader.start(),
+    };
+    if status != 0 && emit::wants_outputs() {
+        let kind = kind::OUTPUT;
+        output::tell(task, Header { kind, ..header });
+    }
+    let time = header.time;
     emit::record(
         time,
         |lost| &mut lost.exit,
         |record: &mut Exit| {
-            record.header = Header {
-                kind: kind::EXIT,
-                pid: task.pid(),
-                time,
-                start: leader.start(),
-            };
+            record.header = header;
             record.parent_pid = leader.parent().pid();
             record.uid = task.user();
-            record.status = signal.status(leader);
+            record.status = status;
             record.threads = threads;
             record.pending = pending;
-            record.padding = 0;
+            record.flags = 0;
             record.figures = *figures;
             record.peak_pages = signal.peak_pages();
             record.exec_peak_pages = match task.memory() {
                 Some(memory) => memory.peak_pages(),
                 None => UNKNOWN_PAGES,
             };
+            record.sender = NOBODY;
+            if status & SIGNAL != 0 {
+                cause(&header, status & SIGNAL, record);
+            }
         },
     );
+}
+
+/// Finds out why a signal ended the process, as far as others hooks know.
+#[inline(always)]
+fn cause(header: &Header, signal: u32, record: &mut Exit) {
+    let key = [u64::from(header.pid), header.start];
+    if let Some(sender) = SENDER.get_ptr(&key) {
+        // SAFETY: the pointer is that of a map element, plain integers.
+        unsafe {
+            if (*sender).signal == signal {
+                record.sender = *sender;
+            }
+        }
+        let _ = SENDER.remove(&key);
+    }
+    if signal != SIGKILL {
+        return;
+    }
+    if let Some(time) = VICTIM.get_ptr(&header.pid) {
+        // SAFETY: as above. Another process may have had the pid.
+        if unsafe { *time } >= header.start {
+            record.flags |= OOM_VICTIM;
+        }
+        let _ = VICTIM.remove(&header.pid);
+    }
 }

@@ -275,7 +275,8 @@ fn engine(group_by: GroupBy, pattern: &str) -> Engine {
     Engine::new(engine::Config {
         matcher: matcher(&plugins),
         registry: Registry::new(setup::specs(&plugins, &config, None), "host".to_owned()),
-        scrubber: unwrap(Scrubber::new(&ScrubConfig::default())),
+        scrubber: unwrap(Scrubber::new(&ScrubConfig::default())).into(),
+        incidents: None,
         publish: Publish::Enabled,
         capture_args: true,
         limits: Limits {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     collect::custom::CustomSet,
-    plugin::{GroupBy, MetricsOptions, ServiceIndex, ServiceName, sanitize},
+    plugin::{GroupBy, LogsOptions, MetricsOptions, ServiceIndex, ServiceName, sanitize},
     process::table::{Process, ServiceId},
     units::{ProcessKey, WallNanos},
 };
@@ -62,6 +62,8 @@ pub struct Spec {
     pub capture_args: bool,
     /// Whether the members' turns on the CPU are counted.
     pub scheduler: bool,
+    /// Where its members' last words are looked for.
+    pub logs: LogsOptions,
     /// Which metrics, by which names.
     pub metrics: MetricsOptions,
     /// The plugin's own metrics; most plugins have none.

@@ -44,6 +44,7 @@ fn pump() -> (Pump, WallOffset) {
     let wish = Wish {
         publish: Publish::Enabled,
         interval: None,
+        incidents: false,
     };
     setup::pump(&[plugin], &Config::default(), None, None, &host, &wish).unwrap()
 }

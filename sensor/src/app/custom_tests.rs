@@ -11,8 +11,8 @@ use crate::{
         service::Member,
     },
     plugin::{
-        Aggregate, CustomMetric, Find, GroupBy, Instrument, MetricsOptions, Plugin, Scale,
-        ServiceIndex,
+        Aggregate, CustomMetric, Find, GroupBy, Instrument, LogsOptions, MetricsOptions, Plugin,
+        Scale, ServiceIndex,
     },
     process::table::{Process as Known, Program, start_of_ticks},
     procfs::testing::Process,
@@ -46,6 +46,7 @@ fn registry(metrics: &[CustomMetric]) -> Registry {
         events: false,
         scheduler: false,
         capture_args: false,
+        logs: LogsOptions::default(),
         metrics: MetricsOptions::default(),
         custom: CustomSet::new("app", metrics).0,
     };
@@ -54,6 +55,7 @@ fn registry(metrics: &[CustomMetric]) -> Registry {
 
 fn join(registry: &mut Registry, pid: u32, start_ticks: u64) {
     let process = Known {
+        outputs: Default::default(),
         key: ProcessKey {
             pid,
             start: start_of_ticks(start_ticks),

@@ -281,6 +281,16 @@ fn hook_check(
         return Check::new(&name, Status::Degraded, detail)
             .remedy("another kernel; all other figures are there");
     }
+    if let (true, Ok(kernel)) = (hook::EXTRA.contains(&hook), attached) {
+        return match kernel.has_hook(hook) {
+            true => Check::ok(&name, format!("{} attached", hook.tracepoint)),
+            false => {
+                let detail = format!("cannot attach {}; no {}", hook.tracepoint, hook.gives);
+                Check::new(&name, Status::Degraded, detail)
+                    .remedy("`sensor run --log-level debug` says why the kernel refuses it")
+            }
+        };
+    }
     if !hook::CORE.contains(&hook) && hook != hook::SCHED {
         return Check::ok(&name, format!("{} is there", hook.tracepoint));
     }

@@ -9,6 +9,7 @@ use sensor_common::loss::Loss;
 use serde_json::json;
 
 use super::{
+    incidents::Incidents,
     logging,
     run::no_events,
     setup::{self, Selection, Stop, Wish},
@@ -18,10 +19,14 @@ use crate::{
     engine::{Publish, Stats},
     exit::Exit,
     export::HostResource,
-    output::{json::EventLine, table, terminal},
+    incident::record::{EVENT_NAME, Incident},
+    output::{incident, json::EventLine, table, terminal},
     process::event::{ProcessEvent, What},
     pump::Pump,
-    source::{capability, ebpf::Kernel},
+    source::{
+        capability,
+        ebpf::{self, Kernel},
+    },
     wait::{Waiter, Woken},
 };
 
@@ -73,6 +78,26 @@ impl Printer<'_> {
                 self.out.write_all(b"\n")?;
             } else {
                 writeln!(self.out, "{}", table::event(&event, self.width))?;
+            }
+        }
+        self.out.flush()
+    }
+
+    /// Writes incidents; they are in no number of the summary.
+    ///
+    /// # Errors
+    ///
+    /// Where nobody reads any more.
+    pub fn tell(&mut self, incidents: &[Incident]) -> io::Result<()> {
+        for incident in incidents {
+            if self.json {
+                // The same object as everywhere, called as in an export.
+                let object = incident::json(incident);
+                write!(self.out, r#"{{"event.name":"{EVENT_NAME}","#)?;
+                self.out.write_all(object.get(1..).unwrap_or_default())?;
+                self.out.write_all(b"\n")?;
+            } else {
+                writeln!(self.out, "{}", table::incident(incident, self.width))?;
             }
         }
         self.out.flush()
@@ -157,6 +182,7 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
             true => Publish::All,
             false => Publish::Watched,
         },
+        incidents: config.incident.enabled && !plugins.is_empty(),
         interval: None,
     };
     let host = HostResource::detect();
@@ -168,7 +194,11 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
         &host,
         &wish,
     )?;
-    stream(pump, args.json, args.duration).map_err(fault)?;
+    let incidents = wish
+        .incidents
+        .then(|| Incidents::start(&pump.engine))
+        .transpose()?;
+    stream(pump, incidents, args.json, args.duration).map_err(fault)?;
     Ok(Exit::Done)
 }
 
@@ -177,7 +207,12 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
 /// # Errors
 ///
 /// Where waiting or writing fails for another reason.
-pub fn stream(mut pump: Pump, json: bool, duration: Option<Duration>) -> io::Result<()> {
+fn stream(
+    mut pump: Pump,
+    mut incidents: Option<Incidents>,
+    json: bool,
+    duration: Option<Duration>,
+) -> io::Result<()> {
     let start = Instant::now();
     let end = duration.map(|duration| start + duration);
     let waiter = Waiter::new()?;
@@ -193,7 +228,14 @@ pub fn stream(mut pump: Pump, json: bool, duration: Option<Duration>) -> io::Res
             pump.drain(&mut events);
             pump.reconcile_after_loss(&mut events);
             printer.print(&mut events)?;
-            let deadline = pump.next_look();
+            let mut deadline = pump.next_look();
+            if let Some(incidents) = &mut incidents {
+                incidents.take(&mut pump.engine);
+                printer.tell(&incidents.made())?;
+                if incidents.awaits() {
+                    deadline = deadline.min(Instant::now() + ebpf::LOOK_EVERY);
+                }
+            }
             let deadline = end.map_or(deadline, |end| end.min(deadline));
             let woken = waiter.wait(deadline)?;
             if woken == Woken::End || end.is_some_and(|end| Instant::now() >= end) {
@@ -202,6 +244,10 @@ pub fn stream(mut pump: Pump, json: bool, duration: Option<Duration>) -> io::Res
         }
         pump.finish(&mut events);
         printer.print(&mut events)?;
+        if let Some(mut incidents) = incidents {
+            incidents.take(&mut pump.engine);
+            printer.tell(&incidents.finish())?;
+        }
         printer.summary(&pump.engine.stats(), &pump.loss(), start.elapsed())
     })();
     match result {

@@ -25,6 +25,7 @@ use crate::{
         otlp::Signal,
         wire::{MAX_REQUEST_BYTES, metric_batches},
     },
+    incident::transport::Outlet,
     plugin::{GroupBy, sanitize},
     pump::Pump,
     source::ebpf::{Kernel, Mark},
@@ -203,20 +204,23 @@ impl Memory {
     /// Where settings or the system do not allow it.
     pub fn start(
         self,
-        deliver: impl FnOnce(Option<Waiting>) -> Result<Option<Delivery>, Stop>,
-    ) -> Result<(Option<Delivery>, Option<Keeper>), Stop> {
+        deliver: impl FnOnce(Option<Waiting>) -> Result<Ways, Stop>,
+    ) -> Result<(Ways, Option<Keeper>), Stop> {
         let Some(store) = self.store else {
             return Ok((deliver(None)?, None));
         };
         let shelf = Arc::new(Shelf::new(store));
-        let delivery = deliver(Some((Arc::clone(&shelf), self.waiting)))?;
-        let lanes = delivery
-            .as_ref()
-            .map(|delivery| delivery.exporter.lanes())
-            .unwrap_or_default();
-        let keeper = Keeper::start(shelf, lanes)
+        let ways = deliver(Some((Arc::clone(&shelf), self.waiting)))?;
+        let exporter = ways.delivery.as_ref();
+        let lanes = exporter.map(|delivery| delivery.exporter.lanes());
+        let incidents = ways.outlet.as_ref().map(Outlet::lanes);
+        let lanes = [lanes, incidents].into_iter().flatten().flatten();
+        let keeper = Keeper::start(shelf, lanes.collect())
             .map_err(|error| Stop::new(Exit::Software, error.to_string()))?;
-        Ok((delivery, Some(keeper)))
+        if let Some(outlet) = &ways.outlet {
+            outlet.write_with(keeper.pen());
+        }
+        Ok((ways, Some(keeper)))
     }
 }
 
@@ -256,6 +260,15 @@ impl Unclaimed {
         self.known.legacy_services.retain(|(id, _)| is_left(id));
         claimed
     }
+}
+
+/// The ways out.
+#[derive(Default)]
+pub struct Ways {
+    /// Metrics and events.
+    pub delivery: Option<Delivery>,
+    /// Incidents.
+    pub outlet: Option<Outlet>,
 }
 
 /// The store that somebody named.

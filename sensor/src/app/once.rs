@@ -28,6 +28,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let plugins = setup::plugins(&args.into(), &config)?;
     let mut host = HostResource::detect();
     let wish = Wish {
+        incidents: false,
         publish: Publish::Enabled,
         interval: args.interval,
     };

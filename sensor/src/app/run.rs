@@ -16,7 +16,8 @@ use self::{
 use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
-    keeping::{self, Memory, Unclaimed},
+    incidents,
+    keeping::{self, Memory, Unclaimed, Ways},
     logging, memory,
     reload::Plugins,
     setup::{self, Stop, Wish},
@@ -28,6 +29,7 @@ use crate::{
     engine::Publish,
     exit::Exit,
     export::{HostResource, Keeper, otlp::Otlp},
+    incident::{stage::Stage, transport::Outlet},
     output::{json, table},
     process::event::ProcessEvent,
     procfs::allow_descriptors,
@@ -78,6 +80,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let mut host = HostResource::detect();
     let wish = Wish {
         publish: Publish::Enabled,
+        // Only hooks see how a process ends.
+        incidents: config.incident.enabled && kernel.is_some(),
         interval: args.interval,
     };
     allow_descriptors();
@@ -90,10 +94,15 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     }
     let watch = watch(&plugins, &waiter);
     let exporting = export.is_some();
-    let (delivery, keeper) = memory.start(|waiting| {
-        export
+    let (Ways { delivery, outlet }, keeper) = memory.start(|waiting| {
+        let outlet = wish
+            .incidents
+            .then(|| incidents::outlet(&config, export.clone(), host.clone(), waiting.as_ref()))
+            .transpose()?;
+        let delivery = export
             .map(|otlp| Delivery::start(otlp, &config, host.clone(), waiting))
-            .transpose()
+            .transpose()?;
+        Ok(Ways { delivery, outlet })
     })?;
     let telemetry = delivery
         .as_ref()
@@ -102,7 +111,17 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
             let interval = args.interval.unwrap_or(config.interval);
             Telemetry::start(delivery.exporter.clone(), &host, interval)
         });
+    let mourning = outlet
+        .as_ref()
+        .map(|outlet| {
+            let sink = incidents::sending(outlet.clone(), pump.engine.scrubber());
+            let incident = &config.incident;
+            incidents::start(Some(incident.window), &incident.context, sink)
+        })
+        .transpose()?;
     let daemon = Daemon {
+        mourning,
+        outlet,
         collecting: Collecting::new(intervals(&pump), offset, config.limits.collection),
         pump,
         plugins,
@@ -260,6 +279,10 @@ struct Daemon {
     watch: Option<Watch>,
     wish: Wish,
     collecting: Collecting,
+    /// What becomes of abnormal ends.
+    mourning: Option<Stage>,
+    /// Where incidents go.
+    outlet: Option<Outlet>,
     delivery: Option<Delivery>,
     keeper: Option<Keeper>,
     unclaimed: Unclaimed,
@@ -287,6 +310,9 @@ impl Daemon {
         }
         self.pump.scan(&mut events);
         self.pump.engine.registry().await_no_more();
+        if let Some(stage) = &self.mourning {
+            stage.follow(incidents::paths(self.pump.engine.specs()));
+        }
         if self.goes_on {
             // A ring that was replaced can be read only once.
             self.write();
@@ -357,7 +383,15 @@ impl Daemon {
             None => enqueue(),
         }
         if let Some(telemetry) = &self.telemetry {
-            let figures = figures(&mut self.pump, &self.collecting, self.keeper.as_ref());
+            let mut figures = figures(&mut self.pump, &self.collecting, self.keeper.as_ref());
+            if let Some(stage) = &self.mourning {
+                figures.incidents = stage.told();
+                figures.incidents_dropped[1].1 = stage.dropped();
+            }
+            if let Some(outlet) = &self.outlet {
+                figures.transports = outlet.stats();
+                figures.homeless = outlet.homeless();
+            }
             telemetry.update(figures);
         }
         let denied = self.collecting.denied();
@@ -386,6 +420,9 @@ impl Daemon {
     }
 
     fn publish(&mut self, events: &mut Vec<ProcessEvent>) {
+        if let Some(stage) = &self.mourning {
+            stage.take(self.pump.engine.take_ended());
+        }
         if let Some(delivery) = &self.delivery
             && !events.is_empty()
         {
@@ -420,14 +457,23 @@ impl Daemon {
         if let Some(telemetry) = self.telemetry.take() {
             telemetry.shutdown();
         }
+        if let Some(stage) = self.mourning.take() {
+            stage.finish();
+        }
         // Written first, then sent, and what was sent is forgotten.
         if let Some(keeper) = &self.keeper {
             keeper.finish();
         }
         self.checkpoint();
-        if let Some(delivery) = self.delivery.take() {
-            delivery.shutdown(LAST_DELIVERY);
-        }
+        // Both at once: neither takes the other's time.
+        std::thread::scope(|scope| {
+            if let Some(outlet) = &self.outlet {
+                scope.spawn(|| outlet.shutdown(LAST_DELIVERY));
+            }
+            if let Some(delivery) = self.delivery.take() {
+                delivery.shutdown(LAST_DELIVERY);
+            }
+        });
         if let Some(keeper) = self.keeper {
             keeper.end();
         }
@@ -455,6 +501,7 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
             ("late", loss.late + stats.late),
             ("rename", loss.rename),
             ("scheduler", loss.scheduler + pump.uncounted()),
+            ("output", loss.output),
             ("group", loss.group),
         ],
         rejected: pump.rejected(),
@@ -475,6 +522,8 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
         ],
         collection_seconds: collecting.took().as_secs_f64(),
         custom_failures: collecting.custom_failures(),
+        incidents: 0,
+        incidents_dropped: [("engine", stats.unmourned), ("words", 0)],
         transports: Vec::new(),
         homeless: 0,
         scrubbed: pump.engine.scrubbed_count(),

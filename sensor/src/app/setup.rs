@@ -19,6 +19,7 @@ use crate::{
     engine::{self, Engine, Known, Publish},
     exit::Exit,
     export::HostResource,
+    incident::ended::Rules,
     plugin::{self, Loaded, Matcher, Plugin},
     process::table,
     procfs::Proc,
@@ -212,6 +213,8 @@ pub fn with_host(mut plugins: Vec<Plugin>, names: &[String], host: HostMode) -> 
 pub struct Wish {
     /// Which process events come out.
     pub publish: Publish,
+    /// Abnormal ends of members are incidents.
+    pub incidents: bool,
     /// `--interval`: goes before everything else.
     pub interval: Option<Duration>,
 }
@@ -241,7 +244,7 @@ pub fn pump(
         runqueue: has(field::TASK_RUNQUEUE),
         peak: has(field::SIGNAL_MAXRSS),
     };
-    let wanted = wanted(&matcher, plugins, wish.publish);
+    let wanted = wanted(&matcher, plugins, wish);
     if let Some(kernel) = &kernel {
         // A stream of events has no collection that would look at them.
         kernel.watch_renames(wish.publish == Publish::Enabled && matcher.needs().name);
@@ -249,7 +252,7 @@ pub fn pump(
     let engine = Engine::new(engine::Config {
         matcher,
         registry: Registry::new(specs(plugins, config, wish.interval), host_id),
-        scrubber,
+        scrubber: Arc::new(scrubber),
         publish: wish.publish,
         capture_args: config.args.capture,
         limits: table::Limits {
@@ -260,8 +263,14 @@ pub fn pump(
         attached,
         page_size: Scale::of_kernel().pages_to_bytes(1),
         known,
+        incidents: wish.incidents.then(|| Rules {
+            ignored: config.incident.ignore_exits.clone(),
+        }),
         seed: Uuid::now_v7().as_u64_pair().1,
     });
+    if let Some(kernel) = &kernel {
+        kernel.watch_outputs(engine.wants_outputs());
+    }
     let proc = Proc::open()
         .map_err(|error| Stop::new(Exit::Software, format!("cannot read /proc: {error}")))?;
     Ok((Pump::new(kernel, engine, proc, wanted), offset))
@@ -270,8 +279,8 @@ pub fn pump(
 /// What a scan has to find out: of everybody what matching needs, or all where
 /// everybody is shown; of members also what grouping and showing them needs.
 #[must_use]
-pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wants {
-    if publish == Publish::All {
+pub fn wanted(matcher: &Matcher, plugins: &[Plugin], wish: &Wish) -> Wants {
+    if wish.publish == Publish::All {
         return Wants {
             each: Wanted::ALL,
             members: Wanted::ALL,
@@ -288,7 +297,7 @@ pub fn wanted(matcher: &Matcher, plugins: &[Plugin], publish: Publish) -> Wants 
         cgroup: needs.cgroup,
     };
     let singles = |plugin: &Plugin| plugin.metrics.per_process_top > 0;
-    let members = match plugins.iter().any(|plugin| plugin.events_enabled) {
+    let members = match wish.incidents || plugins.iter().any(|plugin| plugin.events_enabled) {
         true => Wanted::ALL,
         false => Wanted {
             exe: each.exe || plugins.iter().any(singles) || groups(plugin::GroupBy::Executable),
@@ -330,6 +339,7 @@ pub fn specs(plugins: &[Plugin], config: &Config, interval: Option<Duration>) ->
             events: plugin.events_enabled,
             scheduler: plugin.scheduler,
             capture_args: plugin.capture_args && config.args.capture,
+            logs: plugin.logs.clone(),
             metrics: plugin.metrics,
             custom,
         })

@@ -5,7 +5,7 @@
 use std::ptr;
 
 use sensor_common::{
-    event::{Exec, Exit, Fork, Header, Late, PATH_WHOLE},
+    event::{Exec, Exit, Fork, Header, Late, Output, PATH_WHOLE},
     kind,
 };
 
@@ -22,6 +22,9 @@ pub enum Event<'a> {
     Late(Box<Late>),
     /// A process took another name.
     Rename(Header),
+    /// Where a process that is about to end wrote, with the path of the file;
+    /// `None` where it is unknown.
+    Output(Box<Output>, Option<Vec<u8>>),
 }
 
 impl Event<'_> {
@@ -34,6 +37,7 @@ impl Event<'_> {
             Self::Exit(exit) => &exit.header,
             Self::Late(late) => &late.header,
             Self::Rename(header) => header,
+            Self::Output(output, _) => &output.header,
         }
     }
 }
@@ -87,6 +91,12 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, Rejected> {
         }
         kind::EXIT => Ok(Event::Exit(Box::new(read(bytes)?.0))),
         kind::RENAME => Ok(Event::Rename(header)),
+        kind::OUTPUT => {
+            let (output, tail) = read::<Output>(bytes)?;
+            let names = tail.get(..output.path_len as usize);
+            let path = path_of(names.ok_or(Rejected::Short)?);
+            Ok(Event::Output(Box::new(output), path))
+        }
         kind::LATE => Ok(Event::Late(Box::new(read(bytes)?.0))),
         other => Err(Rejected::Kind(other)),
     }
@@ -95,17 +105,24 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, Rejected> {
 fn exec_tail<'a>(exec: &Exec, tail: &'a [u8]) -> Option<ExecTail<'a>> {
     let names = tail.get(..exec.path_len as usize)?;
     let args = tail.get(names.len()..)?.get(..exec.args_len as usize)?;
-    let names = names.strip_suffix(b"\0").unwrap_or(names);
-    let whole = !names.is_empty() && exec.flags & PATH_WHOLE != 0;
-    let path = whole.then(|| {
-        let mut path = Vec::with_capacity(names.len() + 1);
-        for part in names.rsplit(|&byte| byte == 0) {
-            path.push(b'/');
-            path.extend_from_slice(part);
-        }
-        path
-    });
+    let whole = exec.flags & PATH_WHOLE != 0;
+    let path = if whole { path_of(names) } else { None };
     Some(ExecTail { path, args })
+}
+
+/// A path from names that lead from the file up to the root, each with its
+/// NUL.
+fn path_of(names: &[u8]) -> Option<Vec<u8>> {
+    let names = names.strip_suffix(b"\0").unwrap_or(names);
+    if names.is_empty() {
+        return None;
+    }
+    let mut path = Vec::with_capacity(names.len() + 1);
+    for part in names.rsplit(|&byte| byte == 0) {
+        path.push(b'/');
+        path.extend_from_slice(part);
+    }
+    Some(path)
 }
 
 /// A record of plain integers.
@@ -124,6 +141,8 @@ unsafe impl Record for Exec {}
 unsafe impl Record for Exit {}
 // SAFETY: as above.
 unsafe impl Record for Late {}
+// SAFETY: as above.
+unsafe impl Record for Output {}
 
 fn read<T: Record>(bytes: &[u8]) -> Result<(T, &[u8]), Rejected> {
     let (record, rest) = bytes
@@ -176,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_an_event_or_rejected(kind in 0_u32..7, bytes: Vec<u8>) {
+        fn any_bytes_are_an_event_or_rejected(kind in 0_u32..8, bytes: Vec<u8>) {
             let mut record = kind.to_ne_bytes().to_vec();
             record.extend(bytes);
             let _ = decode(&record);

@@ -7,6 +7,7 @@ use crate::{
         registry::Registry,
         service::{Counters, counter, counters_of_usage},
     },
+    incident::ended::Rules,
     plugin::Matcher,
     process::{
         table::{self, RawArguments},
@@ -34,7 +35,7 @@ pub struct Config {
     /// Collects what they used.
     pub registry: Registry,
     /// Cleans arguments.
-    pub scrubber: Scrubber,
+    pub scrubber: Arc<Scrubber>,
     /// Which process events come out.
     pub publish: Publish,
     /// Whether events carry arguments at all.
@@ -49,6 +50,8 @@ pub struct Config {
     pub page_size: u64,
     /// Figures that the running kernel has.
     pub known: Known,
+    /// Which ends of members are incidents; `None`: none.
+    pub incidents: Option<Rules>,
     /// A random number: it tells the events of this run from those of others.
     pub seed: u64,
 }
@@ -109,4 +112,6 @@ pub struct Stats {
     pub late: u64,
     /// Ends concluded after a loss.
     pub inferred: u64,
+    /// Abnormal ends that nobody took in time.
+    pub unmourned: u64,
 }

@@ -31,6 +31,7 @@ impl Engine {
             user: None,
             cgroup: None,
             earlier_peak_pages: None,
+            outputs: Default::default(),
             services: Arc::default(),
             lineage: Arc::default(),
             former: Vec::new(),
@@ -70,14 +71,15 @@ impl Engine {
             members,
         };
         self.exits.ended(process.key, finished.missing, reported);
-        if !self.published(&process.services) {
-            return;
-        }
         if exit.uid != UNKNOWN_UID {
             process.user = Some(exit.uid);
         }
         process.parent = Some(exit.parent_pid);
         let detail = self.exit_detail(exit, &usage, end);
+        self.mourn(&process, finished, &detail);
+        if !self.published(&process.services) {
+            return;
+        }
         let what = What::Exit(Box::new(detail));
         out.push(self.process_event(&process, exit.header.time, what));
     }

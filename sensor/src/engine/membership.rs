@@ -248,7 +248,7 @@ impl Engine {
         program.path = found.path.map(Arc::from).or(program.path.take());
         program.args = found.args.or(program.args.take());
         process.services = self.match_services(&process, now.0);
-        if !self.published(&process.services) {
+        if !self.published(&process.services) && !self.mourned(&process.services) {
             process.program.args = None;
         }
         self.place(process, Way::Rename(totals));

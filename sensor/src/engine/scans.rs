@@ -98,6 +98,7 @@ impl Engine {
             user: found.user,
             cgroup: found.cgroup,
             earlier_peak_pages: None,
+            outputs: Default::default(),
             services: Arc::default(),
             lineage: Arc::default(),
             former: Vec::new(),
@@ -120,10 +121,11 @@ impl Engine {
             }
             if process.program.path == known.program.path {
                 process.earlier_peak_pages = known.earlier_peak_pages;
+                process.outputs = known.outputs;
             }
         }
         process.services = self.match_services(&process, now.0);
-        if !self.published(&process.services) {
+        if !self.published(&process.services) && !self.mourned(&process.services) {
             process.program.args = None;
         }
         self.place(process, Way::Scan);
@@ -157,6 +159,7 @@ impl Engine {
                 lineage: Arc::default(),
                 former: Vec::new(),
                 scanned: None,
+                outputs: Default::default(),
                 unexecuted: false,
             });
         }

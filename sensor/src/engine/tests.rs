@@ -1,5 +1,6 @@
 //! The rules of accounting (contract E and S), on synthetic events.
 
+mod abnormal;
 mod bench;
 mod figures;
 mod lifecycle;

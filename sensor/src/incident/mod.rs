@@ -6,13 +6,19 @@
 
 pub mod attributes;
 pub mod context;
+pub mod ended;
 #[cfg(test)]
 mod examples;
 pub mod exception;
 pub mod fingerprint;
 pub mod fold;
+pub mod follow;
 pub mod limit;
 pub mod log;
 pub mod record;
 mod scrubbed;
+pub mod signal;
+pub mod stage;
 pub mod transport;
+mod window;
+mod words;

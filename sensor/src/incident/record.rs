@@ -52,6 +52,26 @@ pub struct Incident {
     pub context: BTreeMap<String, Value>,
 }
 
+impl Incident {
+    /// What happened, in one line where that is possible: the line that
+    /// reported it, else the exception, else the cause.
+    #[must_use]
+    pub fn headline(&self) -> Option<String> {
+        let exception = || {
+            let exception = self.exception.as_ref()?;
+            Some(match &exception.message {
+                Some(message) => format!("{}: {message}", exception.name),
+                None => exception.name.clone(),
+            })
+        };
+        let body = self.body.clone().or_else(exception);
+        body.or_else(|| self.cause.clone())
+    }
+}
+
+/// The name of every incident as an event.
+pub const EVENT_NAME: &str = "sensor.incident";
+
 /// Most bytes of last words.
 pub const LAST_WORDS: usize = 16 * 1024;
 

@@ -3,7 +3,9 @@
 use super::terminal::{bytes, duration, escaped, fitted};
 use crate::{
     aggregate::report::{Metric, Overview, PointValue, Report, ServiceReport},
+    incident::record::Incident,
     process::event::{End, ProcessEvent, What},
+    units::WallNanos,
 };
 
 /// Head of the table of services.
@@ -123,6 +125,26 @@ pub fn event(event: &ProcessEvent, width: Option<usize>) -> String {
         process.pid,
         command(event)
     );
+    match width {
+        Some(width) => fitted(&line, width),
+        None => line,
+    }
+}
+
+/// One incident as a line below the events, cut as they are.
+#[must_use]
+pub fn incident(incident: &Incident, width: Option<usize>) -> String {
+    let time = WallNanos(incident.time.unwrap_or(incident.observed)).to_string();
+    let clock = time.get(11..23).unwrap_or_default();
+    let process = incident.process.as_ref().map(|process| process.pid);
+    let pid = process.or(incident.pid);
+    let pid = pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+    let cause = incident.cause.as_deref().unwrap_or("reported");
+    let mut line = format!("{clock} {pid:>7}  ! {}", escaped(cause));
+    if let Some(headline) = incident.headline().filter(|text| text != cause) {
+        line.push_str(": ");
+        line.push_str(&escaped(&headline));
+    }
     match width {
         Some(width) => fitted(&line, width),
         None => line,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use hashbrown::HashMap;
+use sensor_common::event::OutputFile;
 
 use super::texts::Texts;
 use crate::{
@@ -62,6 +63,8 @@ pub struct Process {
     pub cgroup: Option<Arc<str>>,
     /// `ru_maxrss` of what ran before the current program, pages.
     pub earlier_peak_pages: Option<u64>,
+    /// Regular files behind descriptors 1 and 2 when it began its program.
+    pub outputs: [OutputFile; 2],
     /// The services that it is a member of, in ascending order.
     pub services: Arc<[ServiceId]>,
     /// The declared services of which an ancestor was a member, where these

@@ -30,6 +30,7 @@ fn process(pid: u32, path: &str, args: usize, watched: bool) -> Process {
         lineage: Arc::default(),
         former: Vec::new(),
         scanned: None,
+        outputs: Default::default(),
         unexecuted: false,
     }
 }

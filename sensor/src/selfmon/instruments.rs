@@ -93,6 +93,18 @@ pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: 
             }
         },
     );
+    meters.counter("sensor.incidents", "{incident}", |figures, observe| {
+        observe.observe(figures.incidents, &[]);
+    });
+    meters.counter(
+        "sensor.incidents.dropped",
+        "{incident}",
+        |figures, observe| {
+            for (stage, count) in figures.incidents_dropped {
+                observe.observe(count, &[KeyValue::new("stage", stage)]);
+            }
+        },
+    );
     transports(&meters);
     meters.counter(
         "sensor.scrub.replacements",

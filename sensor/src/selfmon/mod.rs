@@ -28,7 +28,7 @@ pub struct Figures {
     /// Records received, by kind.
     pub received: [(&'static str, u64); 3],
     /// Records lost in the kernel, by kind.
-    pub lost: [(&'static str, u64); 7],
+    pub lost: [(&'static str, u64); 8],
     /// Records that could not be decoded.
     pub rejected: u64,
     /// Ends concluded after a loss.
@@ -53,6 +53,10 @@ pub struct Figures {
     pub collection_seconds: f64,
     /// Plugins' own metrics that could not be read.
     pub custom_failures: Vec<CustomFailures>,
+    /// Incidents that were handed on, repeats counted.
+    pub incidents: u64,
+    /// Abnormal ends that found no room, by the stage that had none.
+    pub incidents_dropped: [(&'static str, u64); 2],
     /// Where incidents go, and what became of them there.
     pub transports: Vec<TransportStats>,
     /// Incidents that no transport could be asked to take.

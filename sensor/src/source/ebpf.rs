@@ -280,6 +280,19 @@ impl Kernel {
         self.switches.follow(self.programs.as_mut(), wanted)
     }
 
+    /// Says whether somebody wants to know where processes that end badly
+    /// wrote.
+    pub fn watch_outputs(&self, wanted: bool) {
+        let outputs = self.awake.number(offset_of!(Awake, outputs));
+        outputs.store(u64::from(wanted), Ordering::SeqCst);
+    }
+
+    /// Whether a hook is attached.
+    #[must_use]
+    pub fn has_hook(&self, hook: Hook) -> bool {
+        self.links.iter().any(|(known, _)| known.name == hook.name)
+    }
+
     /// Whom the hook on switches counts, and what it has counted.
     pub fn scheduler(&mut self) -> &mut Scheduler {
         &mut self.switches.scheduler
@@ -336,6 +349,7 @@ impl Kernel {
         sum.exit = sum.exit.saturating_sub(before.exit);
         sum.late = sum.late.saturating_sub(before.late);
         sum.rename = sum.rename.saturating_sub(before.rename);
+        sum.output = sum.output.saturating_sub(before.output);
         sum.group = sum.group.saturating_sub(before.group);
         sum
     }
@@ -350,6 +364,7 @@ impl Kernel {
                 sum.late += value.late;
                 sum.rename += value.rename;
                 sum.scheduler += value.scheduler;
+                sum.output += value.output;
                 sum.group += value.group;
             }
         }

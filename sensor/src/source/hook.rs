@@ -66,4 +66,4 @@ pub const ALL: [Hook; 8] = [EXIT, EXEC, FORK, CLOCK, RENAME, SCHED, SIGNAL, OOM]
 /// The hooks without which there are no events.
 pub const CORE: [Hook; 4] = [EXIT, EXEC, FORK, CLOCK];
 /// Hooks that are attached where the kernel has them.
-pub const EXTRA: [Hook; 1] = [RENAME];
+pub const EXTRA: [Hook; 3] = [RENAME, SIGNAL, OOM];

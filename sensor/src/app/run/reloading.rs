@@ -4,7 +4,7 @@ use std::{io, os::fd::AsFd};
 
 use super::{Daemon, follow_scheduler, intervals};
 use crate::{
-    app::{reload::Plugins, setup},
+    app::{incidents, reload::Plugins, setup},
     engine::reload::Reload,
     plugin::{Matcher, carried},
     process::event::ProcessEvent,
@@ -78,7 +78,7 @@ impl Daemon {
             }
         };
         let plugins = self.plugins.current();
-        let wanted = setup::wanted(&matcher, plugins, self.wish.publish);
+        let wanted = setup::wanted(&matcher, plugins, &self.wish);
         let reload = Reload {
             matcher,
             specs: setup::specs(plugins, self.plugins.config(), self.wish.interval),
@@ -92,6 +92,9 @@ impl Daemon {
         let report = self.pump.reload(reload, wanted, now, events);
         follow_scheduler(&mut self.pump);
         self.collecting.reload(&intervals(&self.pump), &services);
+        if let Some(stage) = &self.mourning {
+            stage.follow(incidents::paths(self.pump.engine.specs()));
+        }
         match self.plugins.changes(&before) {
             line if line.is_empty() => tracing::info!("reloaded: the configuration has changed"),
             line => tracing::info!("plugins reloaded: {line}"),

@@ -17,6 +17,7 @@ use crate::{
     },
     collect::Reading,
     decode::{Event, ExecTail},
+    incident::ended::Rules,
     plugin::{GroupBy, Matcher, MetricsOptions, Plugin, ServiceSpec, carried},
     process::{
         event::{ExitDetail, ProcessEvent, What},
@@ -80,6 +81,7 @@ fn specs(plugins: &[Plugin]) -> Vec<Spec> {
             events: true,
             scheduler: true,
             capture_args: true,
+            logs: plugin.logs.clone(),
             metrics: MetricsOptions::default(),
             custom: None,
         })
@@ -165,7 +167,7 @@ impl Bench {
         let engine = Engine::new(Config {
             matcher: Matcher::new(&plugins, SENSOR).unwrap(),
             registry: Registry::new(specs(&plugins), "host".to_owned()),
-            scrubber: Scrubber::new(&ScrubConfig::default()).unwrap(),
+            scrubber: Arc::new(Scrubber::new(&ScrubConfig::default()).unwrap()),
             publish: Publish::All,
             capture_args: true,
             limits: Limits {
@@ -180,6 +182,9 @@ impl Bench {
                 runqueue: true,
                 peak: true,
             },
+            incidents: Some(Rules {
+                ignored: [15].into(),
+            }),
             seed: 7,
         });
         Self {
@@ -329,7 +334,7 @@ impl Bench {
     }
 }
 
-fn header(kind: u32, (pid, start): Id, time: u64) -> Header {
+pub fn header(kind: u32, (pid, start): Id, time: u64) -> Header {
     Header {
         kind,
         pid,

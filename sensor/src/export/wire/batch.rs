@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
+    logs::v1::LogRecord,
     metrics::v1::{ResourceMetrics, metric::Data},
 };
 use prost::Message;
@@ -42,7 +43,15 @@ pub fn metric_batches(report: &Report, host: &HostResource, max_bytes: usize) ->
 /// that is larger has a request of its own.
 #[must_use]
 pub fn log_batches(events: &[ProcessEvent], host: &HostResource, max_bytes: usize) -> Vec<Batch> {
-    pack(events.iter().map(logs::log_record).collect(), max_bytes)
+    requests(
+        events.iter().map(logs::log_record).collect(),
+        host,
+        max_bytes,
+    )
+}
+
+fn requests(records: Vec<LogRecord>, host: &HostResource, max_bytes: usize) -> Vec<Batch> {
+    pack(records, max_bytes)
         .into_iter()
         .map(|records| Batch {
             records: records.len() as u64,

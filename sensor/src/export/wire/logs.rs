@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 use super::{SCHEMA_URL, agent_resource, key_value, scope, text};
 use crate::{
     export::host::HostResource,
+    incident::record::EVENT_NAME,
     process::event::{ProcessEvent, Value},
 };
 
@@ -67,7 +68,7 @@ pub fn incident_request(incident: &Map<String, Json>, host: &HostResource) -> By
 
 fn incident_record(incident: &Map<String, Json>) -> LogRecord {
     let mut record = LogRecord {
-        event_name: "sensor.incident".to_owned(),
+        event_name: EVENT_NAME.to_owned(),
         ..Default::default()
     };
     for (key, value) in incident {

@@ -221,16 +221,20 @@ fn keys() -> Vec<(&'static str, Kind, &'static str)> {
             Bool(true),
             "In a regular file behind descriptor 1 or 2.",
         ),
-        ("logs.journald", Bool(true), "In the journal."),
+        (
+            "logs.journald",
+            Bool(true),
+            "In the journal. Not there yet, without effect.",
+        ),
         (
             "logs.paths",
             Texts("[]"),
-            "In these files: absolute paths, `*` allowed.",
+            "In these files: absolute paths, `*` and `?` allowed within a name; read from their end at first sight.",
         ),
         (
             "logs.tap",
             Bool(false),
-            "By a kernel tap on writes to descriptor 2.",
+            "By a kernel tap on writes to descriptor 2. Not there yet, without effect.",
         ),
         (
             "examples",

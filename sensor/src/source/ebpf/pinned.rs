@@ -415,7 +415,7 @@ fn awake(dir: &Path) -> Result<Mapping, EbpfError> {
     Mapping::new(map.fd(), 0, rustix::param::page_size(), both).map_err(EbpfError::Ring)
 }
 
-fn numbers(loss: &mut Loss) -> [&mut u64; 7] {
+fn numbers(loss: &mut Loss) -> [&mut u64; 8] {
     let Loss {
         fork,
         exec,
@@ -423,7 +423,8 @@ fn numbers(loss: &mut Loss) -> [&mut u64; 7] {
         late,
         rename,
         scheduler,
+        output,
         group,
     } = loss;
-    [fork, exec, exit, late, rename, scheduler, group]
+    [fork, exec, exit, late, rename, scheduler, output, group]
 }

@@ -1,0 +1,157 @@
+//! Abnormal ends of members: put down for the stage that looks for their last
+//! words.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use sensor_common::event::{Exit, OOM_VICTIM, Output, OutputFile, STDERR, STDOUT};
+
+use super::{Engine, describe::until_nul, exits::Finished, key_of};
+use crate::{
+    incident::{
+        context::Ancestor,
+        ended::{Ended, Rules, Written},
+        record::Sender,
+    },
+    process::{
+        event::{ExitDetail, What},
+        table::{Process, ServiceId},
+    },
+    units::ProcessKey,
+};
+
+/// Outputs whose process is about to end.
+const OUTPUTS: usize = 1_024;
+/// Parents that are told.
+const ANCESTORS: usize = 16;
+/// Ends that wait to be taken.
+const ENDED: usize = 4_096;
+
+/// What is put down.
+#[derive(Debug, Default)]
+pub(super) struct Abnormal {
+    outputs: VecDeque<(ProcessKey, Output, Arc<[u8]>)>,
+    ended: Vec<Ended>,
+}
+
+impl Engine {
+    /// The abnormal ends of members since the last call.
+    #[must_use]
+    pub fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.abnormal.ended)
+    }
+
+    /// Whether the ends of a member of these services can be incidents.
+    pub(super) fn mourned(&self, services: &[ServiceId]) -> bool {
+        self.config.incidents.is_some() && !services.is_empty()
+    }
+
+    /// Whether anybody wants to know where members wrote.
+    #[must_use]
+    pub fn wants_outputs(&self) -> bool {
+        let mut specs = self.config.registry.specs().iter();
+        self.config.incidents.is_some()
+            && specs.any(|spec| spec.logs.enabled && spec.logs.stderr_file)
+    }
+
+    /// Takes in where a process that is about to end wrote.
+    pub(super) fn output(&mut self, output: &Output, path: Option<Vec<u8>>) {
+        let key = key_of(&output.header);
+        let watched = self.table.find(key).is_some_and(|process| {
+            let services = process.services.iter();
+            let mut specs = services.map(|&id| self.config.registry.spec_of(id));
+            specs.any(|spec| spec.logs.enabled && spec.logs.stderr_file)
+        });
+        let Some(path) = path.filter(|_| watched) else {
+            return;
+        };
+        let outputs = &mut self.abnormal.outputs;
+        if outputs.len() >= OUTPUTS {
+            outputs.pop_front();
+        }
+        outputs.push_back((key, *output, path.into()));
+    }
+
+    /// Puts down the end of a process where it is abnormal.
+    pub(super) fn mourn(&mut self, process: &Process, finished: &Finished, detail: &ExitDetail) {
+        let Some(end) = detail.end else {
+            return;
+        };
+        let exit = &finished.exit;
+        let is_oom = exit.flags & OOM_VICTIM != 0;
+        let outputs = self.outputs_of(process.key, &process.outputs);
+        let abnormal = |rules: &Rules| rules.is_abnormal(end, is_oom);
+        if !self.mourned(&process.services) || !self.config.incidents.as_ref().is_some_and(abnormal)
+        {
+            return;
+        }
+        if self.abnormal.ended.len() >= ENDED {
+            self.stats.unmourned += 1;
+            return;
+        }
+        let event = self.process_event(process, exit.header.time, What::Exec);
+        self.abnormal.ended.push(Ended {
+            id: event.uid,
+            time: event.time,
+            process: event.process,
+            services: event.services,
+            end,
+            is_oom,
+            sender: sender(exit),
+            detail: Box::new(detail.clone()),
+            ancestry: self.ancestry(process),
+            written: outputs,
+        });
+    }
+
+    /// The parents of a process that the table still has, the nearest first.
+    fn ancestry(&self, process: &Process) -> Vec<Ancestor> {
+        let parent = |of: &Process| self.table.by_pid(of.parent?);
+        let parents = std::iter::successors(parent(process), |of| parent(of));
+        // Whoever is younger than the child has the pid of its parent.
+        let parents = parents.take_while(|of| of.key.start <= process.key.start);
+        parents
+            .take(ANCESTORS)
+            .map(|of| {
+                let name = of.program.file_name().unwrap_or(&of.program.comm);
+                Ancestor {
+                    pid: of.key.pid,
+                    name: String::from_utf8_lossy(name).into_owned(),
+                }
+            })
+            .collect()
+    }
+
+    /// Takes the outputs of a process; `noted` is what stood there before.
+    fn outputs_of(&mut self, key: ProcessKey, noted: &[OutputFile; 2]) -> Vec<Written> {
+        let outputs = &mut self.abnormal.outputs;
+        let mut written = Vec::new();
+        while let Some(position) = outputs.iter().position(|(of, ..)| *of == key) {
+            let Some((_, output, path)) = outputs.remove(position) else {
+                break;
+            };
+            let inode = output.file.inode;
+            let same = noted.iter().find(|file| file.inode == inode);
+            written.push(Written {
+                path,
+                stream: match output.streams {
+                    STDOUT => Some("stdout"),
+                    STDERR => Some("stderr"),
+                    _ => None,
+                },
+                inode,
+                from: same.map(|file| file.size),
+                to: output.file.size,
+            });
+        }
+        written
+    }
+}
+
+fn sender(exit: &Exit) -> Option<Sender> {
+    let sender = &exit.sender;
+    let name = until_nul(&sender.comm);
+    (sender.pid != 0).then(|| Sender {
+        pid: sender.pid,
+        name: (!name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned()),
+    })
+}

@@ -1,0 +1,235 @@
+//! A process that ended badly, as the core tells it: what the kernel said,
+//! before anybody has looked for last words.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use uuid::Uuid;
+
+use super::{
+    context::{Ancestor, Case},
+    record::{Incident, Kind, Origin, Sender, Severity},
+    signal,
+};
+use crate::{
+    process::event::{End, ExitDetail, Subject},
+    units::WallNanos,
+};
+
+/// An abnormal end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// Becomes `sensor.incident.id`.
+    pub id: Uuid,
+    /// When.
+    pub time: WallNanos,
+    /// The process.
+    pub process: Subject,
+    /// Services that watch it.
+    pub services: Vec<Arc<str>>,
+    /// How.
+    pub end: End,
+    /// The kernel chose it for want of memory.
+    pub is_oom: bool,
+    /// Who sent the signal that ended it.
+    pub sender: Option<Sender>,
+    /// What it had used.
+    pub detail: Box<ExitDetail>,
+    /// Its parents, the nearest first.
+    pub ancestry: Vec<Ancestor>,
+    /// Regular files behind its descriptors 1 and 2, where somebody wants to
+    /// know; standard error last.
+    pub written: Vec<Written>,
+}
+
+/// What a process wrote into a file, or somebody else meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Path in the process's own tree of mounts, raw bytes.
+    pub path: Arc<[u8]>,
+    /// stdout or stderr; both are the same file where it is `None`.
+    pub stream: Option<&'static str>,
+    /// Number of the inode.
+    pub inode: u64,
+    /// Bytes that stood there before the process ran its program; `None`
+    /// where nobody noted it.
+    pub from: Option<u64>,
+    /// Bytes there when it ended.
+    pub to: u64,
+}
+
+/// Which ends are abnormal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Signals that end processes as somebody wishes.
+    pub ignored: BTreeSet<u8>,
+}
+
+impl Rules {
+    /// Whether an end is an incident.
+    #[must_use]
+    pub fn is_abnormal(&self, end: End, is_oom: bool) -> bool {
+        match end {
+            End::Code(code) => code != 0,
+            End::Signal { signal, .. } => is_oom || !self.ignored.contains(&signal),
+        }
+    }
+}
+
+impl Ended {
+    /// The evidence in one line.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        if self.is_oom {
+            return "out of memory: killed by the kernel (mark_victim)".to_owned();
+        }
+        let (signal, core_dumped) = match self.end {
+            End::Code(code) => return format!("exit code {code}"),
+            End::Signal {
+                signal,
+                core_dumped,
+            } => (signal, core_dumped),
+        };
+        let mut text = match signal::name(signal) {
+            Some(name) => format!("signal {signal} ({name})"),
+            None => format!("signal {signal}"),
+        };
+        if let Some(sender) = &self.sender {
+            text.push_str(&format!(" from pid {}", sender.pid));
+            if let Some(name) = &sender.name {
+                text.push_str(&format!(" ({name})"));
+            }
+        }
+        if core_dumped {
+            text.push_str(", core dumped");
+        }
+        text
+    }
+
+    /// What providers of context are asked about.
+    #[must_use]
+    pub fn case(&self) -> Case {
+        Case {
+            time: self.time,
+            process: Some(self.process.clone()),
+            ancestry: self.ancestry.clone(),
+            detail: Some(self.detail.clone()),
+            services: self.services.clone(),
+            ..Case::default()
+        }
+    }
+
+    /// The incident without last words and context.
+    #[must_use]
+    pub fn incident(self, observed: WallNanos) -> Incident {
+        let cause = self.cause();
+        let (kind, severity) = match self.is_oom {
+            true => (Kind::Oom, 21),
+            false => (Kind::Exit, 17),
+        };
+        Incident {
+            id: self.id,
+            kind,
+            time: Some(self.time.0),
+            observed: observed.0,
+            severity: Severity {
+                number: severity,
+                text: None,
+            },
+            body: None,
+            exception: None,
+            origin: Origin::default(),
+            process: Some(self.process),
+            pid: None,
+            services: self.services,
+            end: Some(self.end),
+            sender: self.sender,
+            cause: Some(cause),
+            last_words: None,
+            fingerprint: 0,
+            count: 1,
+            request: Default::default(),
+            context: Default::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::units::BootNanos;
+
+    pub fn ended(end: End) -> Ended {
+        Ended {
+            id: Uuid::nil(),
+            time: WallNanos(7),
+            process: Subject {
+                pid: 5,
+                parent_pid: Some(1),
+                creation_time: WallNanos(1),
+                start: BootNanos(1),
+                executable_path: None,
+                args: None,
+                user_id: None,
+                cgroup: None,
+            },
+            services: Vec::new(),
+            end,
+            is_oom: false,
+            sender: None,
+            detail: Box::default(),
+            ancestry: Vec::new(),
+            written: Vec::new(),
+        }
+    }
+
+    fn by(signal: u8, core_dumped: bool) -> End {
+        End::Signal {
+            signal,
+            core_dumped,
+        }
+    }
+
+    #[test]
+    fn a_cause_is_the_evidence_and_nothing_else() {
+        assert_eq!(ended(End::Code(137)).cause(), "exit code 137");
+        assert_eq!(ended(by(9, false)).cause(), "signal 9 (SIGKILL)");
+        assert_eq!(
+            ended(by(11, true)).cause(),
+            "signal 11 (SIGSEGV), core dumped"
+        );
+        assert_eq!(ended(by(40, false)).cause(), "signal 40 (SIGRTMIN+6)");
+        let sent = |name: Option<&str>| Ended {
+            sender: Some(Sender {
+                pid: 812,
+                name: name.map(str::to_owned),
+            }),
+            ..ended(by(9, false))
+        };
+        assert_eq!(
+            sent(Some("reaper")).cause(),
+            "signal 9 (SIGKILL) from pid 812 (reaper)"
+        );
+        assert_eq!(sent(None).cause(), "signal 9 (SIGKILL) from pid 812");
+        let oom = Ended {
+            is_oom: true,
+            ..sent(None)
+        };
+        assert_eq!(
+            oom.cause(),
+            "out of memory: killed by the kernel (mark_victim)"
+        );
+    }
+
+    #[test]
+    fn some_signals_are_how_processes_are_asked_to_end() {
+        let rules = Rules {
+            ignored: [15, 9].into(),
+        };
+        assert!(!rules.is_abnormal(End::Code(0), false));
+        assert!(rules.is_abnormal(End::Code(143), false));
+        assert!(!rules.is_abnormal(by(15, false), false));
+        assert!(rules.is_abnormal(by(11, false), false));
+        assert!(!rules.is_abnormal(by(9, false), false));
+        assert!(rules.is_abnormal(by(9, false), true));
+    }
+}

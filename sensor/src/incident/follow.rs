@@ -1,0 +1,258 @@
+//! Named log files of plugins: read from their end at first sight, through
+//! rotation and truncation.
+//!
+//! Looked at once a second: a file whose name leads to another inode was
+//! rotated, and one that is shorter than what was read of it was truncated.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, Metadata, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    log::{LogOptions, LogParser},
+    record::Incident,
+};
+
+mod glob;
+
+/// How often files are looked at.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often patterns are looked up again.
+const EXPAND_EVERY: Duration = Duration::from_secs(10);
+/// Files that are followed at once.
+const FILES: usize = 1_024;
+/// Bytes that are read of one file at once.
+const CHUNK: usize = 64 * 1024;
+/// Bytes that are read of one file in one look; the rest waits for the next.
+const LOOK_BYTES: usize = 8 << 20;
+
+/// The files of a plugin's services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// Absolute paths; `*` and `?` stand within a name.
+    pub patterns: Vec<String>,
+    /// Whose files they are.
+    pub services: Vec<Arc<str>>,
+}
+
+/// Follows files.
+pub struct Follower {
+    logs: LogOptions,
+    wanted: Vec<Paths>,
+    files: BTreeMap<PathBuf, Followed>,
+    looked: Option<Instant>,
+    expanded: Option<Instant>,
+    /// Files above [`FILES`].
+    left_out: bool,
+}
+
+struct Followed {
+    /// `None` while its name leads nowhere.
+    open: Option<Open>,
+    parser: LogParser,
+    /// Whether the last look brought something.
+    grew: bool,
+}
+
+struct Open {
+    file: File,
+    device: u64,
+    inode: u64,
+    offset: u64,
+}
+
+impl Follower {
+    /// Follows nothing yet.
+    #[must_use]
+    pub fn new(logs: LogOptions) -> Self {
+        Self {
+            logs,
+            wanted: Vec::new(),
+            files: BTreeMap::new(),
+            looked: None,
+            expanded: None,
+            left_out: false,
+        }
+    }
+
+    /// Follows these from now on; those that it follows already go on where
+    /// they are.
+    pub fn follow(&mut self, wanted: Vec<Paths>) {
+        if wanted == self.wanted {
+            return;
+        }
+        self.wanted = wanted;
+        let first = self.expanded.is_none() || self.files.is_empty();
+        let listed = self.list();
+        self.files.retain(|path, _| listed.contains_key(path));
+        // What is there now is read from its end.
+        self.add(listed, true);
+        self.expanded = Some(Instant::now());
+        if first {
+            self.looked = self.expanded;
+        }
+    }
+
+    /// When to look next; never where there is nothing to follow.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        let looked = self.looked.filter(|_| !self.wanted.is_empty())?;
+        Some(looked + LOOK_EVERY)
+    }
+
+    /// Reads what was written since the last look.
+    pub fn look(&mut self, now: Instant, wall: u64, found: &mut dyn FnMut(Incident)) {
+        if self.next().is_none_or(|next| next > now) {
+            return;
+        }
+        self.looked = Some(now);
+        if self.expanded.is_none_or(|last| now >= last + EXPAND_EVERY) {
+            self.expanded = Some(now);
+            let listed = self.list();
+            // A file that is new has nothing in it from before.
+            self.add(listed, false);
+        }
+        for (path, followed) in &mut self.files {
+            followed.parser.set_now(wall);
+            followed.look(path, found);
+        }
+    }
+
+    /// Reads what there is, and ends all traces: the end.
+    pub fn finish(&mut self, found: &mut dyn FnMut(Incident)) {
+        for (path, followed) in &mut self.files {
+            followed.look(path, found);
+            followed.parser.finish(found);
+        }
+    }
+
+    fn list(&self) -> BTreeMap<PathBuf, Vec<Arc<str>>> {
+        let mut listed: BTreeMap<PathBuf, Vec<Arc<str>>> = BTreeMap::new();
+        for wanted in &self.wanted {
+            for pattern in &wanted.patterns {
+                glob::expand(pattern, FILES, &mut |path| {
+                    let services = listed.entry(path).or_default();
+                    services.extend(wanted.services.iter().cloned());
+                    services.sort_unstable();
+                    services.dedup();
+                });
+            }
+        }
+        listed
+    }
+
+    fn add(&mut self, listed: BTreeMap<PathBuf, Vec<Arc<str>>>, at_end: bool) {
+        for (path, services) in listed {
+            if self.files.contains_key(&path) {
+                continue;
+            }
+            if self.files.len() >= FILES {
+                if !std::mem::replace(&mut self.left_out, true) {
+                    tracing::warn!("more than {FILES} log files; the rest is not read");
+                }
+                return;
+            }
+            let mut logs = self.logs.clone();
+            logs.path = Some(path.to_string_lossy().into_owned());
+            logs.services = services;
+            let open = Open::new(&path).map(|mut open| {
+                if at_end {
+                    open.offset = open.len();
+                }
+                open
+            });
+            let followed = Followed {
+                open: open.ok(),
+                parser: LogParser::new(&logs),
+                grew: false,
+            };
+            self.files.insert(path, followed);
+        }
+    }
+}
+
+impl Followed {
+    fn look(&mut self, path: &Path, found: &mut dyn FnMut(Incident)) {
+        let mut grew = self.read(found);
+        let named = fs::metadata(path);
+        let same = |open: &Open| named.as_ref().is_ok_and(|named| open.is(named));
+        if !self.open.as_ref().is_some_and(same) {
+            // Rotated: what came between the two looks is the rest of it.
+            grew |= self.read(found);
+            if self.open.take().is_some() {
+                self.parser.finish(found);
+            }
+            self.open = Open::new(path).ok();
+            grew |= self.read(found);
+        }
+        if self.grew && !grew {
+            self.parser.quiet(found);
+        }
+        self.grew = grew;
+    }
+
+    /// Reads what is there; says whether that was anything.
+    fn read(&mut self, found: &mut dyn FnMut(Incident)) -> bool {
+        let Some(open) = &mut self.open else {
+            return false;
+        };
+        if open.len() < open.offset {
+            // Truncated: what is there was written since.
+            open.offset = 0;
+            self.parser.finish(found);
+        }
+        let mut buffer = vec![0; CHUNK];
+        let mut read = 0;
+        while read < LOOK_BYTES {
+            match open.file.read_at(&mut buffer, open.offset) {
+                Ok(0) => break,
+                Ok(len) => {
+                    self.parser.feed(&buffer[..len], found);
+                    open.offset += len as u64;
+                    read += len;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        read > 0
+    }
+}
+
+impl Open {
+    /// Opens a regular file; nothing else has lines.
+    fn new(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        // A pipe must not hold up anybody.
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = options.read(true).custom_flags(flags).open(path)?;
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok(Self {
+            device: found.dev(),
+            inode: found.ino(),
+            offset: 0,
+            file,
+        })
+    }
+
+    fn is(&self, found: &Metadata) -> bool {
+        (self.device, self.inode) == (found.dev(), found.ino())
+    }
+
+    fn len(&self) -> u64 {
+        self.file.metadata().map_or(0, |found| found.len())
+    }
+}
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

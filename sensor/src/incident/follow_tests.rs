@@ -1,0 +1,99 @@
+use std::io::Write;
+
+use super::*;
+
+struct Bench {
+    directory: tempfile::TempDir,
+    follower: Follower,
+    now: Instant,
+}
+
+const LINE: &str = "2026-01-02 03:04:05,678 - app - ERROR - ";
+
+impl Bench {
+    fn new(pattern: &str, before: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in before {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        let mut follower = Follower::new(LogOptions::default());
+        follower.follow(vec![Paths {
+            patterns: vec![format!("{}/{pattern}", directory.path().display())],
+            services: vec!["shop".into()],
+        }]);
+        Self {
+            directory,
+            follower,
+            now: Instant::now(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn append(&self, name: &str, message: &str) {
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).open(self.path(name));
+        writeln!(file.unwrap(), "{LINE}{message}").unwrap();
+    }
+
+    /// Messages of two looks: what a trace could go on with is held for one.
+    fn look(&mut self) -> Vec<String> {
+        let mut found = Vec::new();
+        for _ in 0..2 {
+            self.now += EXPAND_EVERY;
+            self.follower.look(self.now, 1, &mut |incident| {
+                assert_eq!(incident.services, ["shop".into()]);
+                found.push(incident.body.unwrap_or_default());
+            });
+        }
+        found
+    }
+}
+
+#[test]
+fn what_was_there_before_is_not_read_and_what_comes_is_read_once() {
+    let mut bench = Bench::new("app.log", &[("app.log", &format!("{LINE}old\n"))]);
+    assert!(bench.look().is_empty());
+    bench.append("app.log", "one");
+    assert_eq!(bench.look(), ["one"]);
+    assert!(bench.look().is_empty());
+}
+
+#[test]
+fn rotation_and_truncation_lose_nothing() {
+    let mut bench = Bench::new("app.log", &[("app.log", "")]);
+    bench.append("app.log", "one");
+    // The end of the old file is written when its name is another one already.
+    fs::rename(bench.path("app.log"), bench.path("app.log.1")).unwrap();
+    bench.append("app.log.1", "two");
+    bench.append("app.log", "three");
+    assert_eq!(bench.look(), ["one", "two", "three"]);
+    let file = OpenOptions::new().write(true).open(bench.path("app.log"));
+    file.unwrap().set_len(0).unwrap();
+    assert!(bench.look().is_empty());
+    bench.append("app.log", "four");
+    assert_eq!(bench.look(), ["four"]);
+    // Away for a while.
+    fs::remove_file(bench.path("app.log")).unwrap();
+    assert!(bench.look().is_empty());
+    bench.append("app.log", "five");
+    assert_eq!(bench.look(), ["five"]);
+}
+
+#[test]
+fn files_that_come_later_are_read_whole() {
+    let mut bench = Bench::new("*.log", &[("a.log", &format!("{LINE}old\n"))]);
+    bench.append("b.log", "new");
+    bench.append("c.txt", "other");
+    assert_eq!(bench.look(), ["new"]);
+}
+
+#[test]
+fn a_pipe_is_passed_over() {
+    let mut bench = Bench::new("app.log", &[]);
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, bench.path("app.log"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    assert!(bench.look().is_empty());
+}

@@ -1,0 +1,278 @@
+//! The stage between the core and the transports: a thread of its own, so that
+//! the engine waits for no file. It looks for last words, joins them with the
+//! end of their process and with what is known around it, folds repeats, and
+//! hands on what is left.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{
+    context::Gatherer,
+    ended::Ended,
+    fingerprint::fingerprint,
+    follow::{Follower, Paths},
+    log::{LogOptions, LogParser},
+    record::Incident,
+    window::Windows,
+    words::{self, Words},
+};
+use crate::clock;
+
+/// Ends that wait for the stage. One takes about a millisecond.
+const WAITING: usize = 4_096;
+/// What is handed on at once.
+const TOGETHER: usize = 64;
+/// How long the stage may take to end.
+const LAST: Duration = Duration::from_secs(3);
+
+/// Takes what the stage has to say, and scrubs it.
+pub type Sink = Box<dyn FnMut(Vec<Incident>) + Send>;
+
+/// What the stage is made of.
+pub struct Config {
+    /// Repeats of a fingerprint within it are folded; `None`: nothing is.
+    pub window: Option<Duration>,
+    /// Asked for what is known around an incident.
+    pub context: Gatherer,
+    /// How text is read.
+    pub logs: LogOptions,
+    /// Where incidents go.
+    pub sink: Sink,
+}
+
+/// The engine's end of the stage.
+pub struct Stage {
+    inbox: SyncSender<Input>,
+    counts: Arc<Counts>,
+    finished: Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+/// What the stage did.
+#[derive(Debug, Default)]
+struct Counts {
+    dropped: AtomicU64,
+    told: AtomicU64,
+}
+
+enum Input {
+    Ended(Box<Ended>),
+    Follow(Vec<Paths>),
+    Finish,
+}
+
+impl Stage {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// Where there can be no more threads.
+    pub fn start(config: Config) -> io::Result<Self> {
+        let (inbox, outbox) = sync_channel(WAITING);
+        let (finish, finished) = sync_channel(1);
+        let counts = Arc::new(Counts::default());
+        let worker = Worker {
+            fold: config.window.map(Windows::new),
+            context: config.context,
+            follower: Follower::new(config.logs.clone()),
+            logs: config.logs,
+            sink: config.sink,
+            counts: Arc::clone(&counts),
+            ready: Vec::new(),
+        };
+        let thread = thread::Builder::new()
+            .name("words".to_owned())
+            .spawn(move || {
+                worker.work(&outbox);
+                let _ = finish.send(());
+            })?;
+        Ok(Self {
+            inbox,
+            counts,
+            finished,
+            thread,
+        })
+    }
+
+    /// Takes in abnormal ends. Never waits: what finds no room is dropped and
+    /// counted.
+    pub fn take(&self, ended: Vec<Ended>) {
+        for one in ended {
+            match self.inbox.try_send(Input::Ended(Box::new(one))) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                    self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Follows these log files from now on, and no others.
+    pub fn follow(&self, paths: Vec<Paths>) {
+        if self.inbox.try_send(Input::Follow(paths)).is_err() {
+            tracing::warn!("the log files of plugins go on as before: too much is going on");
+        }
+    }
+
+    /// Incidents that found no room.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.counts.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Incidents that were handed on, repeats counted.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        self.counts.told.load(Ordering::Relaxed)
+    }
+
+    /// Tells everything that waits and all repeats, and ends the thread; one
+    /// that hangs in a file is left behind.
+    pub fn finish(self) {
+        let Self {
+            inbox,
+            finished,
+            thread,
+            ..
+        } = self;
+        // Where there is no room the worker is busy, and the end of the
+        // channel tells it.
+        let _ = inbox.try_send(Input::Finish);
+        drop(inbox);
+        if finished.recv_timeout(LAST).is_ok() {
+            let _ = thread.join();
+        } else {
+            tracing::warn!("last words were not gathered in time");
+        }
+    }
+}
+
+struct Worker {
+    fold: Option<Windows>,
+    context: Gatherer,
+    logs: LogOptions,
+    follower: Follower,
+    sink: Sink,
+    counts: Arc<Counts>,
+    ready: Vec<Incident>,
+}
+
+impl Worker {
+    fn work(mut self, outbox: &Receiver<Input>) {
+        loop {
+            let window = self.fold.as_ref().and_then(Windows::next);
+            let next = [window, self.follower.next()].into_iter().flatten().min();
+            let mut input = match next {
+                None => outbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(next) => outbox.recv_timeout(next.saturating_duration_since(Instant::now())),
+            };
+            for _ in 0..TOGETHER {
+                match input {
+                    Ok(Input::Ended(ended)) => self.mourn(*ended),
+                    Ok(Input::Follow(paths)) => self.follower.follow(paths),
+                    Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
+                        return self.finish();
+                    }
+                    Err(RecvTimeoutError::Timeout) => break,
+                }
+                input = outbox.try_recv().map_err(|_| RecvTimeoutError::Timeout);
+            }
+            let now = Instant::now();
+            let mut found = Vec::new();
+            let mut keep = |incident| found.push(incident);
+            self.follower.look(now, clock::wall().0, &mut keep);
+            self.take_in(found);
+            if let Some(fold) = &mut self.fold {
+                fold.due(now, &mut self.ready);
+            }
+            self.tell();
+        }
+    }
+
+    fn mourn(&mut self, ended: Ended) {
+        let words = words::of(&ended);
+        let case = Arc::new(ended.case());
+        let mut incident = ended.incident(clock::wall());
+        self.join(&mut incident, &words);
+        incident.fingerprint = fingerprint(&incident);
+        incident.context = self.context.gather(&case);
+        self.take_in(vec![incident]);
+    }
+
+    fn take_in(&mut self, incidents: Vec<Incident>) {
+        for incident in incidents {
+            match &mut self.fold {
+                Some(fold) => fold.take(incident, Instant::now(), &mut self.ready),
+                None => self.ready.push(incident),
+            }
+        }
+    }
+
+    /// Joins the end of a process with the exception that preceded it: the
+    /// last one that it wrote.
+    fn join(&self, incident: &mut Incident, words: &[Words]) {
+        let found = words.iter().find_map(|words| {
+            let exception = self.exception(words)?;
+            Some((words, exception))
+        });
+        let from = found.as_ref().map(|(words, _)| *words);
+        if let Some(words) = from.or(words.first()) {
+            let text = String::from_utf8_lossy(words.last()).into_owned();
+            incident.last_words = Some(text);
+            incident.origin.path = Some(words.path.to_string_lossy().into_owned());
+            incident.origin.stream = words.stream;
+        }
+        if let Some((_, found)) = found {
+            incident.severity.number = incident.severity.number.max(found.severity.number);
+            incident.severity.text = found.severity.text;
+            incident.body = found.body;
+            incident.exception = found.exception;
+            incident.origin.original = found.origin.original;
+            incident.origin.format = found.origin.format;
+            incident.origin.logger = found.origin.logger;
+        }
+    }
+
+    fn exception(&self, words: &Words) -> Option<Incident> {
+        let mut logs = self.logs.clone();
+        logs.now = clock::wall().0;
+        let mut parser = LogParser::new(&logs);
+        let mut last = None;
+        let mut keep = |incident: Incident| {
+            if incident.exception.is_some() {
+                last = Some(incident);
+            }
+        };
+        parser.feed(&words.text, &mut keep);
+        parser.finish(&mut keep);
+        last
+    }
+
+    fn tell(&mut self) {
+        if self.ready.is_empty() {
+            return;
+        }
+        let ready = std::mem::take(&mut self.ready);
+        let told = ready.iter().map(|incident| incident.count).sum();
+        self.counts.told.fetch_add(told, Ordering::Relaxed);
+        (self.sink)(ready);
+    }
+
+    fn finish(mut self) {
+        let mut found = Vec::new();
+        self.follower.finish(&mut |incident| found.push(incident));
+        self.take_in(found);
+        if let Some(fold) = &mut self.fold {
+            fold.finish(&mut self.ready);
+        }
+        self.tell();
+    }
+}
