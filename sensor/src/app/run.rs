@@ -29,6 +29,7 @@ use crate::{
     exit::Exit,
     export::{HostResource, Keeper, otlp::Otlp},
     output::{json, table},
+    privilege,
     process::event::ProcessEvent,
     procfs::allow_descriptors,
     pump::Pump,
@@ -72,7 +73,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let goes_on = attached.as_ref().is_some_and(|attached| attached.found);
     let kernel = attached.map(|attached| attached.kernel);
     let began = kernel.as_ref().map(Kernel::began);
-    drop_capabilities(kernel.is_some());
+    privilege::give_up(kernel.is_some());
     let mut host = HostResource::detect();
     let wish = Wish {
         publish: Publish::Enabled,
@@ -204,15 +205,6 @@ fn is_statistics(line: &str) -> bool {
     VERIFIER_STATISTICS
         .iter()
         .any(|start| line.starts_with(start))
-}
-
-fn drop_capabilities(attached: bool) {
-    let keep_bpf = attached && capability::maps_need_bpf();
-    match capability::drop_unneeded(keep_bpf) {
-        Ok(kept) if kept.is_empty() => tracing::info!("keeps no capabilities"),
-        Ok(kept) => tracing::info!("keeps of its capabilities {}", kept.join(", ")),
-        Err(error) => tracing::warn!("cannot give up capabilities: {error}"),
-    }
 }
 
 fn intervals(pump: &Pump) -> Vec<Duration> {

@@ -142,9 +142,9 @@ impl Claim {
     }
 
     fn take(dir: PathBuf) -> Result<Self, PinError> {
-        for path in [Path::new(ROOT), &dir] {
+        for (path, may_share) in [(Path::new(ROOT), true), (&dir, false)] {
             let about = fs::symlink_metadata(path).map_err(PinError::io(path))?;
-            if !is_ours(&about) {
+            if !is_ours(&about, may_share) {
                 return Err(PinError::Unsafe {
                     path: path.to_owned(),
                 });
@@ -356,10 +356,12 @@ fn open_dir(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// A directory of ours, or of root's, that nobody else can write.
-fn is_ours(about: &Metadata) -> bool {
+/// A directory of ours, or of root's, that nobody else can write, or, where
+/// several may share it, in which nobody can touch what is somebody else's.
+fn is_ours(about: &Metadata, may_share: bool) -> bool {
     let me = rustix::process::geteuid().as_raw();
-    about.is_dir() && [0, me].contains(&about.uid()) && about.mode() & 0o022 == 0
+    let is_sticky = may_share && about.mode() & 0o1000 != 0;
+    about.is_dir() && [0, me].contains(&about.uid()) && (about.mode() & 0o022 == 0 || is_sticky)
 }
 
 /// Who has the lock on a directory, by /proc/locks.

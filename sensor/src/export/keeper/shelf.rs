@@ -1,8 +1,11 @@
 //! The store as those who write and those who read share it.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -88,6 +91,14 @@ impl Shelf {
             tracing::debug!("{}", chain(&error));
         }
         result
+    }
+
+    /// Where the store is, which nobody but its thread writes.
+    pub(super) fn directory(&self) -> PathBuf {
+        match self.lock().path().parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
