@@ -6,4 +6,5 @@ mod lifecycle;
 mod membership;
 mod model;
 mod reload;
+mod restarts;
 mod scans;

@@ -60,7 +60,7 @@ impl Keeper {
         let thread = thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
-                let place = writer.shelf.directory();
+                let place = writer.shelf.place();
                 privilege::confine_thread(&[place]);
                 writer.work();
             })?;

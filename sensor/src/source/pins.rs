@@ -336,6 +336,25 @@ pub fn daemons() -> Vec<(PathBuf, bool, Option<u32>)> {
     daemons
 }
 
+/// What there is to say about pins on this host; empty where that is nothing.
+#[must_use]
+pub fn described() -> String {
+    if !is_mounted() {
+        return format!("; no BPF file system at {MOUNT}, so --pin has no effect");
+    }
+    let of = |(path, held, pid): (PathBuf, bool, Option<u32>)| {
+        let pins = count(&path).pins;
+        match (pins, held) {
+            (0, _) => String::new(),
+            (_, true) => format!("; {pins} pins of a sensor that runs{}", pid_text(pid)),
+            (_, false) => {
+                format!("; {pins} pins that nobody uses now (`sensor detach` removes them)")
+            }
+        }
+    };
+    daemons().into_iter().map(of).collect()
+}
+
 /// Whether a BPF file system is where it should be.
 #[must_use]
 pub fn is_mounted() -> bool {

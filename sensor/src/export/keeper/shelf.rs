@@ -93,12 +93,14 @@ impl Shelf {
         result
     }
 
-    /// Where the store is, which nobody but its thread writes.
-    pub(super) fn directory(&self) -> PathBuf {
-        match self.lock().path().parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        }
+    /// The place that nobody but the store's thread writes to: the directory
+    /// above the store's, which may be removed and made again.
+    pub(super) fn place(&self) -> PathBuf {
+        let path = std::path::absolute(self.lock().path());
+        let place = path
+            .ok()
+            .and_then(|path| path.ancestors().nth(2).map(Path::to_owned));
+        place.unwrap_or_else(|| PathBuf::from("/"))
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
