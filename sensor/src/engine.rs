@@ -381,8 +381,9 @@ impl Engine {
             return;
         };
         let is_first = known.unexecuted && attached.is_some_and(|began| key.start >= began);
-        let scanned = known.scanned;
-        if scanned.is_some_and(|scanned| time <= scanned.0 || is_first) {
+        let on_its_way = if is_first { ON_ITS_WAY_NS } else { 1 };
+        let before = |scanned: BootNanos| time < scanned.0.saturating_add(on_its_way);
+        if known.scanned.is_some_and(before) {
             let registry = &mut self.config.registry;
             let inherited = |id: u32| known.lineage.contains(&registry.index_of(id));
             let (stays, leaves): (Vec<_>, Vec<_>) =

@@ -10,6 +10,9 @@ pub mod config;
 pub mod source;
 pub mod store;
 
+/// What the daemon may no longer do once it is set up.
+pub mod privilege;
+
 /// 2: bytes become events, or are counted as rejected.
 pub mod decode;
 

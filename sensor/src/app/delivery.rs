@@ -18,6 +18,7 @@ use crate::{
         self, Exporter, ExporterConfig, ExporterHandle, HostResource,
         otlp::{Otlp, OtlpConfig},
     },
+    privilege,
 };
 
 /// The running exporter.
@@ -57,6 +58,7 @@ impl Delivery {
         let thread = thread::Builder::new()
             .name("export".to_owned())
             .spawn(move || {
+                privilege::confine_thread(&[]);
                 runtime.block_on(async move {
                     if let Ok(limit) = stopped.await {
                         let left = handle.shutdown(limit).await;

@@ -28,6 +28,7 @@ use crate::{
         capability, clocksource,
         ebpf::{EbpfError, Kernel},
         hook::{self, Hook},
+        pins,
     },
     store::{StoreError, default_path},
 };
@@ -145,7 +146,7 @@ fn kernel() -> Check {
     let mut numbers = release.split(|char: char| !char.is_ascii_digit());
     let mut number = || numbers.next().and_then(|text| text.parse::<u32>().ok());
     let version = (number().unwrap_or(0), number().unwrap_or(0));
-    let detail = format!("Linux {release}");
+    let detail = format!("Linux {release}{}", pins::described());
     if version < (5, 8) {
         return Check::new("kernel", Status::Degraded, detail)
             .remedy("kernel events need Linux 5.8 or later; scans of /proc work");

@@ -31,6 +31,7 @@ use crate::{
     export::{HostResource, Keeper, otlp::Otlp},
     incident::{stage::Stage, transport::Outlet},
     output::{json, table},
+    privilege,
     process::event::ProcessEvent,
     procfs::allow_descriptors,
     pump::Pump,
@@ -76,7 +77,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let mut kernel = attached.map(|attached| attached.kernel);
     count_costs(kernel.as_mut(), &config);
     let began = kernel.as_ref().map(Kernel::began);
-    drop_capabilities(kernel.is_some());
+    privilege::give_up(kernel.is_some());
     let mut host = HostResource::detect();
     let wish = Wish {
         publish: Publish::Enabled,
@@ -242,15 +243,6 @@ fn is_statistics(line: &str) -> bool {
     VERIFIER_STATISTICS
         .iter()
         .any(|start| line.starts_with(start))
-}
-
-fn drop_capabilities(attached: bool) {
-    let keep_bpf = attached && capability::maps_need_bpf();
-    match capability::drop_unneeded(keep_bpf) {
-        Ok(kept) if kept.is_empty() => tracing::info!("keeps no capabilities"),
-        Ok(kept) => tracing::info!("keeps of its capabilities {}", kept.join(", ")),
-        Err(error) => tracing::warn!("cannot give up capabilities: {error}"),
-    }
 }
 
 /// Attaches or detaches the scheduler's hook, as the plugins want it.

@@ -7,5 +7,6 @@ mod lifecycle;
 mod membership;
 mod model;
 mod reload;
+mod restarts;
 mod scans;
 mod scheduling;

@@ -22,7 +22,7 @@ use self::{
 };
 use super::exporter::Lane;
 use crate::{
-    clock,
+    clock, privilege,
     source::ebpf::Mark,
     store::{Changes, Place, Request},
 };
@@ -63,7 +63,11 @@ impl Keeper {
         };
         let thread = thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || writer.work())?;
+            .spawn(move || {
+                let place = writer.shelf.place();
+                privilege::confine_thread(&[place]);
+                writer.work();
+            })?;
         Ok(Self {
             shelf,
             desk,

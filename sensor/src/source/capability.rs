@@ -1,6 +1,9 @@
 //! What the process may do, and giving up what it no longer needs.
 
-use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities,
+};
 
 /// What loading and attaching the kernel programs takes.
 pub const NEEDED: [(&str, CapabilitySet); 2] = [
@@ -10,6 +13,25 @@ pub const NEEDED: [(&str, CapabilitySet); 2] = [
 
 /// What reading /proc of other users' processes takes.
 const READING: CapabilitySet = CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH);
+
+/// What may be kept, and what for.
+const KEPT: [(&str, &str, CapabilitySet); 3] = [
+    (
+        "CAP_BPF",
+        "this kernel reads maps with it only",
+        CapabilitySet::BPF,
+    ),
+    (
+        "CAP_SYS_PTRACE",
+        "I/O figures and executables of other users' processes",
+        CapabilitySet::SYS_PTRACE,
+    ),
+    (
+        "CAP_DAC_READ_SEARCH",
+        "files that only their owner may read",
+        CapabilitySet::DAC_READ_SEARCH,
+    ),
+];
 
 /// Names of the capabilities for kernel events that this process lacks.
 #[must_use]
@@ -34,19 +56,32 @@ pub fn can_read_others() -> bool {
 }
 
 /// Gives up, for good, every capability that is not needed after the hooks
-/// are attached. To be called before other threads start: they inherit it.
-/// Returns the names of those that are kept.
+/// are attached, all others of full root with them: from the effective,
+/// permitted, inheritable, ambient and bounding sets. To be called before other
+/// threads start: they inherit it. Returns the names of those that are kept,
+/// and what for.
 ///
 /// # Errors
 ///
 /// Where the kernel refuses.
-pub fn drop_unneeded(keep_bpf: bool) -> rustix::io::Result<Vec<&'static str>> {
+pub fn drop_unneeded(keep_bpf: bool) -> rustix::io::Result<Vec<(&'static str, &'static str)>> {
     let now = capabilities(None)?;
     let mut wanted = READING;
     if keep_bpf {
         wanted |= CapabilitySet::BPF;
     }
     let kept = now.permitted & wanted;
+    clear_ambient_capability_set()?;
+    if now.effective.contains(CapabilitySet::SETPCAP) {
+        for number in 0..u64::BITS {
+            let capability = CapabilitySet::from_bits_retain(1 << number);
+            // Beyond those that the kernel knows it refuses. Without SETPCAP
+            // the set stays as it is, and is of no use: see below.
+            if !kept.contains(capability) {
+                let _ = remove_capability_from_bounding_set(capability);
+            }
+        }
+    }
     set_capabilities(
         None,
         CapabilitySets {
@@ -55,16 +90,10 @@ pub fn drop_unneeded(keep_bpf: bool) -> rustix::io::Result<Vec<&'static str>> {
             inheritable: CapabilitySet::empty(),
         },
     )?;
+    // Nothing that is executed gets any back.
     rustix::thread::set_no_new_privs(true)?;
-    Ok([
-        ("CAP_BPF", CapabilitySet::BPF),
-        ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
-        ("CAP_DAC_READ_SEARCH", CapabilitySet::DAC_READ_SEARCH),
-    ]
-    .iter()
-    .filter(|(_, capability)| kept.contains(*capability))
-    .map(|(name, _)| *name)
-    .collect())
+    let kept = KEPT.iter().filter(|(_, _, one)| kept.contains(*one));
+    Ok(kept.map(|(name, why, _)| (*name, *why)).collect())
 }
 
 /// Whether reading maps still takes CAP_BPF: before Linux 5.19, where

@@ -142,9 +142,9 @@ impl Claim {
     }
 
     fn take(dir: PathBuf) -> Result<Self, PinError> {
-        for path in [Path::new(ROOT), &dir] {
+        for (path, may_share) in [(Path::new(ROOT), true), (&dir, false)] {
             let about = fs::symlink_metadata(path).map_err(PinError::io(path))?;
-            if !is_ours(&about) {
+            if !is_ours(&about, may_share) {
                 return Err(PinError::Unsafe {
                     path: path.to_owned(),
                 });
@@ -336,6 +336,25 @@ pub fn daemons() -> Vec<(PathBuf, bool, Option<u32>)> {
     daemons
 }
 
+/// What there is to say about pins on this host; empty where that is nothing.
+#[must_use]
+pub fn described() -> String {
+    if !is_mounted() {
+        return format!("; no BPF file system at {MOUNT}, so --pin has no effect");
+    }
+    let of = |(path, held, pid): (PathBuf, bool, Option<u32>)| {
+        let pins = count(&path).pins;
+        match (pins, held) {
+            (0, _) => String::new(),
+            (_, true) => format!("; {pins} pins of a sensor that runs{}", pid_text(pid)),
+            (_, false) => {
+                format!("; {pins} pins that nobody uses now (`sensor detach` removes them)")
+            }
+        }
+    };
+    daemons().into_iter().map(of).collect()
+}
+
 /// Whether a BPF file system is where it should be.
 #[must_use]
 pub fn is_mounted() -> bool {
@@ -356,10 +375,12 @@ fn open_dir(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// A directory of ours, or of root's, that nobody else can write.
-fn is_ours(about: &Metadata) -> bool {
+/// A directory of ours, or of root's, that nobody else can write, or, where
+/// several may share it, in which nobody can touch what is somebody else's.
+fn is_ours(about: &Metadata, may_share: bool) -> bool {
     let me = rustix::process::geteuid().as_raw();
-    about.is_dir() && [0, me].contains(&about.uid()) && about.mode() & 0o022 == 0
+    let is_sticky = may_share && about.mode() & 0o1000 != 0;
+    about.is_dir() && [0, me].contains(&about.uid()) && (about.mode() & 0o022 == 0 || is_sticky)
 }
 
 /// Who has the lock on a directory, by /proc/locks.

@@ -62,7 +62,7 @@ fn the_usual_place_is_that_of_the_packages() {
     for part in [
         "/etc/sensor/plugins/app/plugin.toml",
         "/etc/systemd/system/instana-app-monitor.service",
-        "run --plugins /etc/sensor/plugins --plugin app ",
+        "run --pin --plugins /etc/sensor/plugins --plugin app ",
     ] {
         assert!(ended.out.contains(part), "{}", ended.out);
     }

@@ -1,8 +1,11 @@
 //! The store as those who write and those who read share it.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -124,6 +127,16 @@ impl Shelf {
             tracing::debug!("{}", chain(&error));
         }
         result
+    }
+
+    /// The place that nobody but the store's thread writes to: the directory
+    /// above the store's, which may be removed and made again.
+    pub(super) fn place(&self) -> PathBuf {
+        let path = std::path::absolute(self.lock().path());
+        let place = path
+            .ok()
+            .and_then(|path| path.ancestors().nth(2).map(Path::to_owned));
+        place.unwrap_or_else(|| PathBuf::from("/"))
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {

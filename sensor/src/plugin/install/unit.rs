@@ -85,8 +85,13 @@ pub fn text(
     // two names.
     let state = file_name(plugin)?.replace(':', "-");
     let state = state.strip_suffix(SUFFIX).unwrap_or(&state);
+    // A user's manager has no capabilities to give, so there are no hooks.
+    let pin = match place.scope {
+        Scope::System => " --pin",
+        Scope::User => "",
+    };
     let start = format!(
-        "{} run --plugins {} {named} --output none --metadata-db-path %S/{state}/metadata.redb",
+        "{} run{pin} --plugins {} {named} --output none --metadata-db-path %S/{state}/metadata.redb",
         quoted(utf8(sensor)?, false)?,
         quoted(utf8(&place.base)?, true)?
     );

@@ -110,7 +110,7 @@ fn words_of_the_command_are_quoted() {
         assert_eq!(
             line(&text, "ExecStart="),
             format!(
-                "ExecStart=\"/opt/my $x/sensor\" run --plugins /base {word} --output none \
+                "ExecStart=\"/opt/my $x/sensor\" run --pin --plugins /base {word} --output none \
                  --metadata-db-path %S/{state}/metadata.redb"
             )
         );
