@@ -235,8 +235,12 @@ fn is_frame(line: &[u8]) -> bool {
 
 fn frame(line: &str) -> Frame {
     let rest = line.strip_prefix("at ").unwrap_or(line);
-    let rest = rest.split_once(" ~[").map_or(rest, |(frame, _)| frame);
-    let rest = rest.split_once(") [").map_or(rest, |(frame, _)| frame);
+    let rest = if rest.ends_with(')') {
+        rest
+    } else {
+        // The package behind it.
+        rest.find(')').map_or(rest, |close| &rest[..close])
+    };
     let (name, place) = rest.split_once('(').unwrap_or((rest, ""));
     let (module, function) = name.rsplit_once('.').unwrap_or(("", name));
     let place = match place.trim_end_matches(')') {
