@@ -261,7 +261,7 @@ fn check_fallbacks(listed: &[Listed<'_>]) {
         let Some((item, target)) = fallback.filter(|(_, kind)| kind.name != one.kind.name) else {
             continue;
         };
-        let mut chain = std::iter::successors(next(target), |kind| next(kind));
+        let chain = std::iter::successors(next(target), |kind| next(kind));
         if chain
             .take(listed.len())
             .any(|kind| kind.name == target.name)
