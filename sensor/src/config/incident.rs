@@ -250,14 +250,25 @@ fn check_fallbacks(listed: &[Listed<'_>]) {
             ));
         }
     }
-    let is_fallback = |kind: &Kind| fallbacks().any(|(_, target)| target.name == kind.name);
-    if listed.iter().all(|one| is_fallback(one.kind))
-        && let Some((item, _)) = fallbacks().next()
-    {
-        item.fault(
-            "every transport is the fallback of another, so none would get anything first"
-                .to_owned(),
-        );
+    // One that leads back to itself would hand its incidents to itself, for ever.
+    let next = |kind: &Kind| {
+        let first = listed.iter().find(|one| one.kind.name == kind.name);
+        first.and_then(|one| one.fallback.as_ref().map(|(_, target)| *target))
+    };
+    for one in listed {
+        // Its own type was refused already.
+        let fallback = one.fallback.as_ref();
+        let Some((item, target)) = fallback.filter(|(_, kind)| kind.name != one.kind.name) else {
+            continue;
+        };
+        let chain = std::iter::successors(next(target), |kind| next(kind));
+        if chain
+            .take(listed.len())
+            .any(|kind| kind.name == target.name)
+        {
+            item.fault("leads back to itself, by the fallback of its fallback".to_owned());
+            return;
+        }
     }
 }
 

@@ -77,7 +77,7 @@ slow_request_threshold = "1.5s"
         shown,
         [
             r#"{ fallback = "http", keep = 0, max_bytes = 5000, path = "/x", type = "file" }"#,
-            r#"{ headers = { authorization = "(hidden)" }, template = '{"text": "{{exception.type}}"}', timeout = "3s", tls = { ca = "/ca" }, type = "http", url = "https://hooks.example/x?y=z" }"#,
+            r#"{ headers = { authorization = "(hidden)" }, template = '{"text": "{{exception.type}}"}', timeout = "3s", tls = { ca = "/ca" }, type = "http", url = "https://hooks.example/(hidden)" }"#,
             r#"{ brokers = ["a:9092", "b:9093", "[::1]:9092", "[::2]:1"], encoding = "otlp_proto", fallback = "store", tls = true, topic = "errors", type = "kafka" }"#,
         ]
     );
@@ -216,7 +216,7 @@ fn a_fallback_must_be_able_to_work() {
     check_problems(
         "[[incident.transport]]\ntype = 'file'\nfallback = 'store'\n\
          [[incident.transport]]\ntype = 'store'\nfallback = 'file'\n",
-        &[(3, "incident.transport.fallback", "none would get anything")],
+        &[(3, "incident.transport.fallback", "leads back to itself")],
     );
     check_problems(
         "[incident.transport]\ntype = 'file'\n",

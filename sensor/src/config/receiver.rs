@@ -63,8 +63,8 @@ pub(super) fn read(receiver: &mut Receiver, mut table: Table<'_>) {
     set(&mut receiver.capture_404, item, Item::boolean);
     let item = table.take("capture_request_body");
     set(&mut receiver.capture_request_body, item, Item::boolean);
-    let words = |item| texts(item).into_iter().map(|(_, text)| text).collect();
-    receiver.ignore_exceptions = words(table.take("ignore_exceptions"));
+    let names = texts(table.take("ignore_exceptions"));
+    receiver.ignore_exceptions = names.into_iter().map(|(_, name)| name).collect();
     for (item, path) in texts(table.take("ignore_paths")) {
         if !path.starts_with('/') {
             item.fault(format!(

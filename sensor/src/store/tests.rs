@@ -188,7 +188,7 @@ fn a_store_of_version_1_is_brought_to_the_current_one() {
     assert_eq!(known.services[1].name, "Strategy₿.Worker1");
     assert_eq!(known.hosts[0].0, "till-3");
     let versions: Vec<_> = known.history.iter().map(|(version, _)| version.0).collect();
-    assert_eq!(versions, [1, 2]);
+    assert_eq!(versions, [1, 2, 3]);
     store.commit(&interval(0)).unwrap();
     drop(store);
     open(&config);

@@ -104,8 +104,12 @@ mod tests {
         assert_eq!(case.alive(), None);
         assert_eq!(Case::default().alive(), None);
 
-        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         let case = Case::of_living(child.id());
+        drop(child.stdin.take());
         // Not waited for yet: it becomes a zombie, and is no longer alive.
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         while case.alive().is_some() {

@@ -95,7 +95,7 @@ fn links_pipes_and_full_disks_are_errors_that_leave_nothing() {
     assert!(!at("elsewhere").exists());
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     let fifo = rustix::fs::FileType::Fifo;
-    rustix::fs::mknodat(rustix::fs::CWD, &at("fifo"), fifo, mode, 0).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), fifo, mode, 0).unwrap();
     assert!(log(at("fifo"), 1_000, 5).append(b"x").is_err());
     assert!(log("/dev/full".into(), 1_000, 5).append(b"x").is_err());
 }
