@@ -189,7 +189,7 @@ mod tests {
         file.write_all(&line.repeat(lines)).unwrap();
         let all = (lines * 100) as u64;
         let found = words(&written(file.path(), Some(0), all), 0).unwrap();
-        assert!(found.len() as u64 <= SEARCHED && found.len() % 100 == 0);
+        assert!(found.len() as u64 <= SEARCHED && found.len().is_multiple_of(100));
         assert_eq!(tail(b"ab\ncd\n", 4), b"cd\n");
         assert_eq!(tail(b"ab\ncd\n", 3), b"cd\n");
         assert_eq!(tail(b"abcdef", 3), b"def");
