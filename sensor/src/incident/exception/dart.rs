@@ -14,6 +14,8 @@ pub struct Dart;
 const MESSAGE: u32 = 0;
 /// Frames.
 const FRAMES: u32 = 1;
+/// After the line that announces a message.
+const ANNOUNCED: u32 = 2;
 
 const UNHANDLED: &str = "Unhandled exception:";
 const FLUTTER: &str = "Unhandled Exception: ";
@@ -40,7 +42,10 @@ impl ExceptionParser for Dart {
             number: 0,
         };
         if text.trim_end() == UNHANDLED {
-            return Some(Begin::Likely(state));
+            return Some(Begin::Likely(State {
+                part: ANNOUNCED,
+                number: 0,
+            }));
         }
         if text.contains(FLUTTER) || head::look(line).is_some() || text.starts_with("Bad state:") {
             return Some(Begin::Maybe(state));
@@ -54,6 +59,10 @@ impl ExceptionParser for Dart {
             return Next::Part;
         }
         match state.part {
+            ANNOUNCED if !line.is_empty() => {
+                state.part = MESSAGE;
+                Next::Part
+            }
             MESSAGE => Next::Maybe,
             _ => Next::No,
         }

@@ -29,7 +29,11 @@ impl ExceptionParser for Go {
         &[
             Sign::Text("panic"),
             Sign::Text(FATAL_ERROR),
-            Sign::Text("SIG"),
+            Sign::Text("SIGABRT: "),
+            Sign::Text("SIGBUS: "),
+            Sign::Text("SIGFPE: "),
+            Sign::Text("SIGQUIT: "),
+            Sign::Text("SIGSEGV: "),
             Sign::Text("unexpected fault address"),
         ]
     }
@@ -46,7 +50,7 @@ impl ExceptionParser for Go {
         let begins = text.starts_with(PANIC)
             || text.starts_with(FATAL_ERROR)
             || text.starts_with("unexpected fault address")
-            || text.starts_with("SIG") && text.contains(": ")
+            || text.starts_with("SIG")
             || text.contains(SERVING);
         begins.then_some(Begin::Likely(state))
     }

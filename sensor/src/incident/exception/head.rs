@@ -115,15 +115,17 @@ fn name_end(line: &[u8]) -> usize {
 
 /// Which bytes names of classes have.
 static NAME: [bool; 256] = {
+    let ascii = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$.+`/<>";
     let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = byte >= 0x80
-            || matches!(byte as u8, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
-            || matches!(
-                byte as u8,
-                b'_' | b'$' | b'.' | b'+' | b'`' | b'/' | b'<' | b'>'
-            );
+    let mut at = 0;
+    while at < ascii.len() {
+        table[ascii[at] as usize] = true;
+        at += 1;
+    }
+    // Letters of other scripts.
+    let mut byte = 0x80;
+    while byte < table.len() {
+        table[byte] = true;
         byte += 1;
     }
     table

@@ -202,15 +202,13 @@ fn is_frame(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"at ") else {
         return false;
     };
-    let Some(open) = rest
-        .iter()
-        .rposition(|&byte| byte == b'(')
-        .and_then(|last| {
-            // Packages behind the frame may have brackets of their own.
-            let first = rest.iter().position(|&byte| byte == b'(')?;
-            Some(if rest.ends_with(b")") { last } else { first })
-        })
-    else {
+    // Packages behind the frame may have brackets of their own.
+    let open = if rest.ends_with(b")") {
+        rest.iter().rposition(|&byte| byte == b'(')
+    } else {
+        rest.iter().position(|&byte| byte == b'(')
+    };
+    let Some(open) = open else {
         return false;
     };
     let Some(length) = rest[open..].iter().position(|&byte| byte == b')') else {
@@ -227,7 +225,7 @@ fn is_frame(line: &[u8]) -> bool {
     match place {
         b"Native Method" | b"Unknown Source" | b"SourceFile" => true,
         _ => {
-            !place.iter().any(|byte| b" ,/".contains(byte))
+            !place.iter().any(|byte| matches!(byte, b' ' | b',' | b'/'))
                 && (place.contains(&b'.') || place.contains(&b':') || place.starts_with(b"<"))
         }
     }
@@ -235,8 +233,12 @@ fn is_frame(line: &[u8]) -> bool {
 
 fn frame(line: &str) -> Frame {
     let rest = line.strip_prefix("at ").unwrap_or(line);
-    let rest = rest.split_once(" ~[").map_or(rest, |(frame, _)| frame);
-    let rest = rest.split_once(") [").map_or(rest, |(frame, _)| frame);
+    let rest = if rest.ends_with(')') {
+        rest
+    } else {
+        // The package behind it.
+        rest.find(')').map_or(rest, |close| &rest[..close])
+    };
     let (name, place) = rest.split_once('(').unwrap_or((rest, ""));
     let (module, function) = name.rsplit_once('.').unwrap_or(("", name));
     let place = match place.trim_end_matches(')') {

@@ -150,7 +150,13 @@ impl ExceptionParser for Kernel {
 
 /// The line without `kernel: ` and `[  123.456] `.
 fn bare(line: &str) -> &str {
-    let line = line.strip_prefix("kernel: ").unwrap_or(line);
+    let line = match line.find("kernel: ") {
+        // `Nov 22 05:46:47 shop kernel: `
+        Some(at) if at == 0 || at < 80 && line[..at].ends_with(' ') => {
+            &line[at + "kernel: ".len()..]
+        }
+        _ => line,
+    };
     let Some((time, rest)) = line
         .strip_prefix('[')
         .and_then(|rest| rest.split_once("] "))

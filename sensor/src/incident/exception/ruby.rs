@@ -38,7 +38,7 @@ impl ExceptionParser for Ruby {
             Sign::Text("(SyntaxError)"),
             Sign::Text("Error"),
             Sign::Text("Exception"),
-            Sign::Text("):"),
+            Sign::Text("NotFound ("),
             Sign::Text(TRACEBACK),
         ]
     }

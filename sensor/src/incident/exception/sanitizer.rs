@@ -206,10 +206,12 @@ fn frame(line: &str) -> Option<Frame> {
     };
     // The module, and perhaps its build, in brackets at the end.
     let mut rest = rest;
+    let mut shared = false;
     while let Some((before, module)) = rest.rsplit_once(" (")
         && module.ends_with(')')
         && (module.contains("+0x") || module.starts_with("BuildId"))
     {
+        shared |= module.starts_with("/usr/lib") || module.starts_with("/lib");
         rest = before;
     }
     if rest.starts_with('(') {
@@ -226,7 +228,7 @@ fn frame(line: &str) -> Option<Frame> {
         without_arguments(function)
     };
     Some(Frame {
-        in_app: !is_library(function, place.file),
+        in_app: !shared && !is_library(function, place.file),
         function: place::some(function),
         module: None,
         file: place::some(place.file),

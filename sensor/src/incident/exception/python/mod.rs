@@ -34,6 +34,8 @@ const LINK: u32 = 5;
 const MARGIN: u32 = 6;
 /// After the last line of a group.
 const GROUP_END: u32 = 8;
+/// After an exception whose message is whole.
+const END: u32 = 9;
 /// A syntax error that no traceback comes before.
 const SYNTAX: u32 = 7;
 
@@ -64,7 +66,7 @@ impl ExceptionParser for Python {
         if let Some(before) = line.trim_ascii_end().strip_suffix(TRACEBACK.as_bytes()) {
             let state = State {
                 part: BEGUN,
-                number: u32::try_from(before.len()).ok()?,
+                number: prefix(before)?,
             };
             return Some(if before.trim_ascii().is_empty() {
                 Begin::Sure(state)
@@ -90,27 +92,38 @@ impl ExceptionParser for Python {
         if state.part & PART == BEGUN {
             return begun(state, line);
         }
-        let prefix = usize::try_from(state.number).unwrap_or(usize::MAX);
-        let line = line.get(prefix..).unwrap_or_default();
+        let Some(line) = without_prefix(state, line) else {
+            return Next::No;
+        };
         let blank = line.trim_ascii().is_empty();
         match state.part & PART {
             BARE | BLANK | GROUP_END if blank => Next::Maybe,
             BARE | BLANK | GROUP_END if is_link(line) => to(state, LINK, Next::Part),
-            BLANK if line.starts_with(b" ") || line.starts_with(b"\t") => message(state),
+            BLANK
+                if line.starts_with(b" ")
+                    || line.starts_with(b"\t")
+                    || line.starts_with(b"(Background on this error") =>
+            {
+                message(state)
+            }
             LINK if blank => Next::Maybe,
             LINK if is_header(line) || line.starts_with(b"  File \"") => {
                 to(state, FRAMES, Next::Part)
             }
             LINK if line == GROUP.as_bytes() => to(state, MARGIN, Next::Part),
             FRAMES if line.starts_with(b"  ") => Next::Part,
-            FRAMES if is_exception(line) => to(state, MESSAGE, Next::Part),
+            FRAMES if is_exception(line) => to(
+                state,
+                if is_whole(line) { END } else { MESSAGE },
+                Next::Part,
+            ),
             SYNTAX if line.starts_with(b"    ") => Next::Maybe,
             SYNTAX if is_syntax_error(line) => to(state, MESSAGE, Next::Part),
             MARGIN if is_group_end(line) => to(state, GROUP_END, Next::Part),
             MARGIN if is_margin(line) => Next::Part,
             // Messages of more than one line have no margin.
             MARGIN => Next::Maybe,
-            MESSAGE if blank => to(state, BLANK, Next::Maybe),
+            MESSAGE | END if blank => to(state, BLANK, Next::Maybe),
             MESSAGE if is_header(line) => Next::No,
             MESSAGE if may_be_message(line) => message(state),
             _ => Next::No,
@@ -134,12 +147,13 @@ impl ExceptionParser for Python {
 
 /// The line after the first one tells what stands before every line.
 fn begun(state: &mut State, line: &[u8]) -> Next {
-    let prefix = usize::try_from(state.number).unwrap_or(usize::MAX);
-    let rest = line.get(prefix..).unwrap_or_default();
     if line.starts_with(b"  File \"") {
         state.number = 0;
         return to(state, FRAMES, Next::Part);
     }
+    let Some(rest) = without_prefix(state, line) else {
+        return Next::No;
+    };
     if rest.starts_with(b"  File \"") {
         return to(state, FRAMES, Next::Part);
     }
@@ -147,6 +161,27 @@ fn begun(state: &mut State, line: &[u8]) -> Next {
         return to(state, MESSAGE, Next::Part);
     }
     Next::No
+}
+
+/// What stands before the first line, as a number: its length, and a sum of
+/// its bytes.
+fn prefix(before: &[u8]) -> Option<u32> {
+    let length = u32::from(u16::try_from(before.len()).ok()?);
+    let sum = before.iter().fold(0_u16, |sum, &byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    Some(length | u32::from(sum) << 16)
+}
+
+/// The line without what stood before the first line. A blank line may have
+/// lost it.
+fn without_prefix<'a>(state: &State, line: &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(state.number & 0xffff).ok()?;
+    if length == 0 || line.is_empty() {
+        return Some(line);
+    }
+    let (before, rest) = line.split_at_checked(length)?;
+    (prefix(before) == Some(state.number)).then_some(rest)
 }
 
 fn to(state: &mut State, part: u32, next: Next) -> Next {
@@ -162,6 +197,12 @@ fn message(state: &mut State) -> Next {
     }
     state.part = (lines + 1) << 8 | MESSAGE;
     Next::Weak
+}
+
+/// Whether the message ends with the line: there is none, or it is the `repr`
+/// of a key.
+fn is_whole(line: &[u8]) -> bool {
+    line.starts_with(b"KeyError: ") || !line.contains(&b':')
 }
 
 fn is_header(line: &[u8]) -> bool {

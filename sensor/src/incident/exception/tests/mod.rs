@@ -1,5 +1,6 @@
 //! Traces of real programs, and lines that are none.
 
+mod extending;
 mod fixtures;
 mod ordinary;
 mod streams;
