@@ -149,3 +149,49 @@ fn hides(key: &str, scrubber: &Scrubber) -> bool {
     let pair = format!("{key}=x1y2z3");
     scrubber.scrub_text(pair.as_bytes()) != pair.as_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        incident::log::{LogOptions, LogParser},
+        output::incident::json,
+        scrub::ScrubConfig,
+    };
+
+    #[test]
+    fn no_text_of_an_incident_keeps_a_secret() {
+        let secret = "password=hunter2";
+        let text = format!(
+            "ERROR:db:no {secret}\nTraceback (most recent call last):\n  \
+             File \"http://a:hunter2@b/c.py\", line 3, in f\n    g()\nKeyError: {secret}\n"
+        );
+        let mut found = Vec::new();
+        let mut parser = LogParser::new(&LogOptions::default());
+        parser.feed(text.as_bytes(), &mut |incident| found.push(incident));
+        parser.finish(&mut |incident| found.push(incident));
+        let mut incident = found.remove(0);
+        let owned = || Some(secret.to_owned());
+        incident.cause = owned();
+        incident.last_words = owned();
+        incident.origin.path = owned();
+        incident
+            .request
+            .insert("url.query", Value::Text(secret.to_owned()));
+        let context = [
+            ("environment.DB_PASSWORD", Value::Text("hunter2".to_owned())),
+            ("process.args", Value::List(vec![secret.to_owned()])),
+            ("environment.KEPT", Value::Text("kept".to_owned())),
+        ];
+        incident
+            .context
+            .extend(context.map(|(key, value)| (key.to_owned(), value)));
+        let line = |incident: &Incident| String::from_utf8(json(incident)).unwrap();
+        assert!(line(&incident).matches("hunter2").count() >= 9);
+        let fingerprint = incident.fingerprint;
+        incident.scrub(&Scrubber::new(&ScrubConfig::default()).unwrap());
+        assert!(!line(&incident).contains("hunter2"), "{}", line(&incident));
+        assert!(line(&incident).contains("kept"));
+        assert_eq!(incident.fingerprint, fingerprint);
+    }
+}

@@ -235,3 +235,65 @@ fn place(incident: &Incident) -> Option<String> {
         (None, None) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::{
+        exception::{Exception, Language},
+        log::{LogOptions, LogParser},
+    };
+
+    fn incident() -> Incident {
+        let mut found = Vec::new();
+        let mut parser = LogParser::new(&LogOptions::default());
+        parser.feed(b"ERROR:db:a\x07b\n", &mut |incident| found.push(incident));
+        parser.finish(&mut |incident| found.push(incident));
+        found.remove(0)
+    }
+
+    #[test]
+    fn an_object_never_exceeds_its_bound() {
+        let mut incident = incident();
+        let frame = |number: u64| Frame {
+            function: Some("f\u{1}".repeat(2_000)),
+            file: Some("/srv/a.py".to_owned()),
+            line: Some(number),
+            in_app: true,
+            ..Frame::default()
+        };
+        let cause = Cause {
+            name: "\u{1}".repeat(100_000),
+            message: Some("\u{1}".repeat(100_000)),
+            frames: (0..2_000).map(frame).collect(),
+            relation: Relation::Cause,
+        };
+        incident.exception = Some(Exception {
+            language: Language::Python,
+            name: "X".to_owned(),
+            message: Some("\u{1}".repeat(1 << 20)),
+            frames: (0..2_000).map(frame).collect(),
+            causes: vec![cause; 100],
+            severity: 17,
+            text: "\u{1}".repeat(1 << 20),
+            pid: None,
+            frames_omitted: 0,
+            causes_omitted: 0,
+        });
+        let line = json(&incident);
+        assert!(line.len() <= JSON_BYTES);
+        let object: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        let frames = object["frames"].as_array().unwrap();
+        assert_eq!(frames.first().unwrap()["line"], 0);
+        assert_eq!(frames.last().unwrap()["line"], 1_999);
+        assert!(object["sensor.incident.frames_omitted"].as_u64().unwrap() > 0);
+        assert!(object["sensor.incident.causes_omitted"].as_u64().unwrap() > 0);
+    }
+
+    #[test]
+    fn people_see_no_control_characters() {
+        let text = text(&incident(), &TimeZone::UTC, None);
+        assert!(text.contains("a\\x07b"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80));
+    }
+}
