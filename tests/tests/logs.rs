@@ -161,7 +161,7 @@ fn formats_of_the_configuration() {
     fs::write(
         &file,
         "[[logs.format]]\nname = \"json\"\npattern = '(?P<lvl>x)('\n[[logs.format]]\npatern = 'x'\n\
-         [[logs.format]]\nname = \"a\"\npattern = '(?P<levl>x)'\nlevels = { X = \"eror\" }\ntime_format = \"%Q\"\n",
+         [[logs.format]]\nname = \"a\"\npattern = '(?P<levl>x)'\nlevels = { X = \"eror\" }\ntime_format = \"%!\"\n",
     )
     .unwrap();
     let (status, stdout, stderr) = logs(&["parse", "--config", config, "-"], b"");

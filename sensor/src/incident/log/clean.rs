@@ -31,6 +31,16 @@ pub fn clean(line: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// Text out of bytes: nearly all of them are UTF-8, which is found out faster
+/// than `from_utf8_lossy` does.
+#[must_use]
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
 /// Bytes of the escape sequence at the beginning.
 fn sequence(text: &[u8]) -> usize {
     let body = text.get(2..).unwrap_or_default();

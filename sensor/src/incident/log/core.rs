@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use twox_hash::XxHash64;
 
 use super::{
-    clean::clean,
+    clean::{self, clean},
     draft::{Around, Maker},
     envelope::{
         self, Opened,
@@ -215,7 +215,7 @@ impl Inner {
 
     /// Whether a person's own format takes the text as it is.
     fn is_own(&self, text: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(text);
+        let text = clean::lossy(text);
         let own = |format: &dyn LogFormat| format.is_own() && format.read(&text, true).is_some();
         match self.forced {
             Some(forced) => self.formats.get(forced).is_some_and(own),

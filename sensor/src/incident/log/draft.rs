@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{
+    clean,
     format::Entry,
     level::Level,
     options::LogOptions,
@@ -13,6 +14,7 @@ use super::{
 use crate::incident::{
     exception::{Exception, Language},
     fingerprint::fingerprint,
+    limit::{CAUSES, FRAMES, trim},
     record::{Incident, Kind, Origin, Severity},
 };
 
@@ -122,7 +124,7 @@ impl Maker {
                 text: None,
             },
         };
-        let lossy = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        let lossy = |text: &[u8]| clean::lossy(text).into_owned();
         let body = match entry {
             Some(entry) => entry.message.as_deref().map(str::to_owned),
             None => is_error.then(|| lossy(facts.text)),
@@ -187,7 +189,8 @@ impl Maker {
 
 impl Draft {
     /// Puts the exception in that the line brought or that followed it.
-    pub fn add(&mut self, exception: Box<Exception>) {
+    pub fn add(&mut self, mut exception: Exception) {
+        trim(&mut exception, FRAMES, CAUSES);
         let incident = &mut self.incident;
         incident.kind = match (exception.language, exception.name.as_str()) {
             (Language::Kernel, "oom-kill") => Kind::Oom,
@@ -198,7 +201,7 @@ impl Draft {
             incident.severity.number = exception.severity;
         }
         incident.pid = exception.pid.or(incident.pid);
-        incident.exception = Some(*exception);
+        incident.exception = Some(exception);
     }
 
     /// The record, with the lines as they were.
@@ -211,7 +214,7 @@ impl Draft {
         {
             end -= 1;
         }
-        let original = String::from_utf8_lossy(original.get(..end).unwrap_or_default());
+        let original = clean::lossy(original.get(..end).unwrap_or_default());
         incident.origin.original = Some(original.into_owned()).filter(|text| !text.is_empty());
         incident.fingerprint = fingerprint(&incident);
         incident

@@ -4,6 +4,7 @@
 //! trace are held as they were. Both are bounded.
 
 use super::{
+    clean,
     draft::{Around, Draft, Facts, Maker},
     embedded,
     format::{Entry, Formats, LogFormat},
@@ -88,10 +89,10 @@ impl Source {
     /// Takes in a line, or a record of several.
     pub fn line(&mut self, text: &[u8], at: &At<'_>, tools: &mut Tools<'_>, sink: Sink<'_>) {
         let several = memchr::memchr(b'\n', text).is_some();
-        let lossy;
+        let whole_text;
         let entry = if self.may_be_entry(text, at, tools) || several {
-            lossy = String::from_utf8_lossy(text);
-            self.read(&lossy, tools)
+            whole_text = clean::lossy(text);
+            self.read(&whole_text, tools)
         } else {
             None
         };
@@ -103,7 +104,7 @@ impl Source {
             };
             if several {
                 let entry = Entry {
-                    exception: embedded::trace(&String::from_utf8_lossy(text)),
+                    exception: embedded::trace(&clean::lossy(text)),
                     ..Entry::default()
                 };
                 self.whole(entry.exception, &facts, at, tools, sink);
@@ -235,7 +236,7 @@ impl Source {
         self.desk.flush(sink);
         if let Some(exception) = exception {
             let mut draft = tools.maker.draft(facts);
-            draft.add(exception);
+            draft.add(*exception);
             sink(at.number, draft.finish(at.raw));
         } else if facts.is_error() {
             let draft = tools.maker.draft(facts);
@@ -373,7 +374,7 @@ impl Desk {
                     None => self.released(line, n, sink),
                 }
             }
-            Piece::Trace(exception, n) => self.trace(exception, n, now, tools, sink),
+            Piece::Trace(exception, n) => self.trace(*exception, n, now, tools, sink),
         }
     }
 
@@ -392,7 +393,7 @@ impl Desk {
 
     fn trace(
         &mut self,
-        exception: Box<Exception>,
+        exception: Exception,
         n: u64,
         now: Option<&Now<'_>>,
         tools: &mut Tools<'_>,

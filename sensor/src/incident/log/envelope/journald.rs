@@ -1,9 +1,14 @@
 //! `journalctl -o json`: one record a line, MESSAGE as text or as bytes.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
+
+use memchr::memmem::Finder;
 
 use super::{Envelope, Opened, export::Record};
 use crate::incident::log::format::json::{self, Node};
+
+/// A key that every record has.
+static SIGN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"__REALTIME_TIMESTAMP\""));
 
 /// The envelope.
 #[derive(Debug)]
@@ -19,8 +24,7 @@ impl Envelope for Journald {
     }
 
     fn open<'a>(&self, line: &'a [u8]) -> Option<Opened<'a>> {
-        memchr::memmem::find(line, b"\"__REALTIME_TIMESTAMP\"")
-            .or_else(|| memchr::memmem::find(line, b"\"__CURSOR\""))?;
+        SIGN.find(line)?;
         if json::is_deep(line) {
             return None;
         }

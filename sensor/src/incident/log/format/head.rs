@@ -149,7 +149,7 @@ impl<'a> Parts<'a> {
             return (self.time.is_some() || capitals && self.thread).then_some(level);
         }
         let tab = rest.starts_with('\t');
-        if !capitals && !(tab && self.time.is_some()) {
+        if !(capitals || tab && self.time.is_some()) {
             return None;
         }
         if self.time.is_none() && !self.thread {
@@ -266,7 +266,9 @@ fn level_first(line: &str) -> Option<Head<'_>> {
     }
     // Without a time: a thread and a logger, or a dash.
     let bracketed = start.starts_with('[');
-    let dash = start.starts_with("- ");
+    let dash = start
+        .strip_prefix("- ")
+        .is_some_and(|message| !message.trim().is_empty());
     let named = logger(start).is_some_and(|(name, _)| is_logger(name)) && !start.starts_with('-');
     if !(bracketed && start.contains("] ") && after_thread(start) || dash || named) {
         return None;
