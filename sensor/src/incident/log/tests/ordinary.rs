@@ -97,12 +97,17 @@ fn no_line_of_other_programs_is_an_incident() {
 
 #[test]
 fn nor_are_many_of_them_in_any_order() {
-    // A fixed walk over all pairs of neighbours.
+    // A fixed walk. Frames stay out: behind a line such as `KeyError: 7` they
+    // make a trace.
+    let lines: Vec<_> = LINES
+        .iter()
+        .filter(|line| !line.starts_with(['\t', ' ']))
+        .collect();
     let mut text = String::new();
     let mut at = 1;
     for round in 0..20_000_usize {
-        at = (at * 31 + round * 7 + 3) % LINES.len();
-        text.push_str(&LINES[at].replace('#', &round.to_string()));
+        at = (at * 31 + round * 7 + 3) % lines.len();
+        text.push_str(&lines[at].replace('#', &round.to_string()));
         text.push('\n');
     }
     check_none(&text);
