@@ -10,7 +10,7 @@ use sensor::scrub::{ScrubConfig, Scrubber};
 static SCRUBBER: LazyLock<Scrubber> =
     LazyLock::new(|| Scrubber::new(&ScrubConfig::default()).expect("the built-in rules"));
 
-/// Arguments as /proc has them, with a NUL between them.
+// Arguments as /proc has them, with a NUL between them.
 fuzz_target!(|bytes: &[u8]| {
     let args: Vec<&[u8]> = bytes.split(|&byte| byte == 0).collect();
     let once = SCRUBBER.scrub_args(&args);

@@ -283,6 +283,13 @@ fn update(
         table.set_implicit(!files.is_empty());
         root.insert("files", Item::Table(table));
     }
+    if files.is_empty()
+        && let Some(known) = root.get_mut("files").and_then(Item::as_table_mut)
+    {
+        // A table that only its members tell of would vanish with them.
+        known.set_implicit(false);
+        known.set_dotted(false);
+    }
     let Some(known) = root.get_mut("files").and_then(Item::as_table_like_mut) else {
         return;
     };

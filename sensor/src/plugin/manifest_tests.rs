@@ -232,6 +232,21 @@ fn exercise(bytes: &[u8]) {
     assert_eq!(read.map(|manifest| manifest.files.len()), Ok(0), "{new}");
 }
 
+#[test]
+fn files_that_are_gone_leave_a_valid_manifest() {
+    for text in [
+        "[files.x]\nsize = 1\n",
+        "[files.\"a/b\"]\nmode = \"0644\"\n[files.c]\n",
+        "files.x = {}\n",
+        "files.x.size = 1\n",
+        "files = { x = {} }\n",
+        "[[files]]\n",
+        "files = 1\n",
+    ] {
+        exercise(text.as_bytes());
+    }
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tonic::Status;
 
-use super::{Outcome, Signal, answer, grpc, http as over_http};
+use super::{Outcome, Signal, answer, checked, grpc, http as over_http};
 
 /// Judges an answer over HTTP/1.1; `None` where it is none.
 #[must_use]
@@ -21,7 +21,9 @@ pub fn http(signal: Signal, status: u16, list: &[(&str, &[u8])], body: &[u8]) ->
 /// none.
 #[must_use]
 pub fn grpc(signal: Signal, trailers: &[(&str, &[u8])], message: &[u8]) -> Option<Outcome> {
-    Some(match Status::from_header_map(&headers(trailers)?) {
+    let mut trailers = headers(trailers)?;
+    checked::check(&mut trailers);
+    Some(match Status::from_header_map(&trailers) {
         Some(status) if status.code() != tonic::Code::Ok => grpc::judge(&status),
         _ => answer::delivered(signal, message),
     })

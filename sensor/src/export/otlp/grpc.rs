@@ -13,7 +13,10 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 
-use super::{Compression, Otlp, Outcome, Signal, Target, answer, connect::Connector, reason};
+use super::{
+    Compression, Otlp, Outcome, Signal, Target, answer, checked::Checked, connect::Connector,
+    reason,
+};
 
 const USER_AGENT: &str = concat!("sensor/", env!("CARGO_PKG_VERSION"));
 
@@ -50,7 +53,8 @@ impl GrpcSender {
                     .connect_with_connector_lazy(self.connector.clone())
             })
             .clone();
-        let mut client = Grpc::new(channel).max_decoding_message_size(answer::MAX_ANSWER_BYTES);
+        let mut client =
+            Grpc::new(Checked(channel)).max_decoding_message_size(answer::MAX_ANSWER_BYTES);
         if self.compression == Compression::Gzip {
             client = client.send_compressed(CompressionEncoding::Gzip);
         }

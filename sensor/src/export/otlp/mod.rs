@@ -5,6 +5,7 @@
 //! refused for good.
 
 mod answer;
+mod checked;
 mod config;
 mod connect;
 #[doc(hidden)]
