@@ -4,6 +4,7 @@ mod bench;
 mod ebpf;
 mod shell;
 mod test;
+mod vm;
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +26,8 @@ enum Chore {
     },
     /// Install what the tests need, and run all of them
     Test,
+    /// Run the kernel tests on other kernels, in virtual machines
+    TestVm(vm::VmArgs),
     /// Measure what the sensor costs, beside its peers
     Bench(bench::BenchArgs),
 }
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Ebpf { check: false } => ebpf::build(),
         Chore::Ebpf { check: true } => ebpf::check(),
         Chore::Test => test::run_all(),
+        Chore::TestVm(args) => vm::test(&args),
         Chore::Bench(args) => bench::bench(&args),
     }
 }
