@@ -23,8 +23,7 @@ pub struct VmArgs {
     test: String,
 }
 
-/// Tests that run in each machine, and their arguments. Its two CPUs are
-/// emulated, so one test at a time.
+/// Tests that run in each machine, and their arguments.
 const STEPS: [(&str, &[&str]); 2] = [
     ("accounting", &["--test-threads=1"]),
     // Those that change what no test may change on a host that is in use.
