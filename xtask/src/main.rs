@@ -6,6 +6,7 @@ mod fuzz;
 mod gate;
 mod shell;
 mod test;
+mod vm;
 
 use clap::{Parser, Subcommand};
 
@@ -29,6 +30,8 @@ enum Chore {
     Test,
     /// Fail where a hot path or a hook costs more than the baseline says
     Gate(gate::GateArgs),
+    /// Run the kernel tests on other kernels, in virtual machines
+    TestVm(vm::VmArgs),
     /// Measure what the sensor costs, beside its peers
     Bench(bench::BenchArgs),
     /// Run the fuzz targets, each for some seconds
@@ -41,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Ebpf { check: true } => ebpf::check(),
         Chore::Test => test::run_all(),
         Chore::Gate(args) => gate::gate(&args),
+        Chore::TestVm(args) => vm::test(&args),
         Chore::Bench(args) => bench::bench(&args),
         Chore::Fuzz(args) => fuzz::fuzz(&args),
     }

@@ -50,7 +50,7 @@ fn main() {
         "write" => write(&args[2], number(3)),
         "ping-pong" => ping_pong(number(2)),
         "comm" => comm(args[2].clone(), args.get(3)),
-        "storm" => storm(number(2), &args[3]),
+        "storm" => storm(number(2), &args[3..]),
         "pace" => pace(number(2), &args[3]),
         "nap" => {
             thread::sleep(micros(3));
@@ -532,9 +532,17 @@ fn pace(rate: u64, path: &OsString) {
 }
 
 /// Starts a program and waits for it, many times, as fast as it goes.
-fn storm(times: u64, path: &OsString) {
-    let path = CString::new(path.clone().into_vec()).unwrap();
-    let argv = [path.as_ptr().cast_mut(), std::ptr::null_mut()];
+fn storm(times: u64, command: &[OsString]) {
+    let command: Vec<CString> = command
+        .iter()
+        .map(|word| CString::new(word.clone().into_vec()).unwrap())
+        .collect();
+    let path = &command[0];
+    let mut argv: Vec<_> = command
+        .iter()
+        .map(|word| word.as_ptr().cast_mut())
+        .collect();
+    argv.push(std::ptr::null_mut());
     let environment = [std::ptr::null_mut()];
     for _ in 0..times {
         let mut pid = 0;

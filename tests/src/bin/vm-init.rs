@@ -1,0 +1,121 @@
+//! Process 1 of the virtual machines of `cargo xtask test-vm`: mounts what a
+//! host has, runs the tests that the image brings, and switches off.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "process 1 has nobody to tell but the console"
+)]
+
+use std::{
+    ffi::CString,
+    fs, io,
+    path::Path,
+    process::{self, Command, Stdio},
+    ptr,
+};
+
+/// Which tests to run: a program and its arguments a line.
+const STEPS: &str = "/steps";
+
+fn main() {
+    if process::id() != 1 {
+        eprintln!("vm-init is process 1 of a virtual machine, see `cargo xtask test-vm`");
+        process::exit(2);
+    }
+    // SAFETY: there is one thread.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        prepare();
+        process::exit(run_steps());
+    }
+    let status = reap_until(child);
+    println!("VM END {status}");
+    // SAFETY: without arguments that could be wrong.
+    unsafe {
+        libc::sync();
+        libc::reboot(libc::RB_POWER_OFF);
+    }
+}
+
+/// Process 1 inherits every orphan, and tests count pids.
+fn reap_until(child: libc::pid_t) -> i32 {
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer is valid.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, 0) };
+        if pid == child {
+            return status;
+        }
+        if pid < 0 {
+            return -1;
+        }
+    }
+}
+
+fn prepare() {
+    for (what, target) in [
+        ("proc", "/proc"),
+        ("sysfs", "/sys"),
+        ("devtmpfs", "/dev"),
+        ("tmpfs", "/tmp"),
+        ("bpf", "/sys/fs/bpf"),
+        ("cgroup2", "/sys/fs/cgroup"),
+    ] {
+        // A kernel that mounts /dev itself says EBUSY.
+        if let Err(error) = mount(what, target) {
+            println!("VM cannot mount {what}: {error}");
+        }
+    }
+    fs::set_permissions("/tmp", std::os::unix::fs::PermissionsExt::from_mode(0o1777))
+        .expect("the mode of /tmp");
+}
+
+fn mount(what: &str, target: &str) -> io::Result<()> {
+    if !Path::new(target).is_dir() {
+        fs::create_dir_all(target)?;
+    }
+    let (kind, target) = (CString::new(what).unwrap(), CString::new(target).unwrap());
+    // SAFETY: the strings end with NUL; no data is given.
+    let done = unsafe {
+        libc::mount(
+            kind.as_ptr(),
+            target.as_ptr(),
+            kind.as_ptr(),
+            0,
+            ptr::null(),
+        )
+    };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Runs every step, says how each ended; 0 where all did well.
+fn run_steps() -> i32 {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    println!("VM KERNEL {}", release.trim());
+    let steps = fs::read_to_string(STEPS).expect("/steps");
+    let mut failed = 0;
+    for step in steps.lines() {
+        let mut words = step.split(' ');
+        let program = words.next().unwrap_or_default();
+        println!("VM STEP {step}");
+        let status = Command::new(program)
+            .args(words)
+            .env_clear()
+            .env("PATH", "/")
+            .env("TMPDIR", "/tmp")
+            .current_dir("/tmp")
+            .stdin(Stdio::null())
+            .status();
+        let good = status.as_ref().is_ok_and(process::ExitStatus::success);
+        println!(
+            "VM DONE {} {step}: {status:?}",
+            if good { "ok" } else { "FAILED" }
+        );
+        failed += i32::from(!good);
+    }
+    failed.min(1)
+}

@@ -1,0 +1,100 @@
+//! One virtual machine, from power on to power off.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::kernel::Kernel;
+
+/// Longest life of a machine, on the clock of the host.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// Boots a kernel, prints a line a test, keeps the console in a file.
+pub fn run(kernel: &Kernel, image: &Path, work: &Path) -> Result<()> {
+    let console = work.join(format!("{}.log", kernel.version));
+    let mut log = File::create(&console)?;
+    let mut machine = Machine::start(kernel, image)?;
+    let lines = machine.lines()?;
+    let deadline = Instant::now() + LIMIT;
+    let (mut steps, mut ended) = (0, None);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let line = match lines.recv_timeout(left) {
+            Ok(line) => line,
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                bail!("not done after {LIMIT:?}, see {}", console.display())
+            }
+        };
+        writeln!(log, "{line}")?;
+        if line.starts_with("test ") && line.contains(" ... ") || line.starts_with("SKIPPED") {
+            println!("  {line}");
+        }
+        steps += usize::from(line.starts_with("VM DONE"));
+        if let Some(status) = line.strip_prefix("VM END ") {
+            ended = Some(status.trim().to_owned());
+        }
+    }
+    let ended = ended.with_context(|| format!("no end, see {}", console.display()))?;
+    ensure!(
+        ended == "0" && steps > 0,
+        "{steps} steps, status {ended}, see {}",
+        console.display()
+    );
+    Ok(())
+}
+
+/// A running machine; killed when dropped.
+struct Machine(Child);
+
+impl Machine {
+    fn start(kernel: &Kernel, image: &Path) -> Result<Self> {
+        Command::new("qemu-system-x86_64")
+            // A clock that counts instructions, so that a slow or busy host
+            // does not show in the figures. It wants a single CPU.
+            .args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "1"])
+            .args(["-icount", "shift=1,sleep=off"])
+            .args(["-m", "1536", "-nographic", "-no-reboot", "-nic", "none"])
+            .arg("-kernel")
+            .arg(&kernel.image)
+            .arg("-initrd")
+            .arg(image)
+            .args(["-append", "console=ttyS0 panic=-1 quiet"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map(Self)
+            .context("cannot run qemu-system-x86_64")
+    }
+
+    /// The lines of its console, as they come.
+    fn lines(&mut self) -> Result<mpsc::Receiver<String>> {
+        let output = self.0.stdout.take().context("qemu without output")?;
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
+                if sender.send(line.trim_end().to_owned()).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(receiver)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
