@@ -256,16 +256,16 @@ mod tests {
     fn an_object_never_exceeds_its_bound() {
         let mut incident = incident();
         let frame = |number: u64| Frame {
-            function: Some("f\u{1}".repeat(2_000)),
+            function: Some("f\u{1}".repeat(20)),
             file: Some("/srv/a.py".to_owned()),
             line: Some(number),
             in_app: true,
             ..Frame::default()
         };
         let cause = Cause {
-            name: "\u{1}".repeat(100_000),
-            message: Some("\u{1}".repeat(100_000)),
-            frames: (0..2_000).map(frame).collect(),
+            name: "\u{1}".repeat(10_000),
+            message: Some("\u{1}".repeat(10_000)),
+            frames: (0..200).map(frame).collect(),
             relation: Relation::Cause,
         };
         incident.exception = Some(Exception {
