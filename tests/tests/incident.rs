@@ -10,6 +10,8 @@
 mod cause;
 #[path = "incident/export.rs"]
 mod export;
+#[path = "incident/named.rs"]
+mod named;
 #[path = "incident/oom.rs"]
 mod oom;
 #[path = "incident/words.rs"]

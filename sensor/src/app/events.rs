@@ -196,7 +196,7 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
     )?;
     let incidents = wish
         .incidents
-        .then(|| Incidents::start(&pump.engine))
+        .then(|| Incidents::start(&config, &pump.engine))
         .transpose()?;
     stream(pump, incidents, args.json, args.duration).map_err(fault)?;
     Ok(Exit::Done)

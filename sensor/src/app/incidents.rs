@@ -8,7 +8,10 @@ use std::{
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use super::{keeping::Waiting, setup::Stop};
+use super::{
+    keeping::Waiting,
+    setup::{self, Stop},
+};
 use crate::{
     aggregate::registry::Spec,
     config::Config,
@@ -31,12 +34,19 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Where there can be no more threads.
-pub fn start(window: Option<Duration>, context: &[&str], sink: Sink) -> Result<Stage, Stop> {
+/// Where a log format of the configuration cannot be compiled, or there can be
+/// no more threads.
+pub fn start(
+    config: &Config,
+    window: Option<Duration>,
+    context: &[&str],
+    sink: Sink,
+) -> Result<Stage, Stop> {
     Stage::start(stage::Config {
         window,
         context: Gatherer::new(context),
         logs: LogOptions {
+            formats: setup::formats(config)?,
             zone: TimeZone::system(),
             seed: Uuid::now_v7().as_u64_pair().1,
             ..LogOptions::default()
@@ -114,8 +124,8 @@ impl Incidents {
     ///
     /// # Errors
     ///
-    /// Where there can be no more threads.
-    pub fn start(engine: &Engine) -> Result<Self, Stop> {
+    /// As [`start`].
+    pub fn start(config: &Config, engine: &Engine) -> Result<Self, Stop> {
         let (send, made) = mpsc::channel();
         // Where nobody listens any more, there is nothing to say.
         let scrubber = engine.scrubber();
@@ -126,7 +136,7 @@ impl Incidents {
             drop(send.send(incidents));
         });
         Ok(Self {
-            stage: start(None, &[], sink)?,
+            stage: start(config, None, &[], sink)?,
             made,
             awaited: 0,
             dropped: 0,

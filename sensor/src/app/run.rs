@@ -117,7 +117,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         .map(|outlet| {
             let sink = incidents::sending(outlet.clone(), pump.engine.scrubber());
             let incident = &config.incident;
-            incidents::start(Some(incident.window), &incident.context, sink)
+            incidents::start(&config, Some(incident.window), &incident.context, sink)
         })
         .transpose()?;
     let daemon = Daemon {

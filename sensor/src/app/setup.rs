@@ -15,11 +15,11 @@ use crate::{
     cli::RunArgs,
     clock,
     collect::{Scale, Wanted, Wants, custom::CustomSet, scan::ARGS_LIMIT},
-    config::{Config, Environment, HostMode, Problem},
+    config::{Config, Environment, HostMode, Problem, logs},
     engine::{self, Engine, Known, Publish},
     exit::Exit,
     export::HostResource,
-    incident::ended::Rules,
+    incident::{ended::Rules, log::format::Formats},
     plugin::{self, Loaded, Matcher, Plugin},
     process::table,
     procfs::Proc,
@@ -102,6 +102,18 @@ pub fn scrubber(config: &Config) -> Result<Scrubber, Stop> {
         keep: config.scrub.keep.clone(),
     };
     Scrubber::new(&rules).map_err(|error| Stop::new(Exit::Config, error.to_string()))
+}
+
+/// The log formats that are known: the built-in ones and those of the file.
+///
+/// # Errors
+///
+/// Where a pattern cannot be compiled.
+pub fn formats(config: &Config) -> Result<Arc<Formats>, Stop> {
+    let formats = logs::formats(&config.log_formats);
+    formats
+        .map(Arc::new)
+        .map_err(|line| Stop::new(Exit::Config, line))
 }
 
 /// Which plugins somebody asked for.

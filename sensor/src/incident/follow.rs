@@ -50,6 +50,8 @@ pub struct Follower {
     expanded: Option<Instant>,
     /// Files above [`FILES`].
     left_out: bool,
+    /// Files that were ever followed.
+    opened: u64,
 }
 
 struct Followed {
@@ -78,6 +80,7 @@ impl Follower {
             looked: None,
             expanded: None,
             left_out: false,
+            opened: 0,
         }
     }
 
@@ -161,6 +164,9 @@ impl Follower {
             let mut logs = self.logs.clone();
             logs.path = Some(path.to_string_lossy().into_owned());
             logs.services = services;
+            // Incidents of two files have other ids.
+            self.opened += 1;
+            logs.seed = logs.seed.wrapping_add(self.opened << 40);
             let open = Open::new(&path).map(|mut open| {
                 if at_end {
                     open.offset = open.len();

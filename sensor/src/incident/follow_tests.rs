@@ -91,6 +91,22 @@ fn files_that_come_later_are_read_whole() {
 }
 
 #[test]
+fn no_two_incidents_have_one_id() {
+    let mut bench = Bench::new("*.log", &[("a.log", ""), ("b.log", "")]);
+    for name in ["a.log", "b.log", "a.log", "c.log"] {
+        bench.append(name, "boom");
+    }
+    let mut ids = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        bench.now += EXPAND_EVERY;
+        bench.follower.look(bench.now, 1, &mut |incident| {
+            ids.insert(incident.id);
+        });
+    }
+    assert_eq!(ids.len(), 4);
+}
+
+#[test]
 fn a_pipe_is_passed_over() {
     let mut bench = Bench::new("app.log", &[]);
     use rustix::fs::{CWD, FileType, Mode, mknodat};

@@ -57,13 +57,8 @@ impl Incident {
     /// reported it, else the exception, else the cause.
     #[must_use]
     pub fn headline(&self) -> Option<String> {
-        let exception = || {
-            let exception = self.exception.as_ref()?;
-            Some(match &exception.message {
-                Some(message) => format!("{}: {message}", exception.name),
-                None => exception.name.clone(),
-            })
-        };
+        let exception =
+            || Some(self.exception.as_ref()?.headline()).filter(|text| !text.is_empty());
         let body = self.body.clone().or_else(exception);
         body.or_else(|| self.cause.clone())
     }

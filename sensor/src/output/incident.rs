@@ -135,7 +135,9 @@ impl Serialize for CauseLine<'_> {
             relation,
         } = self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("exception.type", name)?;
+        if !name.is_empty() {
+            map.serialize_entry("exception.type", name)?;
+        }
         if let Some(message) = message.as_ref().filter(|text| !text.is_empty()) {
             map.serialize_entry("exception.message", message)?;
         }
@@ -203,10 +205,7 @@ fn severity(incident: &Incident) -> String {
 /// Type and message, or the body; the first line of it.
 fn what(incident: &Incident) -> String {
     let text = match &incident.exception {
-        Some(exception) => match &exception.message {
-            Some(message) => format!("{}: {message}", exception.name),
-            None => exception.name.clone(),
-        },
+        Some(exception) => exception.headline(),
         None => incident
             .body
             .clone()
@@ -288,6 +287,39 @@ mod tests {
         assert_eq!(frames.last().unwrap()["line"], 1_999);
         assert!(object["sensor.incident.frames_omitted"].as_u64().unwrap() > 0);
         assert!(object["sensor.incident.causes_omitted"].as_u64().unwrap() > 0);
+    }
+
+    /// A trace that was cut before its last line, `throw 'text'` of Node.
+    #[test]
+    fn a_type_that_nobody_knows_is_absent() {
+        let mut incident = incident();
+        let cause = |name: &str| Cause {
+            name: name.to_owned(),
+            message: Some("why".to_owned()),
+            frames: Vec::new(),
+            relation: Relation::Cause,
+        };
+        incident.body = None;
+        incident.exception = Some(Exception {
+            language: Language::JavaScript,
+            name: String::new(),
+            message: Some("drawer stuck".to_owned()),
+            frames: Vec::new(),
+            causes: vec![cause(""), cause("Error")],
+            severity: 17,
+            text: "drawer stuck".to_owned(),
+            pid: None,
+            frames_omitted: 0,
+            causes_omitted: 0,
+        });
+        let object: serde_json::Value = serde_json::from_slice(&json(&incident)).unwrap();
+        assert_eq!(object.get("exception.type"), None);
+        assert_eq!(object["exception.message"], "drawer stuck");
+        assert_eq!(object["causes"][0].get("exception.type"), None);
+        assert_eq!(object["causes"][1]["exception.type"], "Error");
+        assert_eq!(incident.headline().as_deref(), Some("drawer stuck"));
+        let shown = text(&incident, &TimeZone::UTC, None);
+        assert!(shown.contains("  drawer stuck"), "{shown}");
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::{
     fs::File,
     io::{self, BufWriter, Read, StdoutLock, Write},
     path::Path,
-    sync::Arc,
 };
 
 use jiff::tz::TimeZone;
@@ -13,7 +12,7 @@ use crate::{
     app::setup::{self, Stop},
     cli::logs::ParseArgs,
     clock,
-    config::{item::shown, logs::formats, reader::suggestion},
+    config::{item::shown, reader::suggestion},
     exit::Exit,
     incident::{
         fold::Fold,
@@ -35,7 +34,7 @@ const BLOCK: usize = 64 << 10;
 pub fn run(args: &ParseArgs) -> Result<Exit, Stop> {
     let config = setup::config(args.config.as_deref())?;
     let scrubber = setup::scrubber(&config)?;
-    let formats = formats(&config.log_formats).map_err(|line| Stop::new(Exit::Config, line))?;
+    let formats = setup::formats(&config)?;
     if let Some(format) = args.format.as_deref() {
         let names = formats.names();
         if !names.contains(&format) {
@@ -56,7 +55,7 @@ pub fn run(args: &ParseArgs) -> Result<Exit, Stop> {
     let zone = TimeZone::system();
     let now = clock::wall().0;
     let options = LogOptions {
-        formats: Arc::new(formats),
+        formats,
         format: args.format.clone(),
         now,
         zone: zone.clone(),

@@ -55,6 +55,19 @@ pub struct Exception {
     pub causes_omitted: u64,
 }
 
+impl Exception {
+    /// Type and message, as far as they are known.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let message = self.message.as_deref().unwrap_or_default();
+        match (self.name.as_str(), message) {
+            ("", message) => message.to_owned(),
+            (name, "") => name.to_owned(),
+            (name, message) => format!("{name}: {message}"),
+        }
+    }
+}
+
 /// One line of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frame {
@@ -75,7 +88,7 @@ pub struct Frame {
 /// An exception behind, or within, another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// Its type, as of [`Exception::name`].
+    /// Its type, as of [`Exception::name`]; empty where nothing names it.
     pub name: String,
     /// Its message.
     pub message: Option<String>,

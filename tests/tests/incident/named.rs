@@ -1,0 +1,108 @@
+//! Log files that a plugin names: what is written there becomes incidents.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::PathBuf,
+};
+
+use sensor_tests::sensor::{Lines, sensor, store};
+
+use super::*;
+
+/// Times that name no zone are nine hours ahead.
+const ZONE: (&str, &str) = ("TZ", "JST-9");
+const CONFIG: &str = r#"
+[[incident.transport]]
+type = "file"
+path = "OUT"
+
+[[logs.format]]
+name = "till"
+pattern = '^(?P<time>\S+ \S+) till\d+ (?P<level>[A-Z])! (?P<message>.*)$'
+time_format = "%Y/%m/%d %H:%M:%S"
+levels = { X = "error" }
+"#;
+
+/// A plugin that names a log, and a daemon that writes incidents to a file.
+struct Till {
+    plugins: Plugins,
+    store: PathBuf,
+}
+
+impl Till {
+    fn new() -> Self {
+        let plugins = Plugins::new();
+        let log = plugins.root().join("till.log");
+        let more = format!("[logs]\nenabled = true\npaths = ['{}']\n", log.display());
+        let _ = plugins.watch_program("/bin/sh", &more);
+        let till = Self {
+            plugins,
+            store: store(),
+        };
+        let config = CONFIG.replace("OUT", &till.path("out.jsonl").display().to_string());
+        fs::write(till.path("sensor.toml"), config).unwrap();
+        till
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.plugins.root().join(name)
+    }
+
+    fn write(&self, name: &str, message: &str) {
+        let mut options = OpenOptions::new();
+        let log = options.create(true).append(true).open(self.path(name));
+        writeln!(log.unwrap(), "2023/05/20 14:30:22 till7 X! {message}").unwrap();
+    }
+
+    fn start(&self) -> Lines {
+        let mut command = sensor(["run", "--output", "json", "--interval", "1s"]);
+        command.args(["--plugins", &self.plugins.flag(), "--metadata-db-path"]);
+        command.arg(&self.store).arg("--config");
+        command.arg(self.path("sensor.toml")).env(ZONE.0, ZONE.1);
+        let lines = Lines::start(&mut command);
+        lines.wait("the first report", |said| {
+            (!said.lines.is_empty()).then_some(())
+        });
+        lines
+    }
+
+    /// What was told, by any daemon so far.
+    fn told(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.path("out.jsonl")).unwrap_or_default();
+        let lines = text.lines().map(serde_json::from_str);
+        lines.collect::<Result<_, _>>().unwrap()
+    }
+
+    fn bodies(&self) -> Vec<String> {
+        let told = self.told();
+        let bodies = told.iter().filter_map(|one| one["body"].as_str());
+        bodies.map(str::to_owned).collect()
+    }
+
+    /// Waits until so many were told.
+    fn wait(&self, lines: &Lines, count: usize) -> Vec<Value> {
+        lines.wait(&format!("{count} incidents"), |_| {
+            let told = self.told();
+            (told.len() >= count).then_some(told)
+        })
+    }
+}
+
+#[test]
+fn formats_and_zone_are_those_of_the_configuration() {
+    let till = Till::new();
+    till.write("till.log", "of yesterday");
+    let lines = till.start();
+    till.write("till.log", "drawer stuck");
+    let told = till.wait(&lines, 1);
+    assert_eq!(lines.interrupt().0.status, 0);
+    assert_eq!(told[0]["body"], "drawer stuck");
+    assert_eq!(told[0]["sensor.log.format"], "till");
+    assert_eq!(told[0]["sensor.incident.kind"], "log");
+    // 2023-05-20T05:30:22Z
+    assert_eq!(told[0]["time_unix_nano"], 1_684_560_622_000_000_000_u64);
+    let log = till.path("till.log");
+    assert_eq!(told[0]["log.file.path"], log.to_str().unwrap());
+    assert_eq!(till.bodies(), ["drawer stuck"]);
+}
