@@ -6,8 +6,10 @@
 mod abnormal;
 mod config;
 mod describe;
+mod described;
 mod endings;
 mod exits;
+
 mod membership;
 pub mod reload;
 pub mod scans;
@@ -31,6 +33,7 @@ use self::{
 pub use self::{
     config::{Config, ExecContext, Known, Publish, Stats},
     describe::split_arguments,
+    described::Described,
 };
 use crate::{
     aggregate::{

@@ -41,6 +41,9 @@ pub mod app;
 pub mod export;
 pub mod incident;
 
+/// What applications report of themselves over OTLP.
+pub mod receiver;
+
 /// What people and programs read on standard output.
 pub mod output;
 

@@ -15,11 +15,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 const RING: u64 = 1;
 const SIGNAL: u64 = 2;
 const FILES: u64 = 3;
+const QUESTIONS: u64 = 4;
 
 /// What ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
-    /// The kernel programs say that there is something, or time is up.
+    /// The kernel programs say that there is something, somebody asks, or time
+    /// is up.
     Events,
     /// SIGINT or SIGTERM: end.
     End,
@@ -96,6 +98,22 @@ impl Waiter {
         Ok(())
     }
 
+    /// Waits for questions as well; they wake up as [`Woken::Events`],
+    /// and whoever waits looks for them each time.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses.
+    pub fn add_questions(&self, questions: BorrowedFd<'_>) -> io::Result<()> {
+        epoll::add(
+            &self.epoll,
+            questions.as_fd(),
+            epoll::EventData::new_u64(QUESTIONS),
+            epoll::EventFlags::IN,
+        )?;
+        Ok(())
+    }
+
     /// Waits at most until `deadline`.
     ///
     /// # Errors
@@ -103,7 +121,7 @@ impl Waiter {
     /// Where the kernel refuses.
     pub fn wait(&self, deadline: Instant) -> io::Result<Woken> {
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut events = [const { std::mem::MaybeUninit::uninit() }; 4];
+        let mut events = [const { std::mem::MaybeUninit::uninit() }; 5];
         let timeout = timespec(left);
         let (events, _) = match epoll::wait(&self.epoll, &mut events, Some(&timeout)) {
             Ok(events) => events,

@@ -1,6 +1,7 @@
 //! `sensor run`: the daemon.
 
 mod pinning;
+mod receiving;
 mod reloading;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 
 use self::{
     pinning::Attached,
+    receiving::Receiving,
     reloading::{Cause, watch},
 };
 use super::{
@@ -77,6 +79,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let mut kernel = attached.map(|attached| attached.kernel);
     count_costs(kernel.as_mut(), &config);
     let began = kernel.as_ref().map(Kernel::began);
+    let listeners = receiving::bind(&config);
     privilege::give_up(kernel.is_some());
     let mut host = HostResource::detect();
     let wish = Wish {
@@ -96,8 +99,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let watch = watch(&plugins, &waiter);
     let exporting = export.is_some();
     let (Ways { delivery, outlet }, keeper) = memory.start(|waiting| {
-        let outlet = wish
-            .incidents
+        let outlet = (wish.incidents || listeners.is_some())
             .then(|| incidents::outlet(&config, export.clone(), host.clone(), waiting.as_ref()))
             .transpose()?;
         let delivery = export
@@ -120,7 +122,13 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
             incidents::start(&config, Some(incident.window), &incident.context, sink)
         })
         .transpose()?;
+    let receiving = listeners
+        .zip(mourning.as_ref())
+        .map(|(listeners, stage)| Receiving::start(listeners, &config, stage, &waiter))
+        .transpose()
+        .map_err(fault)?;
     let daemon = Daemon {
+        receiving,
         mourning,
         outlet,
         collecting: Collecting::new(intervals(&pump), offset, config.limits.collection),
@@ -266,6 +274,8 @@ fn fault(error: io::Error) -> Stop {
 }
 
 struct Daemon {
+    /// Dropped before the stage that it hands on to.
+    receiving: Option<Receiving>,
     pump: Pump,
     plugins: Plugins,
     watch: Option<Watch>,
@@ -315,6 +325,9 @@ impl Daemon {
                 tracing::warn!("events were lost; the process table was compared with /proc");
             }
             self.publish(&mut events);
+            if let Some(receiving) = &self.receiving {
+                receiving.answer(&mut self.pump.engine);
+            }
             self.checkpoint();
             let now = Instant::now();
             if self.end.is_some_and(|end| now >= end) {
@@ -439,6 +452,7 @@ impl Daemon {
 
     fn end(mut self) -> io::Result<()> {
         let mut events = Vec::new();
+        drop(self.receiving.take());
         self.pump.finish(&mut events);
         let report = self.collecting.collect_all(&mut self.pump, &mut events);
         // What came meanwhile is told by this daemon, or by the next one, but

@@ -104,7 +104,7 @@ impl Engine {
     }
 
     /// The parents of a process that the table still has, the nearest first.
-    fn ancestry(&self, process: &Process) -> Vec<Ancestor> {
+    pub(super) fn ancestry(&self, process: &Process) -> Vec<Ancestor> {
         let parent = |of: &Process| self.table.by_pid(of.parent?);
         let parents = std::iter::successors(parent(process), |of| parent(of));
         // Whoever is younger than the child has the pid of its parent.

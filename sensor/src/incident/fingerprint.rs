@@ -18,6 +18,8 @@ use super::{
 };
 pub use template::template;
 
+use crate::process::event::Value;
+
 /// Most frames that count; a recursion has many.
 const FRAMES: usize = 32;
 
@@ -44,6 +46,10 @@ pub fn fingerprint(incident: &Incident) -> u64 {
                     .filter(|_| incident.end.is_none()),
             );
         }
+        Kind::Reported if !incident.request.is_empty() => {
+            hash.part(incident.kind.as_str());
+            hash.request(incident);
+        }
         _ => {
             hash.part("log");
             hash.message(incident.body.as_deref());
@@ -62,6 +68,25 @@ impl Hash {
 
     fn message(&mut self, text: Option<&str>) {
         self.part(&template(text.unwrap_or_default()));
+    }
+
+    /// What was asked for, and the answer. A route is the path without what
+    /// varies; of a path, that is taken out.
+    fn request(&mut self, incident: &Incident) {
+        let text = |key| match incident.request.get(key) {
+            Some(Value::Text(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        self.part(text("http.request.method").unwrap_or_default());
+        match text("http.route") {
+            Some(route) => self.part(route),
+            None => self.message(text("url.path")),
+        }
+        match incident.request.get("http.response.status_code") {
+            Some(Value::Int(status)) => self.part(&status.to_string()),
+            _ => self.part(""),
+        }
+        self.message(incident.body.as_deref());
     }
 
     /// The program and how it ended.

@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    context::Gatherer,
+    context::{Case, Gatherer},
     ended::Ended,
     fingerprint::fingerprint,
     follow::{Follower, Paths},
@@ -63,10 +63,43 @@ struct Counts {
     told: AtomicU64,
 }
 
+#[derive(Debug)]
 enum Input {
     Ended(Box<Ended>),
+    Reported(Box<Reported>),
     Follow(Vec<Paths>),
     Finish,
+}
+
+/// What an application reported of itself.
+#[derive(Debug)]
+pub struct Reported {
+    /// With all that they have but fingerprint and context.
+    pub incidents: Vec<Incident>,
+    /// The process, for those that know what is around it.
+    pub case: Case,
+}
+
+/// Hands incidents to the stage, from any thread.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    inbox: SyncSender<Input>,
+    counts: Arc<Counts>,
+}
+
+impl Reporter {
+    /// Takes in what was reported. Never waits: what finds no room is dropped
+    /// and counted.
+    pub fn take(&self, reported: Reported) {
+        let count = reported.incidents.len() as u64;
+        if self
+            .inbox
+            .try_send(Input::Reported(Box::new(reported)))
+            .is_err()
+        {
+            self.counts.dropped.fetch_add(count, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Stage {
@@ -112,6 +145,15 @@ impl Stage {
                     self.counts.dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }
+        }
+    }
+
+    /// Another way in.
+    #[must_use]
+    pub fn reporter(&self) -> Reporter {
+        Reporter {
+            inbox: self.inbox.clone(),
+            counts: Arc::clone(&self.counts),
         }
     }
 
@@ -177,6 +219,7 @@ impl Worker {
             for _ in 0..TOGETHER {
                 match input {
                     Ok(Input::Ended(ended)) => self.mourn(*ended),
+                    Ok(Input::Reported(reported)) => self.take_reported(*reported),
                     Ok(Input::Follow(paths)) => self.follower.follow(paths),
                     Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
                         return self.finish();
@@ -205,6 +248,17 @@ impl Worker {
         incident.fingerprint = fingerprint(&incident);
         incident.context = self.context.gather(&case);
         self.take_in(vec![incident]);
+    }
+
+    fn take_reported(&mut self, Reported { incidents, case }: Reported) {
+        // All of one process, at one time.
+        let context = self.context.gather(&Arc::new(case));
+        let each = incidents.into_iter().map(|mut incident| {
+            incident.fingerprint = fingerprint(&incident);
+            incident.context = context.clone();
+            incident
+        });
+        self.take_in(each.collect());
     }
 
     fn take_in(&mut self, incidents: Vec<Incident>) {

@@ -1,0 +1,99 @@
+//! Attributes `exception.*` become an exception as if it had been printed.
+
+use super::keys::Keys;
+use crate::incident::exception::{Exception, Language, parse_text};
+
+/// Longest stack trace that is read, bytes.
+const MAX_STACK: usize = 1 << 20;
+
+/// The exception of an event or a record; `None` where there is none.
+/// `sdk`: `telemetry.sdk.language` of the resource.
+pub(super) fn read(keys: Keys<'_>, sdk: Option<&str>) -> Option<Exception> {
+    let given = |key| keys.text(&[key]).filter(|text: &&str| !text.is_empty());
+    let name = given("exception.type");
+    let message = given("exception.message");
+    let stack = given("exception.stacktrace").map(|stack| cut(stack, MAX_STACK));
+    if name.is_none() && message.is_none() && stack.is_none() {
+        return None;
+    }
+    let parsed = stack.and_then(|stack| parsed(stack, name, message));
+    let mut exception = parsed.unwrap_or_else(|| Exception::new(language(sdk), ""));
+    if let Some(name) = name {
+        exception.name = name.to_owned();
+    }
+    if let Some(message) = message {
+        exception.message = Some(message.to_owned());
+    }
+    exception.text = stack.unwrap_or_default().to_owned();
+    Some(exception)
+}
+
+/// The exception that the text is about: the one with this type, else the last.
+fn parsed(stack: &str, name: Option<&str>, message: Option<&str>) -> Option<Exception> {
+    let mut found = parse_text(stack);
+    if found.is_empty() {
+        // Some SDKs leave out the line that names the exception; Go's hands on
+        // what `debug.Stack` gives.
+        let head = match (name, message) {
+            _ if stack.starts_with("goroutine ") => {
+                format!("panic: {}\n\n", message.unwrap_or_default())
+            }
+            (Some(name), Some(message)) => format!("{name}: {message}\n"),
+            (Some(name), None) => format!("{name}\n"),
+            (None, _) => return None,
+        };
+        found = parse_text(&format!("{head}{stack}"));
+    }
+    let is_it = |one: &Exception| name.is_some_and(|name| same(&one.name, name));
+    let position = found.iter().position(is_it);
+    let position = position.unwrap_or(found.len().checked_sub(1)?);
+    Some(found.swap_remove(position))
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// `telemetry.sdk.language` (semantic conventions) as ours.
+fn language(sdk: Option<&str>) -> Language {
+    match sdk.unwrap_or_default() {
+        "python" => Language::Python,
+        "java" => Language::Java,
+        "go" => Language::Go,
+        "nodejs" | "webjs" => Language::JavaScript,
+        "rust" => Language::Rust,
+        "ruby" => Language::Ruby,
+        "dotnet" => Language::CSharp,
+        "php" => Language::Php,
+        "cpp" => Language::Cpp,
+        "erlang" => Language::Elixir,
+        _ => Language::Unknown,
+    }
+}
+
+/// What separates the components of a type's name: `a.B`, `a::B`, `a\B`, `a$B`,
+/// `*a/b.C`.
+const SEPARATORS: [char; 6] = ['.', ':', '\\', '/', '$', '*'];
+
+/// The last component of a type's name.
+#[must_use]
+pub fn last_component(name: &str) -> &str {
+    name.rsplit(SEPARATORS).next().unwrap_or(name)
+}
+
+/// Whether two names are of one type, either with or without its module.
+fn same(one: &str, other: &str) -> bool {
+    is_type(one, other) || is_type(other, one)
+}
+
+/// Whether `name` is `wanted`, or ends with it after a separator.
+pub(super) fn is_type(name: &str, wanted: &str) -> bool {
+    name == wanted
+        || name
+            .strip_suffix(wanted)
+            .is_some_and(|before| !wanted.is_empty() && before.ends_with(SEPARATORS))
+}

@@ -1,0 +1,73 @@
+//! Log records: those that carry an exception, and errors.
+
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+
+use super::{
+    Found, Rules, empty, exception,
+    keys::{Keys, text_of},
+    request::Request,
+};
+use crate::incident::{
+    exception::Frame,
+    log::level::{ERROR, Level},
+};
+
+/// The incident that a record is, if it is one.
+pub(super) fn read(
+    record: &LogRecord,
+    logger: Option<&str>,
+    language: Option<&str>,
+    rules: &Rules,
+    observed: u64,
+) -> Option<Found> {
+    let keys = Keys(&record.attributes);
+    let exception = exception::read(keys, language);
+    let text = Some(record.severity_text.as_str()).filter(|text| !text.is_empty());
+    let number = u8::try_from(record.severity_number).ok();
+    let number = number.filter(|number| (1..=24).contains(number));
+    let severity = number.or_else(|| Some(Level::word(text?)?.number));
+    if exception.is_none() && severity.is_none_or(|number| number < ERROR) {
+        return None;
+    }
+    let request = Request::of(keys);
+    if rules.ignores_path(request.path.as_deref())
+        || exception.as_ref().is_some_and(|one| rules.ignores(one))
+    {
+        return None;
+    }
+    let time = match record.time_unix_nano {
+        0 => record.observed_time_unix_nano,
+        time => time,
+    };
+    let mut incident = empty(time, observed);
+    let of_exception = exception.as_ref().map(|exception| exception.severity);
+    incident.severity.number = severity.or(of_exception).unwrap_or(ERROR);
+    incident.severity.text = text.map(str::to_owned);
+    incident.body = record.body.as_ref().and_then(text_of);
+    incident.exception = exception;
+    let owned = |key| keys.text(&[key]).map(str::to_owned);
+    incident.origin.original = owned("log.record.original");
+    incident.origin.path = owned("log.file.path");
+    incident.origin.logger = logger.filter(|name| !name.is_empty()).map(str::to_owned);
+    incident.origin.place = place(keys).map(Box::new);
+    incident.request = request.attributes(rules.capture_request_body);
+    Some(Found {
+        trace_id: record.trace_id.clone(),
+        incident,
+    })
+}
+
+/// Where the record was written, by `code.*` of today and of before.
+fn place(keys: Keys<'_>) -> Option<Frame> {
+    let file = keys.text(&["code.file.path", "code.filepath"])?;
+    let function = keys.text(&["code.function.name", "code.function"]);
+    let line = keys.int(&["code.line.number", "code.lineno"]);
+    Some(Frame {
+        function: function.map(str::to_owned),
+        module: None,
+        file: Some(file.to_owned()),
+        line: line.and_then(|line| u64::try_from(line).ok()),
+        column: None,
+        in_app: true,
+    })
+}

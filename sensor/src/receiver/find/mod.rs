@@ -1,0 +1,179 @@
+//! Incidents in what an application exports. Pure: no I/O, no clock.
+
+mod exception;
+mod keys;
+mod logs;
+mod request;
+mod spans;
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::{
+    collector::{logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest},
+    resource::v1::Resource,
+};
+use uuid::Uuid;
+
+pub use self::exception::last_component;
+use self::keys::Keys;
+use crate::{
+    config,
+    incident::{
+        exception::Exception,
+        record::{Incident, Kind, Origin, Severity},
+    },
+};
+
+/// What is an incident, from `[receiver]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// A request answered with 404 is one.
+    pub capture_404: bool,
+    /// The body of a request belongs to it.
+    pub capture_request_body: bool,
+    /// Exception types that are none; the last component is enough.
+    pub ignore_exceptions: Vec<String>,
+    /// Prefixes of `url.path` whose requests are none.
+    pub ignore_paths: Vec<String>,
+    /// A request that takes longer is one; zero: none is.
+    pub slow_request_threshold: Duration,
+}
+
+impl From<&config::Receiver> for Rules {
+    fn from(receiver: &config::Receiver) -> Self {
+        Self {
+            capture_404: receiver.capture_404,
+            capture_request_body: receiver.capture_request_body,
+            ignore_exceptions: receiver.ignore_exceptions.clone(),
+            ignore_paths: receiver.ignore_paths.clone(),
+            slow_request_threshold: receiver.slow_request_threshold,
+        }
+    }
+}
+
+/// Incidents of one resource.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reported {
+    /// `process.pid` as the application says it: that of its own namespace.
+    pub pid: Option<u32>,
+    /// `service.name`, where the application has been given one.
+    pub service: Option<String>,
+    /// In the order in which they were written.
+    pub found: Vec<Found>,
+}
+
+/// One incident, and the trace that it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// 16 bytes; empty where there is none.
+    pub trace_id: Vec<u8>,
+    /// Without process, services, context and fingerprint.
+    pub incident: Incident,
+}
+
+/// The incidents among the spans of a request. `observed`: now, ns since 1970.
+#[must_use]
+pub fn in_spans(
+    request: &ExportTraceServiceRequest,
+    rules: &Rules,
+    observed: u64,
+) -> Vec<Reported> {
+    let each = request.resource_spans.iter().map(|resource| {
+        let mut reported = Reported::of(resource.resource.as_ref());
+        let language = keys_of(resource.resource.as_ref()).text(&["telemetry.sdk.language"]);
+        for scope in &resource.scope_spans {
+            for span in &scope.spans {
+                let mut reader = spans::Reader {
+                    rules,
+                    observed,
+                    language,
+                    found: &mut reported.found,
+                };
+                reader.read(span);
+            }
+        }
+        reported
+    });
+    each.filter(|reported| !reported.found.is_empty()).collect()
+}
+
+/// The incidents among the log records of a request.
+#[must_use]
+pub fn in_logs(request: &ExportLogsServiceRequest, rules: &Rules, observed: u64) -> Vec<Reported> {
+    let each = request.resource_logs.iter().map(|resource| {
+        let mut reported = Reported::of(resource.resource.as_ref());
+        let language = keys_of(resource.resource.as_ref()).text(&["telemetry.sdk.language"]);
+        for scope in &resource.scope_logs {
+            let logger = scope.scope.as_ref().map(|scope| scope.name.as_str());
+            for record in &scope.log_records {
+                let found = logs::read(record, logger, language, rules, observed);
+                reported.found.extend(found);
+            }
+        }
+        reported
+    });
+    each.filter(|reported| !reported.found.is_empty()).collect()
+}
+
+fn keys_of(resource: Option<&Resource>) -> Keys<'_> {
+    Keys(resource.map_or(&[], |resource| &resource.attributes))
+}
+
+impl Reported {
+    fn of(resource: Option<&Resource>) -> Self {
+        let keys = keys_of(resource);
+        let pid = keys.int(&["process.pid"]);
+        let service = keys.text(&["service.name"]);
+        Self {
+            pid: pid.and_then(|pid| u32::try_from(pid).ok().filter(|&pid| pid > 0)),
+            // What SDKs say where nobody gave a name (semantic conventions,
+            // service.name).
+            service: service
+                .filter(|name| !name.is_empty() && !name.starts_with("unknown_service"))
+                .map(str::to_owned),
+            found: Vec::new(),
+        }
+    }
+}
+
+/// An incident about which nothing is known yet.
+fn empty(time: u64, observed: u64) -> Incident {
+    Incident {
+        id: Uuid::now_v7(),
+        kind: Kind::Reported,
+        time: Some(time).filter(|&time| time > 0),
+        observed,
+        severity: Severity {
+            number: 17,
+            text: None,
+        },
+        body: None,
+        exception: None,
+        origin: Origin::default(),
+        process: None,
+        pid: None,
+        services: Vec::new(),
+        end: None,
+        sender: None,
+        cause: None,
+        last_words: None,
+        fingerprint: 0,
+        count: 1,
+        request: Default::default(),
+        context: Default::default(),
+    }
+}
+
+impl Rules {
+    fn ignores(&self, exception: &Exception) -> bool {
+        let mut ignored = self.ignore_exceptions.iter();
+        ignored.any(|name| exception::is_type(&exception.name, name))
+    }
+
+    fn ignores_path(&self, path: Option<&str>) -> bool {
+        let begins = |path: &str| self.ignore_paths.iter().any(|one| path.starts_with(one));
+        path.is_some_and(begins)
+    }
+}

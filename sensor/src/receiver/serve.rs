@@ -1,0 +1,243 @@
+//! The thread that listens.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    runtime,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::timeout,
+};
+
+use super::{
+    ask::Asker,
+    find::Rules,
+    grpc::{self, Export},
+    http as otlp_http,
+    intake::Intake,
+    listen::Listeners,
+    peer::Peer,
+};
+use crate::incident::stage::Reporter;
+
+/// Connections of each listener; others wait in the kernel.
+const CONNECTIONS: usize = 64;
+/// Calls at once on one connection.
+const STREAMS: u32 = 32;
+/// How long a request may take from its head to its answer.
+const REQUEST: Duration = Duration::from_secs(10);
+/// How long a connection may be idle. SDKs send every few seconds.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long an error of accept(2), such as no descriptors, is waited out.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long the end may take.
+const LAST: Duration = Duration::from_secs(1);
+
+/// What it takes.
+#[derive(Debug)]
+pub struct Config {
+    /// Where applications connect.
+    pub listeners: Listeners,
+    /// What is an incident.
+    pub rules: Rules,
+    /// Who knows the processes.
+    pub asker: Asker,
+    /// Where incidents go.
+    pub reporter: Reporter,
+}
+
+/// The thread; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    stop: Option<oneshot::Sender<()>>,
+    ended: mpsc::Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Receiver {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// Where there can be no more threads or descriptors.
+    pub fn start(config: Config) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let (end, ended) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("receiver".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    // The file of the socket lasts as long as the thread.
+                    match listen(config) {
+                        Ok(_place) => drop(stopped.await),
+                        Err(error) => tracing::warn!("nothing is received: {error}"),
+                    }
+                });
+                drop(runtime);
+                drop(end);
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            ended,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        // The other end is never sent to: it is dropped at the end.
+        let late = self.ended.recv_timeout(LAST) == Err(mpsc::RecvTimeoutError::Timeout);
+        if let Some(thread) = self.thread.take().filter(|_| !late) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts to accept; what is returned has to be kept.
+fn listen(config: Config) -> io::Result<impl Sized> {
+    let intake = Arc::new(Intake::new(config.rules, config.asker, config.reporter));
+    let Listeners { http, grpc, socket } = config.listeners;
+    let mut all = Vec::new();
+    if let Some(listener) = http {
+        all.push(Listener::Http(TcpListener::from_std(listener)?));
+    }
+    if let Some(listener) = grpc {
+        all.push(Listener::Grpc(TcpListener::from_std(listener)?));
+    }
+    let (socket, place) = socket.unzip();
+    if let Some(listener) = socket {
+        all.push(Listener::Socket(UnixListener::from_std(listener)?));
+    }
+    for listener in all {
+        tokio::spawn(accept(listener, Arc::clone(&intake)));
+    }
+    Ok(place)
+}
+
+enum Listener {
+    Http(TcpListener),
+    Grpc(TcpListener),
+    Socket(UnixListener),
+}
+
+enum Connection {
+    Http(TcpStream, SocketAddr),
+    Grpc(TcpStream, SocketAddr),
+    Socket(UnixStream),
+}
+
+impl Listener {
+    async fn next(&self) -> io::Result<Connection> {
+        Ok(match self {
+            Self::Http(listener) => {
+                let (stream, there) = listener.accept().await?;
+                Connection::Http(stream, there)
+            }
+            Self::Grpc(listener) => {
+                let (stream, there) = listener.accept().await?;
+                Connection::Grpc(stream, there)
+            }
+            Self::Socket(listener) => Connection::Socket(listener.accept().await?.0),
+        })
+    }
+}
+
+async fn accept(listener: Listener, intake: Arc<Intake>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    // It is never closed.
+    while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
+        match listener.next().await {
+            Ok(connection) => {
+                tokio::spawn(serve(connection, Arc::clone(&intake), permit));
+            }
+            Err(error) => {
+                tracing::debug!("a connection could not be taken: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(connection: Connection, intake: Arc<Intake>, _room: OwnedSemaphorePermit) {
+    // How a connection ends is the other side's affair.
+    let ended = match connection {
+        Connection::Http(stream, there) => match stream.local_addr() {
+            Ok(here) => over_http(stream, export(intake, Peer::tcp(there, here))).await,
+            Err(_) => return,
+        },
+        Connection::Grpc(stream, there) => match stream.local_addr() {
+            Ok(here) => over_grpc(stream, export(intake, Peer::tcp(there, here))).await,
+            Err(_) => return,
+        },
+        Connection::Socket(stream) => {
+            let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+            let pid = pid.and_then(|pid| u32::try_from(pid).ok());
+            over_http(stream, export(intake, Peer::unix(pid))).await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection of an application ended: {error}");
+    }
+}
+
+fn export(intake: Arc<Intake>, peer: Peer) -> Arc<Export> {
+    Arc::new(Export { intake, peer })
+}
+
+async fn over_http<S>(stream: S, export: Arc<Export>) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(|request: Request<Incoming>| {
+        let answer = otlp_http::answer(Arc::clone(&export), request);
+        in_time(answer)
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+async fn over_grpc(stream: TcpStream, export: Arc<Export>) -> hyper::Result<()> {
+    // HTTP/2 has no limit of its own for the time until the first byte.
+    if !matches!(timeout(REQUEST, stream.peek(&mut [0])).await, Ok(Ok(1))) {
+        return Ok(());
+    }
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = grpc::answer(Arc::clone(&export), request);
+        in_time(answer)
+    });
+    http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(IDLE)
+        .max_concurrent_streams(STREAMS)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+/// A request that takes too long is dropped, and its connection with it.
+async fn in_time<B>(
+    answer: impl Future<Output = Response<B>>,
+) -> Result<Response<B>, tokio::time::error::Elapsed> {
+    timeout(REQUEST, answer).await
+}
