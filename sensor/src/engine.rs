@@ -359,6 +359,7 @@ impl Engine {
             unexecuted: false,
         };
         process.services = self.match_services(&process, exec.header.time);
+        self.note_sibling(&process, exec.header.time, None);
         if self.published(&process.services) {
             let event = self.process_event(&process, exec.header.time, What::Exec);
             out.push(event);

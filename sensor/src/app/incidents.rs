@@ -20,7 +20,7 @@ use crate::{
     export::{HostResource, otlp::Otlp},
     incident::{
         context::Gatherer,
-        follow::Paths,
+        follow::{Paths, Position},
         log::LogOptions,
         record::Incident,
         stage::{self, Sink, Stage},
@@ -40,6 +40,7 @@ pub fn start(
     config: &Config,
     window: Option<Duration>,
     context: &[&str],
+    positions: Vec<Position>,
     sink: Sink,
 ) -> Result<Stage, Stop> {
     Stage::start(stage::Config {
@@ -51,6 +52,7 @@ pub fn start(
             seed: Uuid::now_v7().as_u64_pair().1,
             ..LogOptions::default()
         },
+        positions,
         sink,
     })
     .map_err(|error| Stop::new(Exit::Software, error.to_string()))
@@ -136,7 +138,7 @@ impl Incidents {
             drop(send.send(incidents));
         });
         Ok(Self {
-            stage: start(config, None, &[], sink)?,
+            stage: start(config, None, &[], Vec::new(), sink)?,
             made,
             awaited: 0,
             dropped: 0,
@@ -169,7 +171,7 @@ impl Incidents {
     /// Ends the stage; the rest of it.
     #[must_use]
     pub fn finish(self) -> Vec<Incident> {
-        self.stage.finish();
+        let _ = self.stage.finish();
         self.made.try_iter().flatten().collect()
     }
 }

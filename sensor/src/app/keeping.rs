@@ -25,7 +25,7 @@ use crate::{
         otlp::Signal,
         wire::{MAX_REQUEST_BYTES, metric_batches},
     },
-    incident::transport::Outlet,
+    incident::{follow::Position, transport::Outlet},
     plugin::{GroupBy, sanitize},
     pump::Pump,
     source::ebpf::{Kernel, Mark},
@@ -51,6 +51,8 @@ pub struct Memory {
     waiting: Vec<Indexed>,
     /// Up to where the totals have the kernel's ring.
     pub mark: Option<Mark>,
+    /// Up to where named log files were read.
+    pub logs: Vec<Position>,
 }
 
 impl Memory {
@@ -78,6 +80,7 @@ impl Memory {
                 totals: store.totals()?,
                 waiting: store.index()?,
                 mark: store.mark()?,
+                logs: store.log_files()?,
                 store: Some(store),
             })
         };
@@ -295,6 +298,7 @@ pub fn now(pump: &mut Pump) -> Interval {
         mark: kernel.map(Kernel::mark),
         totals: totals::rows(&pump.engine.saved(clock::boot())),
         seen: None,
+        logs: None,
     }
 }
 

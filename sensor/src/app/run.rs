@@ -30,7 +30,7 @@ use crate::{
     config::{Config, EbpfMode, Environment, ExportFlags, export_settings},
     engine::Publish,
     exit::Exit,
-    export::{HostResource, Keeper, otlp::Otlp},
+    export::{HostResource, Interval, Keeper, otlp::Otlp},
     incident::{stage::Stage, transport::Outlet},
     output::{json, table},
     privilege,
@@ -97,6 +97,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         waiter.add_ring(kernel.as_fd()).map_err(fault)?;
     }
     let watch = watch(&plugins, &waiter);
+    let positions = std::mem::take(&mut memory.logs);
     let exporting = export.is_some();
     let (Ways { delivery, outlet }, keeper) = memory.start(|waiting| {
         let outlet = (wish.incidents || listeners.is_some())
@@ -119,7 +120,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         .map(|outlet| {
             let sink = incidents::sending(outlet.clone(), pump.engine.scrubber());
             let incident = &config.incident;
-            incidents::start(&config, Some(incident.window), &incident.context, sink)
+            let (window, context) = (Some(incident.window), &incident.context);
+            incidents::start(&config, window, context, positions, sink)
         })
         .transpose()?;
     let receiving = listeners
@@ -381,7 +383,10 @@ impl Daemon {
         };
         match &self.keeper {
             Some(keeper) => {
-                let interval = keeping::interval(report, &self.host, &mut self.pump);
+                let interval = Interval {
+                    logs: self.mourning.as_ref().and_then(Stage::positions),
+                    ..keeping::interval(report, &self.host, &mut self.pump)
+                };
                 keeper.accept(interval, enqueue);
                 self.write_due = None;
             }
@@ -463,11 +468,14 @@ impl Daemon {
         if let Some(telemetry) = self.telemetry.take() {
             telemetry.shutdown();
         }
-        if let Some(stage) = self.mourning.take() {
-            stage.finish();
-        }
+        let logs = self.mourning.take().and_then(Stage::finish);
         // Written first, then sent, and what was sent is forgotten.
         if let Some(keeper) = &self.keeper {
+            let interval = Interval {
+                logs,
+                ..Interval::default()
+            };
+            keeper.accept(interval, || {});
             keeper.finish();
         }
         self.checkpoint();

@@ -19,7 +19,7 @@ use crate::{
     engine::{self, Engine, Known, Publish},
     exit::Exit,
     export::HostResource,
-    incident::{ended::Rules, log::format::Formats},
+    incident::{context::siblings, ended::Rules, log::format::Formats},
     plugin::{self, Loaded, Matcher, Plugin},
     process::table,
     procfs::Proc,
@@ -277,6 +277,7 @@ pub fn pump(
         known,
         incidents: wish.incidents.then(|| Rules {
             ignored: config.incident.ignore_exits.clone(),
+            siblings: config.incident.context.contains(&siblings::KIND.name),
         }),
         seed: Uuid::now_v7().as_u64_pair().1,
     });

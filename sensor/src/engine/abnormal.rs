@@ -8,15 +8,15 @@ use sensor_common::event::{Exit, OOM_VICTIM, Output, OutputFile, STDERR, STDOUT}
 use super::{Engine, describe::until_nul, exits::Finished, key_of};
 use crate::{
     incident::{
-        context::Ancestor,
+        context::{Ancestor, Neighbour, Ring},
         ended::{Ended, Rules, Written},
         record::Sender,
     },
     process::{
-        event::{ExitDetail, What},
+        event::{End, ExitDetail, What},
         table::{Process, ServiceId},
     },
-    units::ProcessKey,
+    units::{BootNanos, ProcessKey},
 };
 
 /// Outputs whose process is about to end.
@@ -31,6 +31,8 @@ const ENDED: usize = 4_096;
 pub(super) struct Abnormal {
     outputs: VecDeque<(ProcessKey, Output, Arc<[u8]>)>,
     ended: Vec<Ended>,
+    /// What happened to members lately.
+    ring: Ring,
 }
 
 impl Engine {
@@ -89,6 +91,7 @@ impl Engine {
             return;
         }
         let event = self.process_event(process, exit.header.time, What::Exec);
+        let siblings = self.abnormal.ring.around(&event.process, &event.services);
         self.abnormal.ended.push(Ended {
             id: event.uid,
             time: event.time,
@@ -99,7 +102,27 @@ impl Engine {
             sender: sender(exit),
             detail: Box::new(detail.clone()),
             ancestry: self.ancestry(process),
+            siblings,
             written: outputs,
+        });
+    }
+
+    /// Remembers that a member began, or how it ended, for incidents nearby.
+    pub(super) fn note_sibling(&mut self, process: &Process, time: u64, end: Option<Option<End>>) {
+        let rules = self.config.incidents.as_ref();
+        if process.services.is_empty() || !rules.is_some_and(|rules| rules.siblings) {
+            return;
+        }
+        let services = process.services.iter();
+        self.abnormal.ring.note(Neighbour {
+            time: self.config.offset.wall(BootNanos(time)),
+            pid: process.key.pid,
+            parent_pid: process.parent,
+            name: name_of(process),
+            end,
+            services: services
+                .map(|&id| self.config.registry.name_of(id))
+                .collect(),
         });
     }
 
@@ -111,12 +134,9 @@ impl Engine {
         let parents = parents.take_while(|of| of.key.start <= process.key.start);
         parents
             .take(ANCESTORS)
-            .map(|of| {
-                let name = of.program.file_name().unwrap_or(&of.program.comm);
-                Ancestor {
-                    pid: of.key.pid,
-                    name: String::from_utf8_lossy(name).into_owned(),
-                }
+            .map(|of| Ancestor {
+                pid: of.key.pid,
+                name: name_of(of),
             })
             .collect()
     }
@@ -145,6 +165,12 @@ impl Engine {
         }
         written
     }
+}
+
+fn name_of(process: &Process) -> String {
+    let program = &process.program;
+    let name = program.file_name().unwrap_or(&program.comm);
+    String::from_utf8_lossy(name).into_owned()
 }
 
 fn sender(exit: &Exit) -> Option<Sender> {

@@ -77,6 +77,7 @@ impl Engine {
         process.parent = Some(exit.parent_pid);
         let detail = self.exit_detail(exit, &usage, end);
         self.mourn(&process, finished, &detail);
+        self.note_sibling(&process, exit.header.time, Some(Some(end)));
         if !self.published(&process.services) {
             return;
         }
@@ -99,6 +100,7 @@ impl Engine {
             service.leave(process.key.pid, None);
             *service.exits.entry(None).or_default() += 1;
         }
+        self.note_sibling(&process, time.0, Some(None));
         if self.config.attached.is_some() && self.published(&process.services) {
             let mut event = self.process_event(&process, time.0, What::Exit(Box::default()));
             event.inferred = true;

@@ -192,6 +192,7 @@ impl Writer {
                 totals: interval.totals,
                 seen: interval.seen,
                 mark: interval.mark,
+                logs: interval.logs,
                 accepted: parts.iter().flat_map(|part| part.0.clone()).collect(),
                 gone: parts.iter().flat_map(|part| part.1.clone()).collect(),
             };
@@ -202,6 +203,7 @@ impl Writer {
                         totals: changes.totals,
                         seen: changes.seen,
                         mark: changes.mark,
+                        logs: changes.logs,
                     };
                     self.desk.done(asked, None, Some(unwritten));
                 }

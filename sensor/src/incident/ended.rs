@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    context::{Ancestor, Case},
+    context::{Ancestor, Case, Neighbour},
     record::{Incident, Kind, Origin, Sender, Severity},
     signal,
 };
@@ -36,6 +36,8 @@ pub struct Ended {
     pub detail: Box<ExitDetail>,
     /// Its parents, the nearest first.
     pub ancestry: Vec<Ancestor>,
+    /// What happened around it shortly before, oldest first.
+    pub siblings: Vec<Neighbour>,
     /// Regular files behind its descriptors 1 and 2, where somebody wants to
     /// know; standard error last.
     pub written: Vec<Written>,
@@ -62,6 +64,8 @@ pub struct Written {
 pub struct Rules {
     /// Signals that end processes as somebody wishes.
     pub ignored: BTreeSet<u8>,
+    /// Somebody wants to know who began and ended around an incident.
+    pub siblings: bool,
 }
 
 impl Rules {
@@ -112,6 +116,7 @@ impl Ended {
             time: self.time,
             process: Some(self.process.clone()),
             ancestry: self.ancestry.clone(),
+            siblings: self.siblings.clone(),
             detail: Some(self.detail.clone()),
             services: self.services.clone(),
             ..Case::default()
@@ -154,7 +159,7 @@ impl Ended {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::incident) mod tests {
     use super::*;
     use crate::units::BootNanos;
 
@@ -178,6 +183,7 @@ pub(super) mod tests {
             sender: None,
             detail: Box::default(),
             ancestry: Vec::new(),
+            siblings: Vec::new(),
             written: Vec::new(),
         }
     }
@@ -224,6 +230,7 @@ pub(super) mod tests {
     fn some_signals_are_how_processes_are_asked_to_end() {
         let rules = Rules {
             ignored: [15, 9].into(),
+            siblings: false,
         };
         assert!(!rules.is_abnormal(End::Code(0), false));
         assert!(rules.is_abnormal(End::Code(143), false));

@@ -3,6 +3,8 @@
 //!
 //! Looked at once a second: a file whose name leads to another inode was
 //! rotated, and one that is shorter than what was read of it was truncated.
+//! Where somebody keeps their [`Position`]s, files are read on from there after
+//! a restart; one that was rotated meanwhile is looked for beside its name.
 
 use std::{
     collections::BTreeMap,
@@ -20,6 +22,9 @@ use super::{
 };
 
 mod glob;
+mod position;
+
+pub use position::Position;
 
 /// How often files are looked at.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -46,6 +51,10 @@ pub struct Follower {
     logs: LogOptions,
     wanted: Vec<Paths>,
     files: BTreeMap<PathBuf, Followed>,
+    /// Those of the last run, until files are followed.
+    before: BTreeMap<PathBuf, Position>,
+    /// As they were told last.
+    told: Vec<Position>,
     looked: Option<Instant>,
     expanded: Option<Instant>,
     /// Files above [`FILES`].
@@ -60,6 +69,9 @@ struct Followed {
     parser: LogParser,
     /// Whether the last look brought something.
     grew: bool,
+    /// Up to where nothing is held back any more, and where the last look
+    /// began.
+    safe: [u64; 2],
 }
 
 struct Open {
@@ -67,16 +79,22 @@ struct Open {
     device: u64,
     inode: u64,
     offset: u64,
+    /// Where the last line begins that has no end yet.
+    line: u64,
 }
 
 impl Follower {
-    /// Follows nothing yet.
+    /// Follows nothing yet; `before` is up to where files were read by the last
+    /// run.
     #[must_use]
-    pub fn new(logs: LogOptions) -> Self {
+    pub fn new(logs: LogOptions, before: Vec<Position>) -> Self {
+        let named = |one: Position| (one.path.clone(), one);
         Self {
             logs,
             wanted: Vec::new(),
             files: BTreeMap::new(),
+            told: before.clone(),
+            before: before.into_iter().map(named).collect(),
             looked: None,
             expanded: None,
             left_out: false,
@@ -96,6 +114,7 @@ impl Follower {
         self.files.retain(|path, _| listed.contains_key(path));
         // What is there now is read from its end.
         self.add(listed, true);
+        self.before.clear();
         self.expanded = Some(Instant::now());
         if first {
             self.looked = self.expanded;
@@ -132,7 +151,22 @@ impl Follower {
         for (path, followed) in &mut self.files {
             followed.look(path, found);
             followed.parser.finish(found);
+            let read = followed.open.as_ref().map_or(0, |open| open.offset);
+            followed.safe = [read; 2];
         }
+    }
+
+    /// Up to where files were read, where that differs from the last answer. A
+    /// trace that may go on counts as unread.
+    pub fn positions(&mut self) -> Option<Vec<Position>> {
+        // Before files are followed, those of the last run hold.
+        self.expanded?;
+        let files = self.files.iter();
+        let now: Vec<_> = files.map(|(path, one)| one.position(path)).collect();
+        (now != self.told).then(|| {
+            self.told.clone_from(&now);
+            now
+        })
     }
 
     fn list(&self) -> BTreeMap<PathBuf, Vec<Arc<str>>> {
@@ -167,16 +201,22 @@ impl Follower {
             // Incidents of two files have other ids.
             self.opened += 1;
             logs.seed = logs.seed.wrapping_add(self.opened << 40);
-            let open = Open::new(&path).map(|mut open| {
-                if at_end {
-                    open.offset = open.len();
-                }
-                open
-            });
+            let open = match self.before.remove(&path) {
+                Some(before) => Open::again(&path, &before),
+                None => Open::new(&path).ok().map(|mut open| {
+                    if at_end {
+                        open.offset = open.len();
+                        open.line = open.offset;
+                    }
+                    open
+                }),
+            };
+            let safe = open.as_ref().map_or(0, |open| open.offset);
             let followed = Followed {
-                open: open.ok(),
+                open,
                 parser: LogParser::new(&logs),
                 grew: false,
+                safe: [safe; 2],
             };
             self.files.insert(path, followed);
         }
@@ -185,32 +225,55 @@ impl Follower {
 
 impl Followed {
     fn look(&mut self, path: &Path, found: &mut dyn FnMut(Incident)) {
-        let mut grew = self.read(found);
+        let began = self.open.as_ref().map_or(0, |open| open.line);
+        let mut read = self.read(found);
         let named = fs::metadata(path);
         let same = |open: &Open| named.as_ref().is_ok_and(|named| open.is(named));
         if !self.open.as_ref().is_some_and(same) {
             // Rotated: what came between the two looks is the rest of it.
-            grew |= self.read(found);
-            if self.open.take().is_some() {
-                self.parser.finish(found);
+            let rest = self.read(found);
+            read += rest;
+            if rest < LOOK_BYTES {
+                if self.open.take().is_some() {
+                    self.parser.finish(found);
+                }
+                self.open = Open::new(path).ok();
+                self.safe = [0; 2];
+                read += self.read(found);
             }
-            self.open = Open::new(path).ok();
-            grew |= self.read(found);
+        } else if read == 0 {
+            if self.grew {
+                self.parser.quiet(found);
+            }
+            self.safe = [began; 2];
+        } else {
+            // What a look before the last one brought is told, unless a trace
+            // took longer.
+            self.safe = [self.safe[1].min(began), began];
         }
-        if self.grew && !grew {
-            self.parser.quiet(found);
-        }
-        self.grew = grew;
+        self.grew = read > 0;
     }
 
-    /// Reads what is there; says whether that was anything.
-    fn read(&mut self, found: &mut dyn FnMut(Incident)) -> bool {
+    fn position(&self, path: &Path) -> Position {
+        let open = self.open.as_ref();
+        Position {
+            path: path.to_owned(),
+            device: open.map_or(0, |open| open.device),
+            inode: open.map_or(0, |open| open.inode),
+            offset: self.safe[0],
+        }
+    }
+
+    /// Reads what is there; returns how many bytes that was.
+    fn read(&mut self, found: &mut dyn FnMut(Incident)) -> usize {
         let Some(open) = &mut self.open else {
-            return false;
+            return 0;
         };
         if open.len() < open.offset {
             // Truncated: what is there was written since.
             open.offset = 0;
+            open.line = 0;
+            self.safe = [0; 2];
             self.parser.finish(found);
         }
         let mut buffer = vec![0; CHUNK];
@@ -220,6 +283,9 @@ impl Followed {
                 Ok(0) => break,
                 Ok(len) => {
                     self.parser.feed(&buffer[..len], found);
+                    if let Some(end) = buffer[..len].iter().rposition(|&byte| byte == b'\n') {
+                        open.line = open.offset + end as u64 + 1;
+                    }
                     open.offset += len as u64;
                     read += len;
                 }
@@ -227,7 +293,7 @@ impl Followed {
                 Err(_) => break,
             }
         }
-        read > 0
+        read
     }
 }
 
@@ -246,7 +312,27 @@ impl Open {
             device: found.dev(),
             inode: found.ino(),
             offset: 0,
+            line: 0,
             file,
+        })
+    }
+
+    /// Opens the file that was read up to `before`, under whatever name it has
+    /// now; else the one of that name, from its start.
+    fn again(path: &Path, before: &Position) -> Option<Self> {
+        let named = Self::new(path).ok();
+        let is_it = |open: &Self| (open.device, open.inode) == (before.device, before.inode);
+        let found = match named.as_ref().is_some_and(is_it) {
+            true => named,
+            false => match position::renamed(before).and_then(|old| Self::new(&old).ok()) {
+                Some(old) if is_it(&old) => Some(old),
+                _ => return named,
+            },
+        };
+        found.map(|open| Self {
+            offset: before.offset,
+            line: before.offset,
+            ..open
         })
     }
 

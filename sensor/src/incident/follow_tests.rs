@@ -16,16 +16,30 @@ impl Bench {
         for (name, text) in before {
             fs::write(directory.path().join(name), text).unwrap();
         }
-        let mut follower = Follower::new(LogOptions::default());
-        follower.follow(vec![Paths {
-            patterns: vec![format!("{}/{pattern}", directory.path().display())],
+        let mut bench = Self {
+            directory,
+            follower: Follower::new(LogOptions::default(), Vec::new()),
+            now: Instant::now(),
+        };
+        bench.follow(pattern);
+        bench
+    }
+
+    fn follow(&mut self, pattern: &str) {
+        self.follower.follow(vec![Paths {
+            patterns: vec![format!("{}/{pattern}", self.directory.path().display())],
             services: vec!["shop".into()],
         }]);
-        Self {
-            directory,
-            follower,
-            now: Instant::now(),
-        }
+        self.now = Instant::now();
+    }
+
+    /// The next run, which knows up to where the last one had read.
+    fn restart(&mut self, pattern: &str, meanwhile: impl FnOnce(&Self)) {
+        let positions = self.follower.positions();
+        let positions = positions.unwrap_or(self.follower.told.clone());
+        self.follower = Follower::new(LogOptions::default(), positions);
+        meanwhile(self);
+        self.follow(pattern);
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -112,4 +126,52 @@ fn a_pipe_is_passed_over() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     mknodat(CWD, bench.path("app.log"), FileType::Fifo, Mode::RWXU, 0).unwrap();
     assert!(bench.look().is_empty());
+}
+
+#[test]
+fn what_was_written_between_two_runs_is_read_once() {
+    let mut bench = Bench::new("app.log", &[("app.log", &format!("{LINE}old\n"))]);
+    bench.append("app.log", "one");
+    assert_eq!(bench.look(), ["one"]);
+    bench.restart("app.log", |bench| bench.append("app.log", "two"));
+    assert_eq!(bench.look(), ["two"]);
+    bench.restart("app.log", |_| {});
+    assert!(bench.look().is_empty());
+    // Rotated meanwhile, with something at the end of the old one.
+    bench.restart("app.log", |bench| {
+        bench.append("app.log", "three");
+        fs::rename(bench.path("app.log"), bench.path("app.log.1")).unwrap();
+        bench.append("app.log", "four");
+    });
+    assert_eq!(bench.look(), ["three", "four"]);
+    // Truncated meanwhile.
+    bench.restart("app.log", |bench| {
+        fs::write(bench.path("app.log"), "").unwrap();
+        bench.append("app.log", "5");
+    });
+    assert_eq!(bench.look(), ["5"]);
+    // Removed, and there again.
+    fs::remove_file(bench.path("app.log")).unwrap();
+    assert!(bench.look().is_empty());
+    bench.restart("app.log", |bench| bench.append("app.log", "six"));
+    assert_eq!(bench.look(), ["six"]);
+}
+
+#[test]
+fn what_is_held_back_is_read_again_after_a_crash() {
+    let mut bench = Bench::new("app.log", &[("app.log", "")]);
+    bench.append("app.log", "one");
+    bench.now += EXPAND_EVERY;
+    let now = bench.now;
+    bench.follower.look(now, 1, &mut |_| ());
+    // One look only: a trace might have followed.
+    bench.restart("app.log", |_| {});
+    assert_eq!(bench.look(), ["one"]);
+    // Half a line is none.
+    fs::write(bench.path("app.log"), LINE).unwrap();
+    assert!(bench.look().len() <= 1);
+    bench.restart("app.log", |bench| {
+        fs::write(bench.path("app.log"), format!("{LINE}two\n")).unwrap();
+    });
+    assert_eq!(bench.look(), ["two"]);
 }

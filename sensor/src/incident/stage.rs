@@ -6,7 +6,7 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
@@ -18,7 +18,7 @@ use super::{
     context::{Case, Gatherer},
     ended::Ended,
     fingerprint::fingerprint,
-    follow::{Follower, Paths},
+    follow::{Follower, Paths, Position},
     log::{LogOptions, LogParser},
     record::Incident,
     window::Windows,
@@ -44,6 +44,8 @@ pub struct Config {
     pub context: Gatherer,
     /// How text is read.
     pub logs: LogOptions,
+    /// Up to where log files were read before the start.
+    pub positions: Vec<Position>,
     /// Where incidents go.
     pub sink: Sink,
 }
@@ -52,6 +54,7 @@ pub struct Config {
 pub struct Stage {
     inbox: SyncSender<Input>,
     counts: Arc<Counts>,
+    positions: Positions,
     finished: Receiver<()>,
     thread: JoinHandle<()>,
 }
@@ -62,6 +65,10 @@ struct Counts {
     dropped: AtomicU64,
     told: AtomicU64,
 }
+
+/// Up to where log files were read and their incidents handed on, until
+/// somebody takes it.
+type Positions = Arc<Mutex<Option<Vec<Position>>>>;
 
 #[derive(Debug)]
 enum Input {
@@ -112,10 +119,12 @@ impl Stage {
         let (inbox, outbox) = sync_channel(WAITING);
         let (finish, finished) = sync_channel(1);
         let counts = Arc::new(Counts::default());
+        let positions = Positions::default();
         let worker = Worker {
             fold: config.window.map(Windows::new),
             context: config.context,
-            follower: Follower::new(config.logs.clone()),
+            follower: Follower::new(config.logs.clone(), config.positions),
+            positions: Arc::clone(&positions),
             logs: config.logs,
             sink: config.sink,
             counts: Arc::clone(&counts),
@@ -130,6 +139,7 @@ impl Stage {
         Ok(Self {
             inbox,
             counts,
+            positions,
             finished,
             thread,
         })
@@ -164,6 +174,13 @@ impl Stage {
         }
     }
 
+    /// Up to where log files were read, if that has changed since the last
+    /// call: every incident before it was handed on.
+    #[must_use]
+    pub fn positions(&self) -> Option<Vec<Position>> {
+        lock(&self.positions).take()
+    }
+
     /// Incidents that found no room.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -177,10 +194,13 @@ impl Stage {
     }
 
     /// Tells everything that waits and all repeats, and ends the thread; one
-    /// that hangs in a file is left behind.
-    pub fn finish(self) {
+    /// that hangs in a file is left behind. Returns the last
+    /// [`positions`](Self::positions).
+    #[must_use]
+    pub fn finish(self) -> Option<Vec<Position>> {
         let Self {
             inbox,
+            positions,
             finished,
             thread,
             ..
@@ -194,7 +214,12 @@ impl Stage {
         } else {
             tracing::warn!("last words were not gathered in time");
         }
+        lock(&positions).take()
     }
+}
+
+fn lock(positions: &Positions) -> MutexGuard<'_, Option<Vec<Position>>> {
+    positions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Worker {
@@ -202,6 +227,7 @@ struct Worker {
     context: Gatherer,
     logs: LogOptions,
     follower: Follower,
+    positions: Positions,
     sink: Sink,
     counts: Arc<Counts>,
     ready: Vec<Incident>,
@@ -237,6 +263,7 @@ impl Worker {
                 fold.due(now, &mut self.ready);
             }
             self.tell();
+            self.note();
         }
     }
 
@@ -320,6 +347,13 @@ impl Worker {
         (self.sink)(ready);
     }
 
+    /// Says up to where files were read; after what was found there was told.
+    fn note(&mut self) {
+        if let Some(moved) = self.follower.positions() {
+            *lock(&self.positions) = Some(moved);
+        }
+    }
+
     fn finish(mut self) {
         let mut found = Vec::new();
         self.follower.finish(&mut |incident| found.push(incident));
@@ -328,5 +362,6 @@ impl Worker {
             fold.finish(&mut self.ready);
         }
         self.tell();
+        self.note();
     }
 }

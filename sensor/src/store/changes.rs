@@ -1,6 +1,6 @@
 //! One interval's changes, in one transaction: one write to the disk.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, os::unix::ffi::OsStrExt, sync::Arc};
 
 use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     aggregate::report::{Instrument, ServiceIdentity},
     export::HostResource,
+    incident::follow::Position,
     plugin::{display_name, sanitize},
     source::ebpf::Mark,
     units::{BootNanos, WallNanos},
@@ -36,6 +37,8 @@ pub struct Changes {
     pub seen: Option<Seen>,
     /// Up to where the totals have the kernel's ring, where that stays.
     pub mark: Option<Mark>,
+    /// Up to where named log files were read: all of them, where it changed.
+    pub logs: Option<Vec<Position>>,
 }
 
 /// Who was reported, and on which host.
@@ -124,6 +127,14 @@ impl Store {
                 let mut facts = write.open_table(schema::FACTS)?;
                 let numbers = [mark.ring.0, mark.position].map(u64::to_le_bytes);
                 facts.insert(schema::RING, numbers.as_flattened())?;
+            }
+            if let Some(logs) = &changes.logs {
+                let mut files = write.open_table(schema::LOG_FILES)?;
+                files.retain(|_, _| false)?;
+                for log in logs {
+                    let row = (log.device, log.inode, log.offset);
+                    files.insert(log.path.as_os_str().as_bytes(), row)?;
+                }
             }
             if let Some(seen) = &changes.seen {
                 note_seen(&write, changes.time, seen)?;

@@ -1,8 +1,8 @@
 //! What the store knows, read at the start and by `sensor store`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ffi::OsStr, os::unix::ffi::OsStrExt};
 
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase, ReadableTable, TableError};
 
 use super::{
     Indexed, Store, StoreError,
@@ -10,7 +10,7 @@ use super::{
     records::{self, Change, Host, LegacyHost, LegacyService, Metric, Namespace, Service, Totals},
     schema::{self, Version},
 };
-use crate::units::WallNanos;
+use crate::{incident::follow::Position, units::WallNanos};
 
 /// Everybody who was ever seen.
 #[derive(Debug, Default)]
@@ -76,6 +76,7 @@ pub fn all_is_readable(database: &Database) -> Result<(), StoreError> {
     known(database)?;
     totals(database)?;
     index(database)?;
+    log_files(database)?;
     Ok(())
 }
 
@@ -107,7 +108,36 @@ pub fn index(database: &dyn ReadableDatabase) -> Result<Vec<Indexed>, StoreError
     rows.collect()
 }
 
+/// Up to where named log files were read.
+pub fn log_files(database: &dyn ReadableDatabase) -> Result<Vec<Position>, StoreError> {
+    let read = database.begin_read()?;
+    let files = match read.open_table(schema::LOG_FILES) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        files => files?,
+    };
+    let rows = files.iter()?.map(|row| {
+        let (path, row) = row?;
+        let (device, inode, offset) = row.value();
+        Ok(Position {
+            path: OsStr::from_bytes(path.value()).into(),
+            device,
+            inode,
+            offset,
+        })
+    });
+    rows.collect()
+}
+
 impl Store {
+    /// Up to where named log files were read.
+    ///
+    /// # Errors
+    ///
+    /// What failed.
+    pub fn log_files(&self) -> Result<Vec<Position>, StoreError> {
+        guarded(|| log_files(self.database()?))
+    }
+
     /// Everybody who was ever seen.
     ///
     /// # Errors

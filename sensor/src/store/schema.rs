@@ -45,6 +45,10 @@ pub const QUEUE_INDEX: TableDefinition<'_, (u8, u64), (u64, u64, u64)> =
     TableDefinition::new("queue_index");
 /// A number that grows to an incident as JSON: the last ones.
 pub const INCIDENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("incidents");
+/// Path of a log file to device, inode and offset: up to where it was read.
+/// Stores that were begun before it lack the table until it is written.
+pub const LOG_FILES: TableDefinition<'_, &[u8], (u64, u64, u64)> =
+    TableDefinition::new("log_files");
 /// The framework's id of a host to [`records::LegacyHost`], until the sensor
 /// sees a host of that name.
 pub const LEGACY_HOSTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("legacy_hosts");
@@ -129,9 +133,10 @@ pub fn create_since_2(write: &redb::WriteTransaction) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Makes the table that version 3 brought.
+/// Makes the tables that version 3 brought.
 pub fn create_since_3(write: &redb::WriteTransaction) -> Result<(), StoreError> {
     write.open_table(INCIDENTS)?;
+    write.open_table(LOG_FILES)?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     aggregate::report::{Instrument, ServiceIdentity},
     export::HostResource,
+    incident::follow::Position,
     units::WallNanos,
 };
 
@@ -63,6 +64,12 @@ pub fn interval(number: u64) -> Changes {
             bytes: vec![u8::try_from(number % 251).unwrap(); usize::try_from(size).unwrap()].into(),
         }],
         mark: None,
+        logs: Some(vec![Position {
+            path: format!("/var/log/{}.log", number % 2).into(),
+            device: 1,
+            inode: number % 3,
+            offset: number,
+        }]),
         totals: vec![(
             service_key("n", "s", None),
             Totals {
@@ -97,6 +104,7 @@ fn assert_holds(store: &Store, number: u64) {
     }
     let totals = store.totals().unwrap();
     assert_eq!(totals[&service_key("n", "s", None)].starts, number);
+    assert_eq!(Some(store.log_files().unwrap()), interval(number).logs);
     let known = store.known().unwrap();
     assert_eq!(known.services.len(), 1);
     assert_eq!(known.services[0].first_seen_ns, 1_000);

@@ -56,9 +56,9 @@ impl Till {
     }
 
     fn start(&self) -> Lines {
-        let mut command = sensor(["run", "--output", "json", "--interval", "1s"]);
-        command.args(["--plugins", &self.plugins.flag(), "--metadata-db-path"]);
-        command.arg(&self.store).arg("--config");
+        let mut command = sensor(["run", "--output", "json", "--metadata-db-path"]);
+        command.arg(&self.store).args(["--interval", "1s"]);
+        command.args(["--plugins", &self.plugins.flag(), "--config"]);
         command.arg(self.path("sensor.toml")).env(ZONE.0, ZONE.1);
         let lines = Lines::start(&mut command);
         lines.wait("the first report", |said| {
@@ -105,4 +105,51 @@ fn formats_and_zone_are_those_of_the_configuration() {
     let log = till.path("till.log");
     assert_eq!(told[0]["log.file.path"], log.to_str().unwrap());
     assert_eq!(till.bodies(), ["drawer stuck"]);
+}
+
+#[test]
+fn what_was_written_while_no_sensor_ran_is_told_once() {
+    let till = Till::new();
+    till.write("till.log", "of yesterday");
+    let lines = till.start();
+    till.write("till.log", "one");
+    till.wait(&lines, 1);
+    assert_eq!(lines.interrupt().0.status, 0);
+
+    till.write("till.log", "two");
+    fs::rename(till.path("till.log"), till.path("till.log.1")).unwrap();
+    till.write("till.log", "three");
+    let lines = till.start();
+    till.wait(&lines, 3);
+    assert_eq!(lines.interrupt().0.status, 0);
+
+    let lines = till.start();
+    till.write("till.log", "four");
+    till.wait(&lines, 4);
+    assert_eq!(lines.interrupt().0.status, 0);
+    assert_eq!(till.bodies(), ["one", "two", "three", "four"]);
+}
+
+/// Lines are rather told twice than never.
+#[test]
+fn a_crash_loses_no_line() {
+    let till = Till::new();
+    till.write("till.log", "of yesterday");
+    let lines = till.start();
+    // The end of the log is in the store.
+    lines.wait("two more reports", |said| {
+        (said.lines.len() > 2).then_some(())
+    });
+    till.write("till.log", "one");
+    lines.signal(9);
+    let _ = lines.end();
+    till.write("till.log", "two");
+    let lines = till.start();
+    let told = lines.wait("the second one", |_| {
+        let bodies = till.bodies();
+        bodies.contains(&"two".to_owned()).then_some(bodies)
+    });
+    assert!(told.contains(&"one".to_owned()), "{told:?}");
+    assert!(!told.contains(&"of yesterday".to_owned()), "{told:?}");
+    assert_eq!(lines.interrupt().0.status, 0);
 }

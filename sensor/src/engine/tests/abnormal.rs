@@ -65,6 +65,26 @@ fn a_code_is_one_of_members_only() {
     assert!(self::ended(&mut bench).is_empty());
 }
 
+/// Whether or not the plugin wants events.
+#[test]
+fn what_happened_around_it_is_known() {
+    let mut bench = bench();
+    let other = (21, ATTACHED + 3 * MS);
+    bench.fork(SHELL, other);
+    bench.exec(other, other.1 + 1, "shop", 1);
+    bench.event(&exit_with(other, 0, |_| {}));
+    bench.event(&exit_with(SHOP, 3 << 8, |_| {}));
+    let ended = ended(&mut bench);
+    let around: Vec<_> = ended[0]
+        .siblings
+        .iter()
+        .map(|one| (one.pid, one.end))
+        .collect();
+    assert_eq!(around, [(21, None), (21, Some(Some(End::Code(0))))]);
+    assert_eq!(ended[0].siblings[0].name, "shop");
+    assert_eq!(ended[0].case().siblings, ended[0].siblings);
+}
+
 #[test]
 fn ends_that_were_wished_for_are_none() {
     for status in [0, 15] {

@@ -184,6 +184,7 @@ impl Bench {
             },
             incidents: Some(Rules {
                 ignored: [15].into(),
+                siblings: true,
             }),
             seed: 7,
         });

@@ -3,6 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::{
+    incident::follow::Position,
     source::ebpf::Mark,
     store::{Seen, records::Totals},
 };
@@ -16,6 +17,8 @@ pub struct Interval {
     pub seen: Option<Seen>,
     /// Up to where the totals have the kernel's ring, where that stays.
     pub mark: Option<Mark>,
+    /// Up to where named log files were read, where that has changed.
+    pub logs: Option<Vec<Position>>,
 }
 
 /// What the engine has put down for the writer. Figures and what goes on from
@@ -48,6 +51,7 @@ impl Interval {
             self.totals = older.totals;
         }
         self.mark = self.mark.or(older.mark);
+        self.logs = self.logs.take().or(older.logs);
         self.seen = match (older.seen, self.seen.take()) {
             (Some(mut older), Some(newer)) => {
                 older.join(newer);

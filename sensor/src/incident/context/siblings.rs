@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{Cache, Case, Cost, Facts, Kind, Notes};
 use crate::{
-    process::event::{End, ProcessEvent, Subject, What},
+    process::event::{End, Subject},
     units::WallNanos,
 };
 
@@ -44,24 +44,11 @@ pub struct Ring(VecDeque<Neighbour>);
 
 impl Ring {
     /// Remembers an event; the oldest one makes room.
-    pub fn note(&mut self, event: &ProcessEvent) {
+    pub fn note(&mut self, event: Neighbour) {
         if self.0.len() == REMEMBERED {
             self.0.pop_front();
         }
-        let process = &event.process;
-        let path = process.executable_path.as_deref().unwrap_or_default();
-        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-        self.0.push_back(Neighbour {
-            time: event.time,
-            pid: process.pid,
-            parent_pid: process.parent_pid,
-            name: String::from_utf8_lossy(name).into_owned(),
-            end: match &event.what {
-                What::Exec => None,
-                What::Exit(detail) => Some(detail.end),
-            },
-            services: event.services.clone(),
-        });
+        self.0.push_back(event);
     }
 
     /// The last events of other processes that have the same parent or a
@@ -113,28 +100,16 @@ fn line(one: &Neighbour, now: WallNanos) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        process::event::{ExitDetail, Value},
-        units::BootNanos,
-    };
+    use crate::{incident::ended::tests::ended, process::event::Value};
 
-    fn event(pid: u32, parent: u32, time_ms: u64, service: &str, what: What) -> ProcessEvent {
-        ProcessEvent {
-            uid: uuid::Uuid::nil(),
+    fn event(pid: u32, parent: u32, time_ms: u64, service: &str) -> Neighbour {
+        Neighbour {
             time: WallNanos(time_ms * 1_000_000),
-            process: Subject {
-                pid,
-                parent_pid: Some(parent),
-                creation_time: WallNanos(0),
-                start: BootNanos(0),
-                executable_path: Some(Arc::from(&b"/usr/bin/worker"[..])),
-                args: None,
-                user_id: None,
-                cgroup: None,
-            },
+            pid,
+            parent_pid: Some(parent),
+            name: "worker".to_owned(),
+            end: None,
             services: vec![service.into()],
-            what,
-            inferred: false,
         }
     }
 
@@ -142,28 +117,28 @@ mod tests {
     fn who_is_near_is_told_in_order() {
         let mut ring = Ring::default();
         for pid in 100..2_000 {
-            ring.note(&event(pid, 1, 1, "other", What::Exec));
+            ring.note(event(pid, 1, 1, "other"));
         }
-        ring.note(&event(10, 5, 1_000, "x", What::Exec));
-        ring.note(&event(11, 1, 2_000, "shop", What::Exec));
+        ring.note(event(10, 5, 1_000, "x"));
+        ring.note(event(11, 1, 2_000, "shop"));
         // Children of init are no siblings.
-        ring.note(&event(12, 1, 2_000, "y", What::Exec));
-        let end = Some(End::Signal {
+        ring.note(event(12, 1, 2_000, "y"));
+        let end = End::Signal {
             signal: 9,
             core_dumped: false,
+        };
+        ring.note(Neighbour {
+            end: Some(Some(end)),
+            ..event(10, 5, 3_000, "x")
         });
-        let detail = Box::new(ExitDetail {
-            end,
-            ..ExitDetail::default()
-        });
-        ring.note(&event(10, 5, 3_000, "x", What::Exit(detail)));
-        ring.note(&event(7, 5, 3_500, "shop", What::Exec));
+        ring.note(event(7, 5, 3_500, "shop"));
         assert_eq!(ring.0.len(), REMEMBERED);
 
-        let me = event(7, 5, 4_250, "shop", What::Exec);
-        let siblings = ring.around(&me.process, &me.services);
+        let mut me = ended(end).process;
+        (me.pid, me.parent_pid) = (7, Some(5));
+        let siblings = ring.around(&me, &["shop".into()]);
         let case = Case {
-            time: me.time,
+            time: WallNanos(4_250_000_000),
             siblings,
             ..Case::default()
         };
