@@ -1,0 +1,123 @@
+//! Applications that report over OTLP: what went wrong becomes an incident of
+//! the process that sent it. Needs root and python3.
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests too: a panic is how a test fails"
+)]
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use sensor_tests::{
+    plugins::Plugins,
+    process::run,
+    sensor::{LIMIT, Lines, sensor},
+};
+use serde_json::Value;
+
+const CONFIG: &str = r#"
+[[incident.transport]]
+type = "file"
+path = "DIR/out.jsonl"
+
+[receiver]
+enabled = true
+http = "127.0.0.1:HTTP"
+grpc = "127.0.0.1:GRPC"
+socket = "DIR/otlp.sock"
+"#;
+
+/// A request that failed, with the exception; TYPE is its type.
+const SPAN: &str = r#"{"resourceSpans":[{"resource":{"attributes":[]},"scopeSpans":[{"spans":[{
+"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331",
+"name":"GET /price","kind":2,
+"startTimeUnixNano":"1684593022000000000","endTimeUnixNano":"1684593022100000000",
+"attributes":[{"key":"http.status_code","value":{"intValue":"500"}},
+{"key":"http.target","value":{"stringValue":"/price?token=hunter2"}}],
+"events":[{"name":"exception","timeUnixNano":"1684593022050000000","attributes":[
+{"key":"exception.type","value":{"stringValue":"TYPE"}},
+{"key":"exception.message","value":{"stringValue":"no price, password=hunter2"}}]}]
+}]}]}]}"#;
+
+/// Sends a body to an address, `unix:PATH` or a port, and prints the status.
+const SEND: &str = r"
+import socket, sys
+where, body = sys.argv[1], open(sys.argv[2], 'rb').read()
+if where.startswith('unix:'):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(where[5:])
+else:
+    s = socket.create_connection(('127.0.0.1', int(where)))
+head = 'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+s.sendall((head + 'Content-Length: %d\r\n\r\n' % len(body)).encode() + body)
+sys.exit(0 if b' 200 ' in s.recv(100) else 1)
+";
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn python() -> String {
+    let script = "import os, sys; print(os.path.realpath(sys.executable))";
+    let found = Command::new("python3")
+        .args(["-c", script])
+        .output()
+        .unwrap();
+    String::from_utf8(found.stdout).unwrap().trim().to_owned()
+}
+
+fn wait_incident(file: &Path, kind: &str) -> Value {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let mut lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let found = lines.find(|line: &Value| line["exception.type"] == kind);
+        if let Some(found) = found {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "no {kind} in {text:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_an_application_reports_is_an_incident_of_its_process() {
+    let plugins = Plugins::new();
+    let watched = plugins.watch_program(&python(), "");
+    let path = |name: &str| plugins.root().join(name);
+    let (http, grpc) = (free_port().to_string(), free_port().to_string());
+    let config = CONFIG
+        .replace("DIR", plugins.root().to_str().unwrap())
+        .replace("HTTP", &http)
+        .replace("GRPC", &grpc);
+    fs::write(path("sensor.toml"), config).unwrap();
+    let mut command = sensor(["run", "--interval", "1s", "--output", "json"]);
+    command.arg("--config").arg(path("sensor.toml"));
+    let lines = Lines::start(command.args(["--plugins", &plugins.flag()]));
+    lines.wait("a first report", |said| said.lines.first().map(drop));
+
+    let socket = format!("unix:{}", path("otlp.sock").display());
+    for (address, kind) in [(&http, "PriceError"), (&socket, "KeyError")] {
+        fs::write(path("body.json"), SPAN.replace("TYPE", kind)).unwrap();
+        let body = path("body.json").display().to_string();
+        let sent = run(&mut watched.command(&["-c", SEND, address, &body]));
+        assert_eq!(sent.status, 0, "{}", lines.said().errors);
+        let found = wait_incident(&path("out.jsonl"), kind);
+        assert_eq!(found["sensor.incident.kind"], "reported", "{found}");
+        assert_eq!(found["process.pid"], sent.pid, "{found}");
+        assert_eq!(found["http.response.status_code"], 500, "{found}");
+        assert_eq!(found["url.path"], "/price", "{found}");
+        assert!(!found.to_string().contains("hunter2"), "{found}");
+    }
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
+    assert!(!path("otlp.sock").exists(), "the socket stays");
+}
