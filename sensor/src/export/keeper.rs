@@ -88,6 +88,7 @@ impl Keeper {
     pub fn accept(&self, interval: Interval, enqueue: impl FnOnce()) {
         let mut pending = self.desk.lock();
         enqueue();
+        pending.marked = interval.mark.or(pending.marked);
         let older = std::mem::replace(&mut pending.interval, interval);
         pending.interval.after(older);
         self.ask(&mut pending);
@@ -113,6 +114,15 @@ impl Keeper {
     pub fn is_idle(&self) -> bool {
         let pending = self.desk.lock();
         pending.done == pending.asked
+    }
+
+    /// Whether the store has the kernel's ring as far as it was told. Other
+    /// things may be waiting: where much goes wrong on the host, there always
+    /// are incidents to be written.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        let pending = self.desk.lock();
+        pending.written == pending.marked
     }
 
     /// The same for others to hold.

@@ -35,9 +35,13 @@ fn start(plugins: &Plugins, window: &str, port: u16, path: &Path) -> Lines {
     lines
 }
 
+/// The incidents that the collector has printed as far as their count, which
+/// comes after all that is asked of them here.
 fn told(output: &str) -> Vec<Record> {
     let all = Received::parse(output).records.into_iter();
-    all.filter(|one| one.name == "sensor.incident").collect()
+    let whole = |one: &Record| one.attributes.contains_key("sensor.incident.count");
+    all.filter(|one| one.name == "sensor.incident" && whole(one))
+        .collect()
 }
 
 fn count(record: &Record) -> u64 {

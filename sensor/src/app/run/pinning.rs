@@ -107,7 +107,7 @@ impl Daemon {
         if let Some(mark) = keeper.written() {
             kernel.release(mark);
         }
-        if kernel.held() > kernel.ring_bytes() / UNWRITTEN && keeper.is_idle() {
+        if kernel.held() > kernel.ring_bytes() / UNWRITTEN && keeper.is_current() {
             keeper.accept(keeping::now(&mut self.pump), || {});
         }
     }

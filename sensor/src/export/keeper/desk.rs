@@ -39,6 +39,8 @@ pub(super) struct Pending {
     pub(super) done: u64,
     /// Up to where the store has the kernel's ring.
     pub(super) written: Option<Mark>,
+    /// Up to where it was asked to have it.
+    pub(super) marked: Option<Mark>,
     /// Nobody will ask again.
     pub(super) ended: bool,
 }
