@@ -34,13 +34,23 @@ pub fn rows(saved: &[(Identifier, Saved)]) -> Vec<(Vec<u8>, Totals)> {
     saved.iter().map(row).collect()
 }
 
-/// What the engine is to remember of all services.
+/// What the engine is to remember of all services. One that was never in a
+/// report has totals all the same, where a ring that stays was read up to
+/// there: without them, what was read would be missing.
 #[must_use]
 pub fn remembered(
     known: &Known,
     totals: &HashMap<Vec<u8>, Totals>,
 ) -> HashMap<Identifier, Remembered> {
-    let services = known.services.iter().map(|service| {
+    let unreported = totals.iter().filter_map(|(key, totals)| {
+        let remembered = Remembered {
+            instance_id: None,
+            saved: Some(saved(totals)),
+        };
+        Some((identifier(key)?, remembered))
+    });
+    let mut services: HashMap<_, _> = unreported.collect();
+    services.extend(known.services.iter().map(|service| {
         let group = service.group.clone();
         let key = service_key(&service.namespace, &service.name, group.as_deref());
         let remembered = Remembered {
@@ -49,8 +59,23 @@ pub fn remembered(
         };
         let identifier = (service.namespace.clone(), service.name.clone(), group);
         (identifier, remembered)
-    });
-    services.collect()
+    }));
+    services
+}
+
+/// The way back from [`service_key`]; `None` where a part has a NUL itself.
+fn identifier(key: &[u8]) -> Option<Identifier> {
+    let text = std::str::from_utf8(key).ok()?;
+    let mut parts = text.split('\0').map(str::to_owned);
+    let (namespace, name, group) = (parts.next()?, parts.next()?, parts.next()?);
+    let whole = parts.next().is_none();
+    whole.then(|| {
+        (
+            namespace,
+            name,
+            Some(group).filter(|group| !group.is_empty()),
+        )
+    })
 }
 
 /// Goes the way there and back with figures that came from elsewhere.
@@ -225,5 +250,34 @@ fn number_of(stored: &Number) -> Option<number::Number> {
         (Some(int), _) => Some(number::Number::Int(int)),
         (None, Some(double)) => double.is_finite().then_some(number::Number::Double(double)),
         (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A checkpoint of the kernel's ring may be all that was written of a
+    /// service before the sensor was killed.
+    #[test]
+    fn a_service_that_was_never_reported_keeps_its_totals() {
+        for group in [None, Some("web".to_owned())] {
+            let identifier = ("Shop".to_owned(), "till".to_owned(), group);
+            let totals = Totals {
+                starts: 7,
+                ..Totals::default()
+            };
+            let (namespace, name, group) = &identifier;
+            let key = service_key(namespace, name, group.as_deref());
+            let found = remembered(&Known::default(), &HashMap::from([(key, totals)]));
+            let saved = found[&identifier].saved.as_ref();
+            assert_eq!(saved.map(|saved| saved.starts), Some(7), "{identifier:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_could_be_two_services_is_none() {
+        assert_eq!(identifier(&service_key("a\0b", "c", None)), None);
+        assert_eq!(identifier(b"no key"), None);
     }
 }
