@@ -58,6 +58,28 @@ impl Bar {
         )
     }
 
+    /// Two counts that are to be the same.
+    pub fn equal(name: &str, measured: f64, wanted: f64) -> Self {
+        let met = measured == wanted;
+        Self::new(
+            name.to_owned(),
+            measured.to_string(),
+            wanted.to_string(),
+            met,
+        )
+    }
+
+    /// As it is in a terminal.
+    pub fn line(&self) -> String {
+        let Self {
+            name,
+            measured,
+            wanted,
+            verdict,
+        } = self;
+        format!("{name:<42}{measured:>12}{wanted:>14}  {verdict}")
+    }
+
     /// A share of what the two peers take; not measured without them.
     fn share(name: String, ours: &[f64], theirs: Option<&[f64]>, most: f64) -> Self {
         match theirs.filter(|theirs| !theirs.is_empty()) {

@@ -46,7 +46,8 @@ pub fn count<'a>(
             let line = line?;
             let line = String::from_utf8_lossy(&line);
             if let Format::Service = format {
-                sums = service(&line).unwrap_or(sums);
+                let report = serde_json::from_str(&line).ok();
+                sums = report.and_then(|report| service(&report)).unwrap_or(sums);
                 continue;
             }
             let Some((exec, pid)) = event(&line, *format) else {
@@ -86,8 +87,7 @@ fn event(line: &str, format: Format) -> Option<(bool, u32)> {
 }
 
 /// The storm's service in a report: its starts, and its exits with code 0.
-fn service(line: &str) -> Option<Seen> {
-    let report: Value = serde_json::from_str(line).ok()?;
+pub fn service(report: &Value) -> Option<Seen> {
     let service = report["services"]
         .as_array()?
         .iter()
@@ -143,7 +143,8 @@ mod tests {
                 {"name":"sensor.process.starts","points":[{"value":7}]},
                 {"name":"sensor.process.exits","points":[{"value":4},{"value":2}]}]}]}"#;
         let seen = Seen { execs: 7, exits: 6 };
-        assert_eq!(service(&report.replace('\n', "")), Some(seen));
-        assert_eq!(service("{}"), None);
+        let report = serde_json::from_str(report).unwrap();
+        assert_eq!(service(&report), Some(seen));
+        assert_eq!(service(&Value::default()), None);
     }
 }

@@ -1,15 +1,19 @@
 //! A real OTLP collector that takes what the sensor exports.
 
 use std::{
-    io,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    io::{self, Read, Write},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::running::Running;
 
@@ -68,4 +72,65 @@ fn free_ports() -> io::Result<(u16, u16)> {
     let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let (one, other) = (free()?, free()?);
     Ok((one.local_addr()?.port(), other.local_addr()?.port()))
+}
+
+/// Between the sensor and a collector: counts what the sensor sends.
+pub struct Relay {
+    /// Where it takes connections.
+    pub port: u16,
+    sent: Arc<AtomicU64>,
+    _collector: Collector,
+}
+
+impl Relay {
+    /// Starts it, and the collector behind it. Its threads end with the bench.
+    pub fn start(directory: &Path) -> Result<Self> {
+        let collector = Collector::start(directory)?
+            .with_context(|| format!("no collector here ({REMEDY})"))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = listener.local_addr()?.port();
+        let sent = Arc::new(AtomicU64::new(0));
+        let (counter, to) = (Arc::clone(&sent), collector.port);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let Ok(collector) = TcpStream::connect((Ipv4Addr::LOCALHOST, to)) else {
+                    continue;
+                };
+                // What fails here ends the connection, and the sensor says so.
+                let _ = relay(&stream, &collector, &counter);
+            }
+        });
+        Ok(Self {
+            port,
+            sent,
+            _collector: collector,
+        })
+    }
+
+    /// Bytes that the sensor has sent by now.
+    pub fn bytes(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+/// Starts a thread for each direction.
+fn relay(sensor: &TcpStream, collector: &TcpStream, sent: &Arc<AtomicU64>) -> io::Result<()> {
+    let (mut from, mut to) = (sensor.try_clone()?, collector.try_clone()?);
+    let sent = Arc::clone(sent);
+    thread::spawn(move || {
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            sent.fetch_add(length as u64, Ordering::Relaxed);
+            if to.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    let (mut from, mut to) = (collector.try_clone()?, sensor.try_clone()?);
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    Ok(())
 }

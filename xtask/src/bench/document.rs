@@ -1,21 +1,43 @@
-//! docs/BENCHMARKS.md: each benchmark writes its own sections of it.
+//! docs/BENCHMARKS.md and its like: each benchmark writes its own sections.
 
 use std::{fs, io};
 
 use anyhow::{Context, Result};
 
+use super::machine;
 use crate::shell::root;
+
+/// A section that shows a report as it is in a terminal, the machine that it
+/// is of, and how to repeat it.
+pub fn section(heading: &str, report: &str, command: &str) -> String {
+    let facts = machine::facts();
+    let facts: Vec<String> = facts
+        .iter()
+        .filter(|(name, _)| ["CPU", "cores", "kernel", "load at start", "sensor"].contains(name))
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    format!(
+        "## {heading}\n\n```text\n{}\n```\n\nMeasured on: {}. To repeat, as root:\n\
+         `cargo xtask {command}`\n",
+        report.trim_end(),
+        facts.join(", ")
+    )
+}
 
 /// Puts sections in the place of those with the same headings; those that are
 /// new come behind the others.
 pub fn write(sections: &str) -> Result<()> {
-    let path = root().join("docs/BENCHMARKS.md");
+    write_to("BENCHMARKS.md", sections)
+}
+
+/// The same with another document.
+pub fn write_to(file: &str, sections: &str) -> Result<()> {
+    let path = root().join("docs").join(file);
     let before = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         other => other,
     };
     let before = before.with_context(|| format!("cannot read {}", path.display()))?;
-    fs::create_dir_all(root().join("docs"))?;
     fs::write(&path, merged(&before, sections))
         .with_context(|| format!("cannot write {}", path.display()))?;
     eprintln!("wrote {}", path.display());

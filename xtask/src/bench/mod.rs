@@ -4,13 +4,20 @@ mod bars;
 mod captured;
 mod collection;
 mod collector;
+mod daemon;
 mod document;
 mod logs;
 mod machine;
 mod matching;
 mod measure;
+mod memory;
+mod picture;
+mod pipe;
 mod report;
 mod running;
+mod scale;
+mod sleepers;
+mod soak;
 mod store;
 mod tools;
 mod trace;
@@ -41,7 +48,7 @@ pub struct BenchArgs {
     #[arg(value_enum, default_value = "storm")]
     suite: Suite,
 
-    /// How often each tool meets a storm; the middle figure counts
+    /// How often each tool meets a workload; the middle figure counts
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
@@ -53,7 +60,11 @@ pub struct BenchArgs {
     #[arg(long, value_name = "TIME", default_value = "60s")]
     interval: String,
 
-    /// Write docs/BENCHMARKS.md too: `storm` and `store` have a place there
+    /// How long `soak` lasts
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    minutes: u64,
+
+    /// Write docs/BENCHMARKS.md too
     #[arg(long)]
     write: bool,
 
@@ -74,6 +85,14 @@ enum Suite {
     Store,
     /// Errors and traces in log files, beside a reader in Python
     Logs,
+    /// Resident memory with few and with many processes
+    Memory,
+    /// Switches between two processes, beside runqlat
+    Pipe,
+    /// Series, bytes and CPU time of a host by its size
+    Scale,
+    /// Short processes for a long time: what grows, what is lost
+    Soak,
 }
 
 /// Measures and prints.
@@ -87,13 +106,15 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         Suite::Collection => collection::run(),
         Suite::Store => store::run(args.write),
         Suite::Logs => logs::run(),
+        Suite::Memory => memory::run(args.write),
+        Suite::Pipe => pipe::run(args.rounds, args.write),
+        Suite::Scale => scale::run(args.write),
+        Suite::Soak => soak::run(args.minutes, args.write),
     }
 }
 
 fn storm(args: &BenchArgs) -> Result<()> {
-    // SAFETY: no arguments.
-    let root = unsafe { libc::geteuid() } == 0;
-    ensure!(root, "kernel hooks need root: run it with sudo");
+    as_root()?;
     let facts = machine::facts();
     let directory = target().join("bench");
     fs::create_dir_all(&directory)
@@ -139,6 +160,14 @@ fn storm(args: &BenchArgs) -> Result<()> {
     if args.write {
         document::write(&report.markdown())?;
     }
+    Ok(())
+}
+
+/// Fails where hooks cannot be had.
+fn as_root() -> Result<()> {
+    // SAFETY: no arguments.
+    let root = unsafe { libc::geteuid() } == 0;
+    ensure!(root, "kernel hooks need root: run it with sudo");
     Ok(())
 }
 

@@ -173,6 +173,15 @@ impl Running {
         Ok(sum)
     }
 
+    /// Open descriptors of all its processes.
+    pub fn descriptors(&self) -> Result<usize> {
+        let mut sum = 0;
+        for child in &self.children {
+            sum += fs::read_dir(format!("/proc/{}/fd", child.id()))?.count();
+        }
+        Ok(sum)
+    }
+
     /// Resident memory of all its processes.
     pub fn memory(&self) -> Result<Memory> {
         let mut memory = Memory::default();

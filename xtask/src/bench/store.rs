@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::{
     bars::{Bar, median},
     collector::{self, Collector},
-    document, machine,
+    document,
     running::Running,
     trace::{Tracer, Transaction, transactions},
     workload::{NAME, Storm},
@@ -65,9 +65,7 @@ struct Figures {
 
 /// Measures and prints.
 pub fn run(write: bool) -> Result<()> {
-    // SAFETY: no arguments.
-    let root = unsafe { libc::geteuid() } == 0;
-    ensure!(root, "kernel hooks need root: run it with sudo");
+    super::as_root()?;
     let directory = super::target().join("bench/store-alone");
     // A store that has grown is another one.
     let _ = fs::remove_dir_all(&directory);
@@ -81,7 +79,7 @@ pub fn run(write: bool) -> Result<()> {
     let report = report(&figures, collector.is_some());
     print!("{report}");
     if write {
-        document::write(&section(&report))?;
+        document::write(&document::section("Store", &report, "bench store --write"))?;
     }
     Ok(())
 }
@@ -267,18 +265,4 @@ fn report(figures: &Figures, collected: bool) -> String {
         );
     }
     text
-}
-
-fn section(report: &str) -> String {
-    let facts = machine::facts();
-    let facts: Vec<String> = facts
-        .iter()
-        .filter(|(name, _)| ["CPU", "cores", "kernel", "load at start", "sensor"].contains(name))
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
-    format!(
-        "## Store\n\n```text\n{report}```\n\nMeasured on: {}. To repeat, as root:\n\
-         `cargo xtask bench store --write`\n",
-        facts.join(", ")
-    )
 }

@@ -10,6 +10,9 @@ use anyhow::{Context, Result};
 
 use super::{captured::Format, running::Running, workload};
 
+/// Kernel programs of the sensor where no plugin asks for more.
+pub const PROGRAMS: usize = 5;
+
 /// A command, and how what it prints is read.
 #[derive(Clone)]
 pub struct Part {
@@ -121,14 +124,14 @@ pub fn sensor(sensor: &Sensor<'_>) -> Result<Vec<Tool>> {
             name: RUN,
             parts: vec![part(&run, Format::Service)],
             telling: Some(vec![part(&telling, Format::Service)]),
-            programs: 5,
+            programs: PROGRAMS,
             follows: (true, true),
         },
         Tool {
             name: EVENTS,
             parts: vec![part(&["events", "--json"], Format::Events)],
             telling: None,
-            programs: 5,
+            programs: PROGRAMS,
             follows: (true, true),
         },
     ])

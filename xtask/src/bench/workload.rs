@@ -44,19 +44,7 @@ pub struct Passed {
 impl Storm {
     /// Builds the program into `directory`.
     pub fn build(directory: &Path) -> Result<Self> {
-        let source = directory.join("nothing.rs");
-        let program = directory.join(NAME);
-        fs::write(&source, NOTHING)
-            .with_context(|| format!("cannot write {}", source.display()))?;
-        shell::run(
-            Command::new("rustc")
-                .args(["--edition", "2024", "-O", "-C", "panic=abort"])
-                .args(["-C", "relocation-model=static"])
-                .args(["-C", "link-args=-nostdlib -nostartfiles -static"])
-                .arg("-o")
-                .args([&program, &source]),
-        )
-        .context("the storm's program needs rustc and a C linker")?;
+        let program = compile(NOTHING, NAME, directory)?;
         let worker = std::env::current_exe().context("cannot find this program")?;
         Ok(Self { program, worker })
     }
@@ -93,6 +81,23 @@ impl Storm {
     }
 }
 
+/// Builds a program without a C library into `directory`.
+pub fn compile(text: &str, name: &str, directory: &Path) -> Result<PathBuf> {
+    let program = directory.join(name);
+    let source = program.with_extension("rs");
+    fs::write(&source, text).with_context(|| format!("cannot write {}", source.display()))?;
+    shell::run(
+        Command::new("rustc")
+            .args(["--edition", "2024", "-O", "-C", "panic=abort"])
+            .args(["-C", "relocation-model=static"])
+            .args(["-C", "link-args=-nostdlib -nostartfiles -static"])
+            .arg("-o")
+            .args([&program, &source]),
+    )
+    .context("a workload's program needs rustc and a C linker")?;
+    Ok(program)
+}
+
 /// Reads what a worker says: nanoseconds, then its pids.
 fn collect(worker: Child, pids: &mut HashSet<u32>) -> Result<Duration> {
     let output = worker.wait_with_output()?;
@@ -126,7 +131,8 @@ pub fn work(count: u32, program: &Path) -> Result<()> {
     Ok(())
 }
 
-fn spawn_and_wait(path: &CString) -> io::Result<libc::pid_t> {
+/// Starts a program without arguments.
+pub fn spawn(path: &CString) -> io::Result<libc::pid_t> {
     let arguments = [path.as_ptr().cast_mut(), ptr::null_mut()];
     let environment = [ptr::null_mut()];
     let mut pid = 0;
@@ -142,9 +148,14 @@ fn spawn_and_wait(path: &CString) -> io::Result<libc::pid_t> {
             environment.as_ptr(),
         )
     };
-    if error != 0 {
-        return Err(io::Error::from_raw_os_error(error));
+    match error {
+        0 => Ok(pid),
+        error => Err(io::Error::from_raw_os_error(error)),
     }
+}
+
+fn spawn_and_wait(path: &CString) -> io::Result<libc::pid_t> {
+    let pid = spawn(path)?;
     let mut status = 0;
     // SAFETY: `status` is valid for the write.
     if unsafe { libc::waitpid(pid, &raw mut status, 0) } != pid {
