@@ -131,6 +131,12 @@ fn of_tool(name: &str, tool: &ToolFigures, pair: Option<&ToolFigures>) -> Vec<Ba
             SLOWER,
             " %",
         ),
+        Bar::at_most(
+            called("quickest tenth"),
+            median(&tool.slower_quick),
+            SLOWER,
+            " %",
+        ),
         Bar::share(
             called("CPU, of the pair's"),
             &tool.cpu_us,

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use super::{
     captured::{self, Seen},
     running::{Memory, Running},
-    tools::Tool,
+    tools::{self, Tool},
     workload::Storm,
 };
 
@@ -54,6 +54,8 @@ pub struct Figures {
 pub struct ToolFigures {
     /// By how much it slows the storm, %, each round.
     pub slower: Vec<f64>,
+    /// The same of the quickest tenth of a storm's processes, on one CPU.
+    pub slower_quick: Vec<f64>,
     /// Its own CPU time, µs a process, each round.
     pub cpu_us: Vec<f64>,
     /// Run time of its kernel programs, ns a process, each round; empty where
@@ -84,6 +86,10 @@ impl Bench<'_> {
         for round in 0..self.rounds {
             eprintln!("storm, round {} of {}", round + 1, self.rounds);
             self.round(round, &mut figures)?;
+        }
+        for round in 0..self.rounds {
+            eprintln!("on one CPU, round {} of {}", round + 1, self.rounds);
+            self.quick_round(&mut figures)?;
         }
         for round in 0..KERNEL_ROUNDS {
             eprintln!("kernel time, round {} of {KERNEL_ROUNDS}", round + 1);
@@ -119,6 +125,32 @@ impl Bench<'_> {
                 .push((2.0 * time / (before + after) - 1.0) * 100.0);
             tool.cpu_us
                 .push(used as f64 / 1e3 / f64::from(self.processes));
+            before = after;
+        }
+        Ok(())
+    }
+
+    /// The sensor and its closest peer, in the same way, by what hooks and
+    /// nothing else can change: neither where the scheduler puts processes nor
+    /// what others do on the machine.
+    fn quick_round(&self, figures: &mut Figures) -> Result<()> {
+        let quick = || -> Result<f64> {
+            thread::sleep(REST);
+            Ok(self.storm.run_pinned(self.processes)?.quick_ns)
+        };
+        let mut before = quick()?;
+        let compared = [tools::RUN, tools::EVENTS, tools::PAIR];
+        for tool in self
+            .tools
+            .iter()
+            .filter(|tool| compared.contains(&tool.name))
+        {
+            let running = self.start(tool)?;
+            let time = quick()?;
+            running.stop()?;
+            let after = quick()?;
+            let slower = (2.0 * time / (before + after) - 1.0) * 100.0;
+            figures.of(tool).slower_quick.push(slower);
             before = after;
         }
         Ok(())
@@ -204,11 +236,7 @@ impl Bench<'_> {
     /// Starts the sensor while processes come and go, and looks when it has
     /// its hooks and when it prints its first event.
     fn attach(&self, figures: &mut Figures) -> Result<()> {
-        let Some(tool) = self
-            .tools
-            .iter()
-            .find(|tool| tool.name == super::tools::EVENTS)
-        else {
+        let Some(tool) = self.tools.iter().find(|tool| tool.name == tools::EVENTS) else {
             return Ok(());
         };
         for round in 0..self.rounds {

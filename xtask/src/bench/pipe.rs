@@ -1,10 +1,7 @@
 //! Two processes that wake each other over a pipe on one CPU: what hooks on
 //! the scheduler cost.
 
-use std::{
-    fmt::Write as _, fs, io, os::unix::process::CommandExt, path::Path, process::Command,
-    time::Duration,
-};
+use std::{fmt::Write as _, fs, io, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
@@ -13,7 +10,7 @@ use super::{
     daemon::{Daemon, Setup},
     document, machine,
     running::Running,
-    tools,
+    tools, workload,
 };
 
 /// Loops of one run, each two switches.
@@ -68,10 +65,10 @@ pub fn run(rounds: u32, write: bool) -> Result<()> {
     let mut slower: Vec<Slower> = all.iter().map(|_| Slower::default()).collect();
     for round in 0..rounds {
         eprintln!("pipe, round {} of {rounds}", round + 1);
-        let mut before = workload()?;
+        let mut before = loops()?;
         for ((beside, _), slower) in all.iter().zip(&mut slower) {
             let took = with(*beside, &program, &directory)?;
-            let after = workload()?;
+            let after = loops()?;
             let by =
                 |of: fn(Took) -> f64| (2.0 * of(took) / (of(before) + of(after)) - 1.0) * 100.0;
             slower.elapsed.push(by(|took| took.elapsed));
@@ -116,19 +113,17 @@ fn with(beside: Beside, program: &Path, directory: &Path) -> Result<Took> {
             Daemon::start(&setup)?.running
         }
     };
-    let took = workload()?;
+    let took = loops()?;
     running.stop()?;
     Ok(took)
 }
 
 /// One run, all of it on the last CPU.
-fn workload() -> Result<Took> {
-    let cpu = std::thread::available_parallelism()?.get() - 1;
+fn loops() -> Result<Took> {
     let mut command = Command::new(tools::find("perf").context("perf")?);
     command.args(["bench", "-f", "simple", "sched", "pipe", "-l"]);
     command.arg(LOOPS.to_string());
-    // SAFETY: sched_setaffinity(2) is async-signal-safe.
-    unsafe { command.pre_exec(move || pin(cpu)) };
+    workload::pin(&mut command)?;
     let before = children_cpu()?;
     let output = command.output().context("cannot run perf")?;
     let cpu = children_cpu()? - before;
@@ -138,19 +133,6 @@ fn workload() -> Result<Took> {
         .parse()
         .with_context(|| format!("perf bench says: {}", text.trim()))?;
     Ok(Took { elapsed, cpu })
-}
-
-fn pin(cpu: usize) -> io::Result<()> {
-    // SAFETY: a set is integers only; the call reads it.
-    let failed = unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut set);
-        libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
-    };
-    match failed {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
 }
 
 /// User and system time of all children that were waited for, s.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{
     bars::{self, Bar},
     measure::{CAPTURED, Figures, ToolFigures},
-    tools::Tool,
+    tools::{self, Tool},
 };
 
 /// Everything to be told.
@@ -126,6 +126,9 @@ impl Report<'_> {
         .chain([
             format!("{CAPTURED} processes of three storms at once (execs; exits where fewer); RSS: after"),
             "those. idle: CPU time while nothing is started. Middle figures of all rounds.".to_owned(),
+            "quickest tenth: by how much the storm's quickest processes take longer, all on".to_owned(),
+            "one CPU: what the hooks cost, without where the scheduler puts a process and".to_owned(),
+            "what else the machine does.".to_owned(),
         ])
         .collect()
     }
@@ -143,6 +146,13 @@ impl Report<'_> {
             self.figures.strangers,
             self.figures.idle_strangers,
         )];
+        if let Some(pair) = self.figures.tools.get(tools::PAIR) {
+            remarks.push(format!(
+                "Quickest tenth with {}: {:.1} %.",
+                tools::PAIR,
+                bars::median(&pair.slower_quick)
+            ));
+        }
         remarks.extend(self.notes.iter().cloned());
         remarks
     }

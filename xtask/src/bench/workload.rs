@@ -5,7 +5,7 @@ use std::{
     collections::HashSet,
     ffi::CString,
     fs, io,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     ptr,
@@ -34,6 +34,9 @@ pub struct Passed {
     /// From the first start to the last end; of several storms at once, the
     /// mean.
     pub time: Duration,
+    /// One process of the quickest tenth took this, ns: what a storm without
+    /// the machine's other work is like.
+    pub quick_ns: f64,
     /// Every process that it started.
     pub pids: HashSet<u32>,
     /// Whether no two of them had the same pid: where pids come round, or
@@ -51,25 +54,39 @@ impl Storm {
 
     /// `storms` at once, of `count` processes each.
     pub fn run(&self, storms: u32, count: u32) -> Result<Passed> {
-        let mut workers = Vec::new();
-        for _ in 0..storms {
-            workers.push(
-                Command::new(&self.worker)
-                    .args(["bench", "--storm-worker", &count.to_string()])
-                    .arg(&self.program)
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::piped())
-                    .spawn()
-                    .context("cannot start the storm")?,
-            );
-        }
+        let workers: Result<Vec<_>> = (0..storms).map(|_| start(self.worker(count))).collect();
+        Self::collect(workers?, count)
+    }
+
+    /// One, all of it on one CPU.
+    pub fn run_pinned(&self, count: u32) -> Result<Passed> {
+        let mut worker = self.worker(count);
+        pin(&mut worker)?;
+        Self::collect(vec![start(worker)?], count)
+    }
+
+    fn worker(&self, count: u32) -> Command {
+        let mut command = Command::new(&self.worker);
+        command
+            .args(["bench", "--storm-worker", &count.to_string()])
+            .arg(&self.program)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        command
+    }
+
+    fn collect(workers: Vec<Child>, count: u32) -> Result<Passed> {
+        let storms = u32::try_from(workers.len())?;
         let mut passed = Passed {
             time: Duration::ZERO,
+            quick_ns: 0.0,
             pids: HashSet::new(),
             distinct: false,
         };
         for worker in workers {
-            passed.time += collect(worker, &mut passed.pids)? / storms;
+            let (time, quick_ns) = collect(worker, &mut passed.pids)?;
+            passed.time += time / storms;
+            passed.quick_ns += quick_ns / f64::from(storms);
         }
         passed.distinct = passed.pids.len() == usize::try_from(storms * count)?;
         Ok(passed)
@@ -98,8 +115,31 @@ pub fn compile(text: &str, name: &str, directory: &Path) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Reads what a worker says: nanoseconds, then its pids.
-fn collect(worker: Child, pids: &mut HashSet<u32>) -> Result<Duration> {
+fn start(mut worker: Command) -> Result<Child> {
+    worker.spawn().context("cannot start the storm")
+}
+
+/// Lets a command run on the last CPU alone.
+pub fn pin(command: &mut Command) -> Result<()> {
+    let cpu = std::thread::available_parallelism()?.get() - 1;
+    // SAFETY: sched_setaffinity(2) is async-signal-safe; a set is integers
+    // only, and the call reads it.
+    unsafe {
+        command.pre_exec(move || {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(cpu, &mut set);
+            match libc::sched_setaffinity(0, size_of_val(&set), &raw const set) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Reads what a worker says: nanoseconds of all and of one quick process, then
+/// its pids.
+fn collect(worker: Child, pids: &mut HashSet<u32>) -> Result<(Duration, f64)> {
     let output = worker.wait_with_output()?;
     ensure!(
         output.status.success(),
@@ -108,26 +148,36 @@ fn collect(worker: Child, pids: &mut HashSet<u32>) -> Result<Duration> {
     );
     let text = String::from_utf8(output.stdout)?;
     let mut numbers = text.split_ascii_whitespace();
-    let Some(time) = numbers.next() else {
+    let (Some(time), Some(quick)) = (numbers.next(), numbers.next()) else {
         bail!("the storm said nothing");
     };
     for pid in numbers {
         pids.insert(pid.parse()?);
     }
-    Ok(Duration::from_nanos(time.parse()?))
+    Ok((Duration::from_nanos(time.parse()?), quick.parse()?))
 }
 
 /// A storm in a process of its own: nothing of the bench disturbs it.
 pub fn work(count: u32, program: &Path) -> Result<()> {
     let path = CString::new(program.as_os_str().as_bytes())?;
     let mut pids = Vec::with_capacity(count as usize);
+    let mut times = Vec::with_capacity(count as usize);
     let start = Instant::now();
     for _ in 0..count {
+        let one = Instant::now();
         pids.push(spawn_and_wait(&path).context("cannot start a process of the storm")?);
+        times.push(one.elapsed());
     }
     let time = start.elapsed();
+    times.sort_unstable();
+    let quick = times.get(times.len() / 10).copied().unwrap_or_default();
     let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
-    println!("{}\n{}", time.as_nanos(), pids.join(" "));
+    println!(
+        "{}\n{}\n{}",
+        time.as_nanos(),
+        quick.as_nanos(),
+        pids.join(" ")
+    );
     Ok(())
 }
 
