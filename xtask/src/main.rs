@@ -4,6 +4,7 @@ mod bench;
 mod ebpf;
 mod fuzz;
 mod gate;
+mod release;
 mod shell;
 mod test;
 mod vm;
@@ -34,6 +35,8 @@ enum Chore {
     TestVm(vm::VmArgs),
     /// Measure what the sensor costs, beside its peers
     Bench(bench::BenchArgs),
+    /// Build what is handed out, with its bill of materials and checksums
+    Release(release::ReleaseArgs),
     /// Run the fuzz targets, each for some seconds
     Fuzz(fuzz::FuzzArgs),
 }
@@ -46,6 +49,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Gate(args) => gate::gate(&args),
         Chore::TestVm(args) => vm::test(&args),
         Chore::Bench(args) => bench::bench(&args),
+        Chore::Release(args) => release::release(&args),
         Chore::Fuzz(args) => fuzz::fuzz(&args),
     }
 }

@@ -20,12 +20,17 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// First line of what a command prints.
-pub fn first_line(command: &mut Command) -> Result<String> {
+/// What a command prints.
+pub fn output(command: &mut Command) -> Result<String> {
     let output = command
         .output()
         .with_context(|| format!("cannot start {command:?}"))?;
     ensure!(output.status.success(), "{command:?} failed");
-    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// First line of what a command prints.
+pub fn first_line(command: &mut Command) -> Result<String> {
+    let text = output(command)?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
