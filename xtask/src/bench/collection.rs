@@ -1,11 +1,11 @@
 //! What it costs to look at processes, beside the least that it can cost.
 
-use std::process::Command;
+use std::{fmt::Write as _, process::Command};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::bars::Bar;
+use super::{bars::Bar, document, looking};
 use crate::shell;
 
 /// Most that a collection of 100 watched processes may cost, ms.
@@ -27,8 +27,9 @@ struct Figure {
 }
 
 /// Measures and prints.
-pub fn run() -> Result<()> {
-    super::build()?;
+pub fn run(rounds: u32, write: bool) -> Result<()> {
+    super::as_root()?;
+    let program = super::build()?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(shell::root())
@@ -41,19 +42,23 @@ pub fn run() -> Result<()> {
         "the example `collection` fails: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+    let mut text = String::new();
     for line in String::from_utf8(output.stdout)?.lines() {
         let figure: Figure = serde_json::from_str(line).context("a line of the example")?;
         let (bar, facts) = of(&figure);
-        println!(
-            "{}: {}, at most {} wanted: {} ({facts})",
-            bar.name,
-            bar.measured,
-            bar.wanted.trim_start_matches("<= "),
-            bar.verdict,
-        );
+        writeln!(text, "{}\n    {facts}", bar.line())?;
     }
-    print!("{}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    writeln!(text, "\n{}", looking::run(&program, rounds as usize)?)?;
+    print!("{text}");
+    match write {
+        true => document::write(&document::section(
+            "Collection",
+            &text,
+            &format!("bench collection --rounds {rounds} --write"),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// The bar of a line, and what else it says.

@@ -7,6 +7,7 @@ mod collector;
 mod daemon;
 mod document;
 mod logs;
+mod looking;
 mod machine;
 mod matching;
 mod measure;
@@ -103,7 +104,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     match args.suite {
         Suite::Storm => storm(args),
         Suite::Matching => matching::run(),
-        Suite::Collection => collection::run(),
+        Suite::Collection => collection::run(args.rounds, args.write),
         Suite::Store => store::run(args.write),
         Suite::Logs => logs::run(),
         Suite::Memory => memory::run(args.write),

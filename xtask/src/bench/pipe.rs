@@ -1,7 +1,7 @@
 //! Two processes that wake each other over a pipe on one CPU: what hooks on
 //! the scheduler cost.
 
-use std::{fmt::Write as _, fs, io, path::Path, process::Command, time::Duration};
+use std::{fmt::Write as _, fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
@@ -9,7 +9,7 @@ use super::{
     bars::{Bar, median, middle_half},
     daemon::{Daemon, Setup},
     document, machine,
-    running::Running,
+    running::{Running, children_cpu},
     tools, workload,
 };
 
@@ -133,21 +133,6 @@ fn loops() -> Result<Took> {
         .parse()
         .with_context(|| format!("perf bench says: {}", text.trim()))?;
     Ok(Took { elapsed, cpu })
-}
-
-/// User and system time of all children that were waited for, s.
-fn children_cpu() -> Result<f64> {
-    // SAFETY: the call writes all of what is integers only.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        ensure!(
-            libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage) == 0,
-            io::Error::last_os_error()
-        );
-        usage
-    };
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    Ok(seconds(usage.ru_utime) + seconds(usage.ru_stime))
 }
 
 fn report<'a>(

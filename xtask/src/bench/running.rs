@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// How often a tool is looked at while something is waited for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -246,6 +246,21 @@ impl Drop for Running {
             let _ = child.wait();
         }
     }
+}
+
+/// User and system time of all children that were waited for, s.
+pub fn children_cpu() -> Result<f64> {
+    // SAFETY: the call writes all of what is integers only.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        ensure!(
+            libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage) == 0,
+            io::Error::last_os_error()
+        );
+        usage
+    };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    Ok(seconds(usage.ru_utime) + seconds(usage.ru_stime))
 }
 
 fn interrupt(child: &Child) {
