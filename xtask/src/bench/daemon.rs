@@ -85,6 +85,19 @@ impl Daemon {
         Ok(text.iter().filter(|&&byte| byte == b'\n').count())
     }
 
+    /// When each report was made, s since 1970.
+    pub fn times(&self) -> Result<Vec<f64>> {
+        let text = fs::read_to_string(&self.reports)?;
+        // The last line may be half of one.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let times = whole.lines().map(|line| {
+            let report: Value = serde_json::from_str(line).context("a report")?;
+            let time = report["time_unix_nano"].as_u64();
+            Ok(time.context("a report without a time")? as f64 / 1e9)
+        });
+        times.collect()
+    }
+
     /// Waits for `more` reports.
     pub fn wait(&self, more: usize) -> Result<()> {
         let wanted = self.reports()? + more;

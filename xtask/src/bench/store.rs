@@ -1,23 +1,15 @@
 //! What the store costs while nothing special happens: members that do a
 //! little, processes that come and go, and a collector that takes all.
 
-use std::{
-    fmt::Write as _,
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
-use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use anyhow::{Context, Result};
 
 use super::{
     bars::{Bar, median},
     collector::{self, Collector},
+    daemon::{Daemon, Setup},
     document,
-    running::Running,
     trace::{Tracer, Transaction, transactions},
     workload::{NAME, Storm},
 };
@@ -32,13 +24,10 @@ const WARM: usize = 5;
 const COUNTED: usize = 30;
 /// Processes that begin and end in an interval.
 const PROCESSES: u32 = 20;
-/// Longest wait for the next report.
-const LATE: Duration = Duration::from_secs(20);
 
 /// The daemon, and what it has reported.
 struct Subject {
-    running: Running,
-    reports: PathBuf,
+    daemon: Daemon,
     /// The thread that writes the store.
     writer: u32,
     storm: Storm,
@@ -75,7 +64,7 @@ pub fn run(write: bool) -> Result<()> {
     let collector = Collector::start(&directory)?;
     let mut subject = Subject::start(&program, collector.as_ref(), &directory)?;
     let figures = subject.measure(&directory)?;
-    subject.running.stop()?;
+    subject.daemon.running.stop()?;
     let report = report(&figures, collector.is_some());
     print!("{report}");
     if write {
@@ -87,45 +76,23 @@ pub fn run(write: bool) -> Result<()> {
 impl Subject {
     fn start(program: &Path, collector: Option<&Collector>, directory: &Path) -> Result<Self> {
         let storm = Storm::build(directory)?;
-        let plugin = directory.join("plugins/storm");
-        fs::create_dir_all(&plugin)?;
-        fs::write(
-            plugin.join("plugin.toml"),
-            format!(
-                "[plugin]\nname = \"storm\"\n[service]\nnamespace = \"bench\"\n\
-                 process_name = \"{NAME}\"\n[events]\nenabled = true\n"
-            ),
-        )?;
-        let config = directory.join("sensor.toml");
-        fs::write(&config, "[host]\nenabled = \"always\"\n")?;
-        let reports = directory.join("reports");
-        let mut command = Command::new(program);
-        command
-            .args(["run", "--log-level", "warn", "--output", "json"])
-            .args(["--interval", &format!("{}s", INTERVAL.as_secs())])
-            .args(["--agent-host", "127.0.0.1", "--agent-port"])
-            // A port that nobody can listen on, where there is no collector.
-            .arg(collector.map_or(1, |collector| collector.port).to_string())
-            .arg("--config")
-            .arg(config)
-            .arg("--plugins")
-            .arg(directory.join("plugins"))
-            .arg("--metadata-db-path")
-            .arg(directory.join("metadata.redb"));
-        let output = File::create(&reports)?;
-        let log = directory.join("log");
-        let running = Running::start("sensor run", vec![(command, Some(output))], &log)?;
+        let daemon = Daemon::start(&Setup {
+            program,
+            directory: &directory.join("sensor"),
+            port: collector.map(|collector| collector.port),
+            interval: INTERVAL,
+            services: &[("storm".to_owned(), format!("^{NAME}$"))],
+            host: true,
+            more: "[events]\nenabled = true\n",
+        })?;
         let mut subject = Self {
-            running,
-            reports,
+            daemon,
             writer: 0,
             storm,
         };
         subject.pass(WARM)?;
-        subject.writer = subject
-            .running
-            .thread("store")?
-            .context("the sensor has no thread that writes a store")?;
+        let writer = subject.daemon.running.thread("store")?;
+        subject.writer = writer.context("the sensor has no thread that writes a store")?;
         Ok(subject)
     }
 
@@ -138,7 +105,7 @@ impl Subject {
         let tracer = Tracer::start(self.writer, &directory.join("trace"))?;
         self.pass(COUNTED)?;
         let calls = tracer.finish()?;
-        let times = self.times()?;
+        let times = self.daemon.times()?;
         let all = transactions(&calls);
         let (from, to) = match (all.first(), all.last()) {
             (Some(first), Some(last)) => (first.at, last.at),
@@ -156,46 +123,25 @@ impl Subject {
             bytes: (after.written - before.written) as f64 / passed,
             cpu_ms: (after.cpu_ns - before.cpu_ns) as f64 / 1e6 / passed,
             writer_ms: (after.writer_ns - before.writer_ns) as f64 / 1e6 / passed,
-            file: fs::metadata(directory.join("metadata.redb"))?.len(),
+            file: fs::metadata(directory.join("sensor/metadata.redb"))?.len(),
         })
     }
 
     /// So many more reports, and some processes for each.
     fn pass(&self, reports: usize) -> Result<()> {
-        let first = self.times()?.len();
-        for wanted in first + 1..=first + reports {
+        for _ in 0..reports {
             self.storm.run(1, PROCESSES)?;
-            let end = Instant::now() + LATE;
-            while self.times()?.len() < wanted {
-                ensure!(Instant::now() < end, "the sensor reports no more");
-                thread::sleep(Duration::from_millis(20));
-            }
+            self.daemon.wait(1)?;
         }
         Ok(())
     }
 
-    /// When each report was made, s since 1970.
-    fn times(&self) -> Result<Vec<f64>> {
-        #[derive(Deserialize)]
-        struct Line {
-            time_unix_nano: u64,
-        }
-        let text = fs::read_to_string(&self.reports)?;
-        // The last line may be half of one.
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let times = whole.lines().map(|line| {
-            let line: Line = serde_json::from_str(line).context("a report")?;
-            Ok(line.time_unix_nano as f64 / 1e9)
-        });
-        times.collect()
-    }
-
     fn mark(&self) -> Result<Mark> {
         Ok(Mark {
-            reports: self.times()?.len(),
-            written: self.running.written_bytes()?,
-            cpu_ns: self.running.cpu_ns()?,
-            writer_ns: self.running.thread_cpu_ns(self.writer)?,
+            reports: self.daemon.times()?.len(),
+            written: self.daemon.running.written_bytes()?,
+            cpu_ns: self.daemon.running.cpu_ns()?,
+            writer_ns: self.daemon.running.thread_cpu_ns(self.writer)?,
         })
     }
 }
