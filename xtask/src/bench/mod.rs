@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what the sensor costs, beside its peers.
 
+mod agreement;
 mod bars;
 mod captured;
 mod collection;

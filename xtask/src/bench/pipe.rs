@@ -6,6 +6,7 @@ use std::{fmt::Write as _, fs, path::Path, process::Command, time::Duration};
 use anyhow::{Context, Result, ensure};
 
 use super::{
+    agreement,
     bars::{Bar, median, middle_half},
     daemon::{Daemon, Setup},
     document, machine,
@@ -18,9 +19,9 @@ const LOOPS: u32 = 200_000;
 /// Most of the peer's slowdown that the sensor may have.
 const SHARE: f64 = 0.5;
 const INTERVAL: Duration = Duration::from_secs(60);
-/// Kernel programs of the peer.
 const RUNQLAT: &str = "runqlat";
-const RUNQLAT_PROGRAMS: usize = 3;
+/// Pattern of the two.
+pub const PERF: &str = "^perf$";
 
 /// Who runs beside the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,7 @@ const ALL: [(Beside, &str); 3] = [
 
 /// What one run took, s.
 #[derive(Clone, Copy)]
-struct Took {
+pub struct Took {
     elapsed: f64,
     cpu: f64,
 }
@@ -77,7 +78,10 @@ pub fn run(rounds: u32, write: bool) -> Result<()> {
             before = after;
         }
     }
-    let report = report(&bare, all.iter().map(|(_, name)| *name).zip(&slower))?;
+    let mut report = report(&bare, all.iter().map(|(_, name)| *name).zip(&slower))?;
+    if tools::find(RUNQLAT).is_some() {
+        write!(report, "\n{}", agreement::run(&program, &directory)?)?;
+    }
     print!("{report}");
     match write {
         true => document::write(&document::section(
@@ -96,21 +100,12 @@ fn with(beside: Beside, program: &Path, directory: &Path) -> Result<Took> {
             command.arg("999999");
             let log = directory.join("log");
             let mut running = Running::start(RUNQLAT, vec![(command, None)], &log)?;
-            running.settle(RUNQLAT_PROGRAMS)?;
+            running.settle(agreement::PROGRAMS)?;
             running
         }
         Beside::Sensor { watched } => {
-            let pattern = if watched { "^perf$" } else { "^nobody-at-all$" };
-            let setup = Setup {
-                program,
-                directory: &directory.join("sensor"),
-                port: None,
-                interval: INTERVAL,
-                services: &[("pipe".to_owned(), pattern.to_owned())],
-                host: false,
-                more: "[match]\nscheduler = true\n",
-            };
-            Daemon::start(&setup)?.running
+            let pattern = if watched { PERF } else { "^nobody-at-all$" };
+            daemon(program, directory, pattern, INTERVAL)?.running
         }
     };
     let took = loops()?;
@@ -118,8 +113,26 @@ fn with(beside: Beside, program: &Path, directory: &Path) -> Result<Took> {
     Ok(took)
 }
 
+/// The sensor, looking at the scheduling of those of a pattern.
+pub fn daemon(
+    program: &Path,
+    directory: &Path,
+    pattern: &str,
+    interval: Duration,
+) -> Result<Daemon> {
+    Daemon::start(&Setup {
+        program,
+        directory: &directory.join("sensor"),
+        port: None,
+        interval,
+        services: &[("pipe".to_owned(), pattern.to_owned())],
+        host: false,
+        more: "[match]\nscheduler = true\n",
+    })
+}
+
 /// One run, all of it on the last CPU.
-fn loops() -> Result<Took> {
+pub fn loops() -> Result<Took> {
     let mut command = Command::new(tools::find("perf").context("perf")?);
     command.args(["bench", "-f", "simple", "sched", "pipe", "-l"]);
     command.arg(LOOPS.to_string());
