@@ -2,6 +2,7 @@
 //! the same bytes wherever it is built.
 
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -9,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::shell::{self, root, run};
@@ -97,29 +99,84 @@ fn build(sources: &Path, target: &Path) -> Result<PathBuf> {
 fn bill(to: &Path) -> Result<()> {
     let there = shell::output(Command::new(CYCLONEDX).args(["cyclonedx", "--version"]));
     if !there.is_ok_and(|version| version.contains(CYCLONEDX_VERSION)) {
-        run(Command::new("cargo").args([
-            "install",
-            "--quiet",
-            "--locked",
-            CYCLONEDX,
-            "--version",
-            CYCLONEDX_VERSION,
-        ]))?;
+        run(Command::new("cargo")
+            .args(["install", "--quiet", "--locked", CYCLONEDX])
+            .args(["--version", CYCLONEDX_VERSION]))?;
     }
-    let manifest = root().join("sensor/Cargo.toml");
+    let host = shell::output(Command::new("rustc").arg("--print=host-tuple"))?;
     run(Command::new("cargo")
         .current_dir(root())
-        .args(["cyclonedx", "--format", "json", "--describe", "crate"])
-        .args(["--target", "all", "--no-build-deps", "--manifest-path"])
-        .arg(&manifest)
+        .args([
+            "cyclonedx",
+            "--quiet",
+            "--format",
+            "json",
+            "--no-build-deps",
+        ])
+        .args(["--describe", "crate", "--target", host.trim()])
+        .args(["--manifest-path", "sensor/Cargo.toml"])
         .env("SOURCE_DATE_EPOCH", commit_time(&root())?))?;
-    let written = manifest.with_file_name(BILL);
-    let text = fs::read_to_string(&written)
-        .with_context(|| format!("{CYCLONEDX} wrote no {}", written.display()))?;
-    fs::remove_file(written)?;
+    let text = fs::read_to_string(root().join("sensor").join(BILL))
+        .with_context(|| format!("{CYCLONEDX} wrote no {BILL}"))?;
+    // It writes one for each package of the workspace.
+    for entry in fs::read_dir(root())? {
+        let directory = entry?.path();
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        let _ = fs::remove_file(directory.join(format!("{name}.cdx.json")));
+        let _ = fs::remove_file(directory.join(format!("sensor-{name}.cdx.json")));
+    }
     // It names packages of the workspace by where they lie.
-    let root = root().display().to_string();
-    fs::write(to, text.replace(&root, "/sensor"))?;
+    let text = text.replace(&root().display().to_string(), "/sensor");
+    let mut bill: Value = serde_json::from_str(&text)?;
+    leave_out_tests(&mut bill)?;
+    fs::write(to, serde_json::to_string_pretty(&bill)? + "\n")?;
+    Ok(())
+}
+
+/// It lists what only tests need, too.
+fn leave_out_tests(bill: &mut Value) -> Result<()> {
+    let tree = shell::output(
+        Command::new("cargo")
+            .current_dir(root())
+            .args([
+                "tree",
+                "--locked",
+                "--package",
+                "sensor",
+                "--edges",
+                "normal",
+            ])
+            .args(["--prefix", "none", "--format", "{p}"]),
+    )?;
+    // `name v1.2.3 (where)`
+    let used: HashSet<(&str, &str)> = tree
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            Some((words.next()?, words.next()?.strip_prefix('v')?))
+        })
+        .collect();
+    let is_used = |one: &Value| {
+        let names = one["name"].as_str().zip(one["version"].as_str());
+        names.is_some_and(|names| used.contains(&names))
+    };
+    let components = bill["components"].as_array_mut();
+    let components = components.context("a bill without components")?;
+    let (used, other): (Vec<Value>, Vec<Value>) = components.drain(..).partition(is_used);
+    *components = used;
+    let other: HashSet<&str> = other
+        .iter()
+        .filter_map(|one| one["bom-ref"].as_str())
+        .collect();
+    let is_other = |one: &Value| one.as_str().is_some_and(|name| other.contains(name));
+    if let Some(edges) = bill["dependencies"].as_array_mut() {
+        edges.retain(|edge| !is_other(&edge["ref"]));
+        for edge in edges {
+            if let Some(on) = edge["dependsOn"].as_array_mut() {
+                on.retain(|one| !is_other(one));
+            }
+        }
+    }
     Ok(())
 }
 
