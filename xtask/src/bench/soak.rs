@@ -122,10 +122,10 @@ fn report(looks: &[Look], seen: captured::Seen) -> Result<String> {
         .iter()
         .filter(|look| look.minutes >= WARM * last.minutes);
     let warm: Vec<f64> = warm.map(|look| look.resident_mb).collect();
-    let half = warm.len() / 2;
-    ensure!(half > 0, "too short: take more minutes");
+    let middle = warm.len() / 2;
+    ensure!(middle > 0, "too short: take more minutes");
     let most = |figures: &[f64]| figures.iter().copied().fold(f64::NAN, f64::max);
-    let growth = (most(&warm[half..]) / most(&warm[..half]) - 1.0) * 100.0;
+    let growth = (most(&warm[middle..]) / most(&warm[..middle]) - 1.0) * 100.0;
     let cpu = (last.cpu_ns - first.cpu_ns) as f64 / 1e3 / last.processes as f64;
     let rows = [
         ("minutes", format!("{:.1}", last.minutes)),
@@ -159,9 +159,9 @@ fn report(looks: &[Look], seen: captured::Seen) -> Result<String> {
     writeln!(
         text,
         "\nEvery process is watched, and two events; reports every {} s. Growth: the\n\
-         most memory of the last {:.0} % of the time, of that of the {0:.0} % before.",
+         most memory of the last {half:.0} % of the time, over that of the {half:.0} % before.",
         INTERVAL.as_secs(),
-        (1.0 - WARM) * 50.0
+        half = (1.0 - WARM) * 50.0
     )?;
     Ok(text)
 }
