@@ -431,6 +431,7 @@ impl Daemon {
 
     fn publish(&mut self, events: &mut Vec<ProcessEvent>) {
         if let Some(stage) = &self.mourning {
+            stage.watch(self.pump.engine.take_joined());
             stage.take(self.pump.engine.take_ended());
         }
         if let Some(delivery) = &self.delivery

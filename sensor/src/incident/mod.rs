@@ -15,6 +15,7 @@ pub mod fold;
 pub mod follow;
 pub mod limit;
 pub mod log;
+pub mod memory;
 pub mod record;
 mod scrubbed;
 pub mod signal;

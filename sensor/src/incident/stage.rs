@@ -20,6 +20,7 @@ use super::{
     fingerprint::fingerprint,
     follow::{Follower, Paths, Position},
     log::{LogOptions, LogParser},
+    memory::{Joined, Memory},
     record::Incident,
     window::Windows,
     words::{self, Words},
@@ -73,6 +74,7 @@ type Positions = Arc<Mutex<Option<Vec<Position>>>>;
 #[derive(Debug)]
 enum Input {
     Ended(Box<Ended>),
+    Joined(Vec<Joined>),
     Reported(Box<Reported>),
     Follow(Vec<Paths>),
     Finish,
@@ -126,6 +128,7 @@ impl Stage {
             follower: Follower::new(config.logs.clone(), config.positions),
             positions: Arc::clone(&positions),
             logs: config.logs,
+            memory: Memory::of_host(),
             sink: config.sink,
             counts: Arc::clone(&counts),
             ready: Vec::new(),
@@ -155,6 +158,14 @@ impl Stage {
                     self.counts.dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }
+        }
+    }
+
+    /// Takes in who has become a member: what its cgroup's counter said before
+    /// it ended is the evidence afterwards. Who finds no room has none.
+    pub fn watch(&self, joined: Vec<Joined>) {
+        if !joined.is_empty() {
+            let _ = self.inbox.try_send(Input::Joined(joined));
         }
     }
 
@@ -226,6 +237,7 @@ struct Worker {
     fold: Option<Windows>,
     context: Gatherer,
     logs: LogOptions,
+    memory: Memory,
     follower: Follower,
     positions: Positions,
     sink: Sink,
@@ -237,7 +249,8 @@ impl Worker {
     fn work(mut self, outbox: &Receiver<Input>) {
         loop {
             let window = self.fold.as_ref().and_then(Windows::next);
-            let next = [window, self.follower.next()].into_iter().flatten().min();
+            let next = [window, self.follower.next(), self.memory.next()];
+            let next = next.into_iter().flatten().min();
             let mut input = match next {
                 None => outbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(next) => outbox.recv_timeout(next.saturating_duration_since(Instant::now())),
@@ -245,6 +258,7 @@ impl Worker {
             for _ in 0..TOGETHER {
                 match input {
                     Ok(Input::Ended(ended)) => self.mourn(*ended),
+                    Ok(Input::Joined(joined)) => self.memory.watch(&joined, Instant::now()),
                     Ok(Input::Reported(reported)) => self.take_reported(*reported),
                     Ok(Input::Follow(paths)) => self.follower.follow(paths),
                     Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
@@ -255,6 +269,7 @@ impl Worker {
                 input = outbox.try_recv().map_err(|_| RecvTimeoutError::Timeout);
             }
             let now = Instant::now();
+            self.memory.settle(now);
             let mut found = Vec::new();
             let mut keep = |incident| found.push(incident);
             self.follower.look(now, clock::wall().0, &mut keep);
@@ -267,7 +282,9 @@ impl Worker {
         }
     }
 
-    fn mourn(&mut self, ended: Ended) {
+    fn mourn(&mut self, mut ended: Ended) {
+        let counted = self.memory.judge(&ended);
+        ended.oom = ended.oom.or(counted);
         let words = words::of(&ended);
         let case = Arc::new(ended.case());
         let mut incident = ended.incident(clock::wall());
