@@ -92,6 +92,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let (mut pump, offset) = setup::pump(plugins.current(), &config, kernel, began, &host, &wish)?;
     let unclaimed = memory.remind(&mut pump.engine, &mut host);
     follow_scheduler(&mut pump);
+    follow_tap(&mut pump);
     let waiter = Waiter::new().map_err(fault)?;
     if let Some(kernel) = &pump.kernel {
         waiter.add_ring(kernel.as_fd()).map_err(fault)?;
@@ -263,6 +264,14 @@ fn follow_scheduler(pump: &mut Pump) {
             "plugins with `scheduler = true` have no {gives}: {}",
             chain(&error)
         );
+    }
+}
+
+/// The same with the one on system calls.
+pub(super) fn follow_tap(pump: &mut Pump) {
+    if let Err(error) = pump.follow_tap() {
+        let gives = hook::TAP.gives;
+        tracing::warn!("plugins with `tap = true` have no {gives}: {}", chain(&error));
     }
 }
 
@@ -517,6 +526,7 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
             ("rename", loss.rename),
             ("scheduler", loss.scheduler + pump.uncounted()),
             ("output", loss.output),
+            ("tap", loss.tap),
             ("group", loss.group),
         ],
         rejected: pump.rejected(),

@@ -98,7 +98,13 @@ impl Engine {
     }
 
     /// Puts down the end of a process where it is abnormal.
-    pub(super) fn mourn(&mut self, process: &Process, finished: &Finished, detail: &ExitDetail) {
+    pub(super) fn mourn(
+        &mut self,
+        process: &Process,
+        finished: &Finished,
+        detail: &ExitDetail,
+        tapped: Vec<u8>,
+    ) {
         let Some(end) = detail.end else {
             return;
         };
@@ -128,7 +134,16 @@ impl Engine {
             ancestry: self.ancestry(process),
             siblings,
             written: outputs,
+            tapped,
+            in_journal: self.looks_in_journal(&process.services),
         });
+    }
+
+    fn looks_in_journal(&self, services: &[ServiceId]) -> bool {
+        let mut logs = services
+            .iter()
+            .map(|&id| &self.config.registry.spec_of(id).logs);
+        logs.any(|logs| logs.enabled && logs.journald)
     }
 
     /// Remembers that a member began, or how it ended, for incidents nearby.

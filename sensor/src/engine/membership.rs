@@ -137,6 +137,7 @@ impl Engine {
         self.note_joined(&process, matches!(way, Way::Fork));
         self.table.insert(process);
         self.schedule(key.pid);
+        self.tap(key.pid);
     }
 
     /// What the children of a process inherit, and what it keeps itself

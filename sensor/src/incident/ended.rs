@@ -41,6 +41,11 @@ pub struct Ended {
     /// Regular files behind its descriptors 1 and 2, where somebody wants to
     /// know; standard error last.
     pub written: Vec<Written>,
+    /// The end of what it wrote to descriptor 2, where the kernel was asked
+    /// to tell.
+    pub tapped: Vec<u8>,
+    /// Somebody wants to know what it said to the journal.
+    pub in_journal: bool,
 }
 
 /// What tells that the kernel ended a process for want of memory.
@@ -207,6 +212,8 @@ pub(in crate::incident) mod tests {
             ancestry: Vec::new(),
             siblings: Vec::new(),
             written: Vec::new(),
+            tapped: Vec::new(),
+            in_journal: false,
         }
     }
 

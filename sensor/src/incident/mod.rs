@@ -13,6 +13,7 @@ pub mod exception;
 pub mod fingerprint;
 pub mod fold;
 pub mod follow;
+mod journal;
 pub mod limit;
 pub mod log;
 pub mod memory;
