@@ -186,7 +186,7 @@ pub const STDOUT: u32 = 1;
 /// Descriptor 2 in [`Output::streams`].
 pub const STDERR: u32 = 2;
 
-/// What a process hands to the kernel to write to descriptor 2. After it come
+/// What a process hands to the kernel to write to standard error. After it come
 /// `len` bytes: all of it, or its end.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

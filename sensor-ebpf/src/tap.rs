@@ -1,4 +1,4 @@
-//! What watched processes write to descriptor 2, where a plugin asks for it:
+//! What watched processes write to standard error, where a plugin asks for it:
 //! the last words of those that write into a pipe, a terminal or a socket.
 //!
 //! The daemon puts in who is tapped; their children come in here, in the hook
@@ -15,8 +15,13 @@ use sensor_common::{
 use crate::{
     emit,
     maps::{TAP, TAPPED},
+    output,
     task::{Call, Task},
 };
+
+/// Descriptors of the standard streams.
+pub const STDOUT: u32 = 1;
+pub const STDERR: u32 = 2;
 
 /// Where the record is put together; see `probes::exec::Buffer`.
 #[repr(C)]
@@ -25,10 +30,11 @@ pub struct Buffer {
     text: [u8; TAP_MAX],
 }
 
-/// The current thread writes to descriptor 2: `address` and `count` are the
-/// second and third argument of the call.
+/// The current thread writes to descriptor 1 or 2: `address` and `count` are
+/// the second and third argument of the call. Descriptor 1 counts while the
+/// same file is behind both: so a shell does `echo ... >&2`.
 #[inline(always)]
-pub fn writes(call: Call, address: u64, count: u64) {
+pub fn writes(call: Call, descriptor: u32, address: u64, count: u64) {
     // SAFETY: no arguments.
     let task = Task::new(unsafe { bpf_get_current_task_btf() }.cast());
     let pid = task.pid();
@@ -38,6 +44,12 @@ pub fn writes(call: Call, address: u64, count: u64) {
     // The numbers of its calls and the layout of its buffers are others.
     if task.is_compat() {
         return;
+    }
+    if descriptor == STDOUT {
+        let [out, err] = output::open_files(task);
+        if out != err {
+            return;
+        }
     }
     // Whoever writes all the time must not push out what others did.
     if emit::is_filling() {

@@ -360,8 +360,9 @@ fn context(
             }
             (exec.header.pid, exec.cgroup)
         }
-        Event::Exit(_) | Event::Late(_) | Event::Rename(_) | Event::Output(..)
-        | Event::Tap(..) => return context,
+        Event::Exit(_) | Event::Late(_) | Event::Rename(_) | Event::Output(..) | Event::Tap(..) => {
+            return context;
+        }
     };
     if !engine.knows_cgroup(cgroup) {
         let hint = match proc.cgroup(pid) {

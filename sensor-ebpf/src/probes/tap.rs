@@ -10,18 +10,17 @@ use crate::{
     task::{Call, Registers},
 };
 
-/// Standard error.
-const STDERR: u32 = 2;
-
-/// Copies what a tapped process is about to write to descriptor 2.
+/// Copies what a tapped process is about to write to standard error.
 #[btf_tracepoint(function = "sys_enter")]
 pub fn tap(ctx: BtfTracePointContext) -> i32 {
     let Some(call) = Call::of(ctx.arg::<u64>(1)) else {
         return 0;
     };
     let registers = Registers::new(ctx.arg(0));
-    if registers.argument(0) as u32 == STDERR {
-        tap::writes(call, registers.argument(1), registers.argument(2));
+    let descriptor = registers.argument(0) as u32;
+    if descriptor == tap::STDOUT || descriptor == tap::STDERR {
+        let (address, count) = (registers.argument(1), registers.argument(2));
+        tap::writes(call, descriptor, address, count);
     }
     0
 }

@@ -271,7 +271,10 @@ fn follow_scheduler(pump: &mut Pump) {
 pub(super) fn follow_tap(pump: &mut Pump) {
     if let Err(error) = pump.follow_tap() {
         let gives = hook::TAP.gives;
-        tracing::warn!("plugins with `tap = true` have no {gives}: {}", chain(&error));
+        tracing::warn!(
+            "plugins with `tap = true` have no {gives}: {}",
+            chain(&error)
+        );
     }
 }
 

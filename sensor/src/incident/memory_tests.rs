@@ -150,6 +150,9 @@ fn where_memory_is_accounted() {
     let text = "9:cpu,cpuacct:/a\n4:memory,hugetlb:/b:c\n1:name=memory:/d\n0::/e\n";
     assert_eq!(memory_path(text), Some("/b:c"));
     assert_eq!(memory_path("0::/e\nodd"), None);
-    assert_eq!(kills("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"), Some(3));
+    assert_eq!(
+        kills("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"),
+        Some(3)
+    );
     assert_eq!(kills("oom_kill_disable 0\noom_kill x\n"), None);
 }

@@ -266,12 +266,7 @@ impl Worker {
         loop {
             let window = self.fold.as_ref().and_then(Windows::next);
             let settled = self.unsettled.front().map(|one| one.due);
-            let next = [
-                window,
-                settled,
-                self.follower.next(),
-                self.memory.next(),
-            ];
+            let next = [window, settled, self.follower.next(), self.memory.next()];
             let next = next.into_iter().flatten().min();
             let mut input = match next {
                 None => outbox.recv().map_err(|_| RecvTimeoutError::Disconnected),

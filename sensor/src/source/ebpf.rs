@@ -331,7 +331,10 @@ impl Kernel {
     /// Whether a hook that this process loaded was accepted by the kernel.
     #[must_use]
     pub fn is_loaded(&self, hook: Hook) -> bool {
-        let program = self.programs.as_ref().and_then(|all| all.program(hook.name));
+        let program = self
+            .programs
+            .as_ref()
+            .and_then(|all| all.program(hook.name));
         program.is_some_and(|program| program.fd().is_ok())
     }
 

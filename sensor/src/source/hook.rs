@@ -69,9 +69,7 @@ pub const TAP: Hook = Hook {
 
 /// All hooks, in the order in which they attach: the end of a process first,
 /// so that whatever is seen to begin is seen to end.
-pub const ALL: [Hook; 9] = [
-    EXIT, EXEC, FORK, CLOCK, RENAME, SCHED, SIGNAL, OOM, TAP,
-];
+pub const ALL: [Hook; 9] = [EXIT, EXEC, FORK, CLOCK, RENAME, SCHED, SIGNAL, OOM, TAP];
 /// The hooks without which there are no events.
 pub const CORE: [Hook; 4] = [EXIT, EXEC, FORK, CLOCK];
 /// Hooks that are loaded at start, and attached while a plugin asks for them.

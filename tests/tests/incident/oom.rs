@@ -1,11 +1,12 @@
 //! Killed for want of memory.
 
-use std::{fs, os::unix::process::CommandExt, path::PathBuf, process::Command};
+use std::{fs, os::unix::process::CommandExt, path::PathBuf, process::Command, time::Instant};
 
 use sensor_tests::{
     bpffs::{own_bpffs, pins},
-    process::Ended,
-    sensor::{Lines, sensor, skipped, store},
+    plugins::service,
+    process::{Ended, Running},
+    sensor::{LIMIT, Lines, sensor, skipped, store},
 };
 
 use super::*;
@@ -112,12 +113,18 @@ fn without_the_hook_the_counter_of_the_cgroup_says_it() {
     };
     let told = plugins.root().join("incidents.jsonl");
     let config = plugins.root().join("sensor.toml");
-    let text = format!("[[incident.transport]]\ntype = 'file'\npath = '{}'\n", told.display());
+    let text = format!(
+        "[[incident.transport]]\ntype = 'file'\npath = '{}'\n",
+        told.display()
+    );
     fs::write(&config, text).unwrap();
     let store = store();
     let start = || {
-        let mut command = sensor(["run", "--pin", "--output", "json", "--metadata-db-path"]);
-        command.arg(&store).args(["--plugins", &plugins.flag()]);
+        let mut command = sensor(["run", "--pin", "--output", "json", "--interval", "500ms"]);
+        command
+            .arg("--metadata-db-path")
+            .arg(&store)
+            .args(["--plugins", &plugins.flag()]);
         command.arg("--config").arg(&config);
         let lines = Lines::start(&mut command);
         lines.wait("the first report", |said| {
@@ -125,13 +132,15 @@ fn without_the_hook_the_counter_of_the_cgroup_says_it() {
         });
         lines
     };
-    let _ = start().end_with(libc::SIGTERM);
+    let first = start();
+    first.signal(libc::SIGTERM);
+    let _ = first.end();
     let pins = pins();
     let mut hook = pins.iter().filter(|path| path.ends_with("/link_oom"));
     fs::remove_file(hook.next().expect("no pin of the hook")).unwrap();
     let lines = start();
-    // Holds the cgroup, so that its counter is known.
-    let mut first = Running::start(&mut small.inside(&watched, &["wait"]));
+    // The counter of the cgroup is known from its first member on.
+    let first = Running::start(&mut small.inside(&watched, &["spin-forever"]));
     let of = |pid: u32| {
         let read = || {
             let text = fs::read_to_string(&told).unwrap_or_default();
@@ -149,6 +158,10 @@ fn without_the_hook_the_counter_of_the_cgroup_says_it() {
             std::thread::sleep(Duration::from_millis(20));
         }
     };
+    lines.wait("its member", |said| {
+        let last = said.lines.last()?;
+        (service(last, &watched.name)?["process_count"] == 1).then_some(())
+    });
     first.signal(libc::SIGKILL);
     let killed = of(first.wait().pid);
     let cause = killed["sensor.incident.cause"].as_str().unwrap();

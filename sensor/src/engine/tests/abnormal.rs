@@ -6,7 +6,11 @@ use sensor_common::{
 };
 
 use super::bench::{ATTACHED, Bench, Id, MS, cpu, exec, exit, header, plugin};
-use crate::{decode::Event, incident::ended::{Ended, Oom}, process::event::End};
+use crate::{
+    decode::Event,
+    incident::ended::{Ended, Oom},
+    process::event::End,
+};
 
 const SHELL: Id = (10, ATTACHED + MS);
 const SHOP: Id = (20, ATTACHED + 2 * MS);
