@@ -120,11 +120,9 @@ fn without_the_hook_the_counter_of_the_cgroup_says_it() {
     fs::write(&config, text).unwrap();
     let store = store();
     let start = || {
-        let mut command = sensor(["run", "--pin", "--output", "json", "--interval", "500ms"]);
-        command
-            .arg("--metadata-db-path")
-            .arg(&store)
-            .args(["--plugins", &plugins.flag()]);
+        let mut command = sensor(["run", "--pin", "--metadata-db-path"]);
+        command.arg(&store).args(["--plugins", &plugins.flag()]);
+        command.args(["--output", "json", "--interval", "500ms"]);
         command.arg("--config").arg(&config);
         let lines = Lines::start(&mut command);
         lines.wait("the first report", |said| {
