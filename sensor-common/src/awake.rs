@@ -18,4 +18,6 @@ pub struct Awake {
     /// Written by the consumer: not 0 where it wants to know where processes
     /// that end badly wrote.
     pub outputs: u64,
+    /// Written by the consumer: not 0 while it taps what processes write.
+    pub taps: u64,
 }

@@ -186,6 +186,19 @@ pub const STDOUT: u32 = 1;
 /// Descriptor 2 in [`Output::streams`].
 pub const STDERR: u32 = 2;
 
+/// What a process hands to the kernel to write to standard error. After it come
+/// `len` bytes: all of it, or its end.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tap {
+    /// The process.
+    pub header: Header,
+    /// Bytes that follow.
+    pub len: u32,
+    /// Bytes that it hands over; `u32::MAX`: so many or more.
+    pub total: u32,
+}
+
 /// [`Exit::exec_peak_pages`] where it is unknown.
 pub const UNKNOWN_PAGES: u64 = u64::MAX;
 

@@ -116,4 +116,11 @@ fields! {
     EXIT_ARGS = "args sched_process_exit", 0;
     SIGNAL_CODE = "kernel_siginfo.si_code", 4;
     VICTIM_ARGS = "args mark_victim", 0;
+    CALL_ARGS = "args sys_enter", 0;
+    REGS_DI = "pt_regs.di", 8;
+    REGS_SI = "pt_regs.si", 8;
+    REGS_DX = "pt_regs.dx", 8;
+    REGS_ALL = "pt_regs.regs", 0;
+    THREAD_STATUS = "task_struct.thread_info.status", 4;
+    THREAD_FLAGS = "task_struct.thread_info.flags", 8;
 }

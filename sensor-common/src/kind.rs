@@ -14,3 +14,5 @@ pub const RENAME: u32 = 5;
 /// Where a process that is about to end wrote: [`crate::event::Output`] and a
 /// path.
 pub const OUTPUT: u32 = 6;
+/// What a tapped process is about to write: [`crate::event::Tap`] and text.
+pub const TAP: u32 = 7;

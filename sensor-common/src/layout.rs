@@ -3,7 +3,7 @@
 
 use core::mem::{align_of, offset_of, size_of};
 
-use crate::event::{Exec, Exit, Figures, Fork, Header, Late, Output, OutputFile, Sender};
+use crate::event::{Exec, Exit, Figures, Fork, Header, Late, Output, OutputFile, Sender, Tap};
 use crate::limits::{COMM_LEN, MARKS};
 use crate::scheduler::{BUCKETS, Counts, Departure, Watched};
 
@@ -29,6 +29,8 @@ const _: () = {
     assert!(size_of::<Output>() == HEADER + 2 * 4 + size_of::<OutputFile>());
 
     assert!(offset_of!(Late, figures) == HEADER + 8);
+    assert!(size_of::<Tap>() == HEADER + 2 * 4);
+
     assert!(size_of::<Late>() == HEADER + 8 + FIGURES);
 
     assert!(size_of::<Watched>() == 8 + 4 + 4);

@@ -20,4 +20,7 @@ pub struct Loss {
     pub output: u64,
     /// Processes whose threads could not be counted: the group map was full.
     pub group: u64,
+    /// Tapped writes that found the ring full or filling up, and children of
+    /// tapped processes that found no room.
+    pub tap: u64,
 }

@@ -47,6 +47,17 @@ pub fn wants_outputs() -> bool {
     }
 }
 
+/// Whether the consumer taps what processes write. Then it has to know of new
+/// programs at once.
+#[inline(always)]
+pub fn wants_taps() -> bool {
+    match AWAKE.get_ptr(0) {
+        // SAFETY: the pointer is that of a map element; one field is read.
+        Some(awake) => unsafe { (&raw const (*awake).taps).read_volatile() != 0 },
+        None => false,
+    }
+}
+
 /// Puts a record of fixed size into the ring; `fill` writes every byte of it,
 /// in place.
 #[inline(always)]
@@ -74,6 +85,16 @@ pub unsafe fn bytes(data: *mut u8, len: u64, time: u64, lost: fn(&mut Loss) -> &
     let failed = unsafe { bpf_ringbuf_output(ring, data.cast(), len, wake_up(time)) };
     if failed != 0 {
         count(lost);
+    }
+}
+
+/// Has the next record wake the consumer, whatever it promised.
+#[inline(always)]
+pub fn hurry() {
+    if let Some(awake) = AWAKE.get_ptr_mut(0) {
+        // SAFETY: the pointer is that of a map element; one field is written,
+        // at once.
+        unsafe { (&raw mut (*awake).until).write_volatile(0) };
     }
 }
 

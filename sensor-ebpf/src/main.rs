@@ -15,6 +15,7 @@ mod output;
 mod path;
 mod probes;
 mod scheduler;
+mod tap;
 mod task;
 
 #[unsafe(no_mangle)]

@@ -11,7 +11,8 @@ use sensor_common::{
     event::Sender,
     field::{ABSENT, COUNT},
     limits::{
-        CLAIMS, DEPARTURES, GROUPS, MARKS, RING_BYTES, SENDERS, SLOTS, WATCHED as WATCHED_MOST,
+        CLAIMS, DEPARTURES, GROUPS, MARKS, RING_BYTES, SENDERS, SLOTS, TAPPED as TAPPED_MOST,
+        WATCHED as WATCHED_MOST,
     },
     loss::Loss,
     scheduler::{Counts, Departure, Watched},
@@ -22,11 +23,17 @@ use crate::{
     group::{Group, Scratch},
     output,
     probes::exec::Buffer,
+    tap,
 };
 
 /// Offsets of the running kernel, written by the daemon before the load.
 #[unsafe(no_mangle)]
 pub static OFFSETS: [u32; COUNT] = [ABSENT; COUNT];
+
+/// Numbers of the system calls `write` and `writev`, written by the daemon
+/// before the load; they are not the same on every architecture.
+#[unsafe(no_mangle)]
+pub static CALLS: [u32; 2] = [ABSENT; 2];
 
 /// The one way up to the daemon. One ring, so that order is kept.
 #[map]
@@ -92,3 +99,11 @@ pub static VICTIM: LruHashMap<u32, u64> = LruHashMap::with_max_entries(SENDERS, 
 /// Where the record of an output is put together.
 #[map]
 pub static OUTPUT: PerCpuArray<output::Buffer> = PerCpuArray::with_max_entries(1, 0);
+
+/// Processes whose writes are tapped, by thread group id.
+#[map]
+pub static TAPPED: HashMap<u32, Watched> = HashMap::with_max_entries(TAPPED_MOST, 0);
+
+/// Where the record of a tapped write is put together.
+#[map]
+pub static TAP: PerCpuArray<tap::Buffer> = PerCpuArray::with_max_entries(1, 0);

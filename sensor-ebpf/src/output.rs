@@ -62,7 +62,7 @@ pub fn tell(task: Task, header: Header) {
 /// table fits into `files_struct` would the verifier know their types, and a
 /// child of a shell that keeps a high descriptor has a larger one.
 #[inline(always)]
-fn open_files(task: Task) -> [u64; 2] {
+pub fn open_files(task: Task) -> [u64; 2] {
     let mut files = [0_u64; 2];
     if let Some(table) = task.descriptors() {
         // SAFETY: the helper checks the source; the destination is 16 bytes.

@@ -13,12 +13,19 @@ use sensor_common::{
     field::{self, ABSENT, Field},
 };
 
-use crate::{clock, maps::OFFSETS};
+use crate::{
+    clock,
+    maps::{CALLS, OFFSETS},
+};
 
 /// `PF_KTHREAD` of include/linux/sched.h.
 const KERNEL_THREAD: u32 = 0x0020_0000;
 /// `SIGNAL_GROUP_EXIT` of include/linux/sched/signal.h.
 const GROUP_EXIT: u32 = 4;
+/// `TS_COMPAT` of arch/x86/include/asm/thread_info.h, in `status`.
+const COMPAT_STATUS: u32 = 2;
+/// `TIF_32BIT` of arch/arm64/include/asm/thread_info.h, in `flags`.
+const COMPAT_FLAG: u64 = 1 << 22;
 /// Counters of `mm->rss_stat` that make up the resident set: file, anonymous,
 /// shared memory. Swap, between the last two, is none.
 const RESIDENT: [usize; 3] = [0, 1, 3];
@@ -254,6 +261,17 @@ impl Task {
     #[inline(always)]
     pub fn preemptions(self) -> u64 {
         self.u64(field::TASK_INVOLUNTARY)
+    }
+
+    /// Whether it makes the system calls of a 32-bit program. That it does so
+    /// is taken to be where the kernel does not tell.
+    #[inline(always)]
+    pub fn is_compat(self) -> bool {
+        if has(field::REGS_DI) {
+            !has(field::THREAD_STATUS) || self.u32(field::THREAD_STATUS) & COMPAT_STATUS != 0
+        } else {
+            !has(field::THREAD_FLAGS) || self.u64(field::THREAD_FLAGS) & COMPAT_FLAG != 0
+        }
     }
 
     /// Adds what this thread used until now. `running` says that it is on the
@@ -534,5 +552,59 @@ impl Entry {
     #[inline(always)]
     pub fn is(self, other: Self) -> bool {
         self.0 == other.0
+    }
+}
+
+/// A system call that writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// `write(fd, buffer, length)`
+    Write,
+    /// `writev(fd, buffers, count)`
+    WriteV,
+}
+
+impl Call {
+    /// By its number; `None` for all others.
+    #[inline(always)]
+    pub fn of(id: u64) -> Option<Self> {
+        // SAFETY: two numbers. Volatile, because the daemon replaces them
+        // before the load.
+        let [write, writev] = unsafe { ptr::read_volatile(&raw const CALLS) };
+        if id == u64::from(write) {
+            Some(Self::Write)
+        } else if id == u64::from(writev) {
+            Some(Self::WriteV)
+        } else {
+            None
+        }
+    }
+}
+
+/// A `pt_regs`: the registers of user space when it called the kernel.
+#[derive(Clone, Copy)]
+pub struct Registers(*const u8);
+
+impl Registers {
+    /// Takes an argument of the tracepoint.
+    pub fn new(argument: *const u8) -> Self {
+        Self(argument)
+    }
+
+    /// The first, second or third argument of the call: by name on x86, by
+    /// number on arm64.
+    #[inline(always)]
+    pub fn argument(self, index: usize) -> u64 {
+        let by_name = [field::REGS_DI, field::REGS_SI, field::REGS_DX];
+        if has(field::REGS_DI) {
+            // SAFETY: `pt_regs` is a typed pointer.
+            return unsafe { read(self.0, by_name[index]) };
+        }
+        let all = offset(field::REGS_ALL);
+        if all == ABSENT {
+            return 0;
+        }
+        // SAFETY: as above; `regs` is an array of 31 numbers.
+        unsafe { ptr::read_volatile(self.0.add(all as usize + 8 * index).cast()) }
     }
 }

@@ -14,6 +14,7 @@ mod membership;
 pub mod reload;
 pub mod scans;
 pub mod scheduling;
+mod taps;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,6 +30,7 @@ use self::{
     membership::Way,
     scans::Disputed,
     scheduling::Scheduling,
+    taps::Taps,
 };
 pub use self::{
     config::{Config, ExecContext, Known, Publish, Stats},
@@ -77,6 +79,7 @@ pub struct Engine {
     /// Declared services whose rule the last reload brought or changed.
     changed: Vec<bool>,
     scheduling: Scheduling,
+    taps: Taps,
     uids: u64,
     abnormal: Abnormal,
     stats: Stats,
@@ -96,6 +99,7 @@ impl Engine {
             renamed: BTreeMap::new(),
             changed: Vec::new(),
             scheduling: Scheduling::default(),
+            taps: Taps::default(),
             uids: 0,
             abnormal: Abnormal::default(),
             stats: Stats::default(),
@@ -218,6 +222,7 @@ impl Engine {
             }
             Event::Rename(header) => self.rename(key_of(header)),
             Event::Output(output, path) => self.output(output, path.clone()),
+            Event::Tap(tap, text) => self.tapped(tap, text),
             Event::Exit(exit) => {
                 self.stats.exits += 1;
                 if let Some(finished) = self.exits.exit(exit) {
@@ -371,6 +376,8 @@ impl Engine {
             return;
         }
         self.rewind(key, exec.header.time);
+        // What another program wrote is not its last words.
+        self.taps.forget(key);
         let totals = self.config.known.counters(&Usage::from(&exec.figures));
         self.place(process, Way::Exec(totals));
     }

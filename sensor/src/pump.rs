@@ -3,6 +3,7 @@
 
 mod scanned;
 mod scheduler;
+mod tap;
 
 use std::{
     collections::HashSet,
@@ -80,6 +81,8 @@ pub struct Pump {
     behind: bool,
     /// What becomes of the scheduler's hook.
     scheduler: Follower,
+    /// And of the one on system calls.
+    tap: tap::Follower,
     last_event: Instant,
     /// Hooks have been told that they must wake the consumer.
     sleepy: bool,
@@ -103,6 +106,7 @@ impl Pump {
             reconciled: None,
             behind: false,
             scheduler: Follower::default(),
+            tap: tap::Follower::default(),
             last_event: now,
             sleepy: false,
             observed: now,
@@ -182,6 +186,7 @@ impl Pump {
         }
         self.engine.tick(clock::boot(), out);
         self.tell_scheduler();
+        self.tell_tap();
     }
 
     /// Brings the table up to date with /proc where events were lost since the
@@ -298,6 +303,7 @@ impl Pump {
         self.drain(out);
         self.engine.gone(&missing, before, out);
         self.tell_scheduler();
+        self.tell_tap();
     }
 
     /// A process that took another name, as it is now; `None` where it has
@@ -354,7 +360,9 @@ fn context(
             }
             (exec.header.pid, exec.cgroup)
         }
-        Event::Exit(_) | Event::Late(_) | Event::Rename(_) | Event::Output(..) => return context,
+        Event::Exit(_) | Event::Late(_) | Event::Rename(_) | Event::Output(..) | Event::Tap(..) => {
+            return context;
+        }
     };
     if !engine.knows_cgroup(cgroup) {
         let hint = match proc.cgroup(pid) {

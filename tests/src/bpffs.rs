@@ -22,6 +22,16 @@ pub fn no_bpffs(test: &str) -> bool {
     own_mounts(test) && mounted(c"tmpfs", c"/sys/fs/bpf", c"tmpfs", test)
 }
 
+/// Gives the calling thread, and what it starts from now on, an empty file
+/// system for each of these places, so that a journal can be kept there.
+#[must_use]
+pub fn own_places(test: &str, places: &[&CStr]) -> bool {
+    own_mounts(test)
+        && places
+            .iter()
+            .all(|place| mounted(c"tmpfs", place, c"tmpfs", test))
+}
+
 /// Paths of all pins, in order.
 #[must_use]
 pub fn pins() -> Vec<String> {

@@ -149,6 +149,12 @@ impl Running {
         both.expect("standard output and error are piped, and taken once")
     }
 
+    /// Its standard error, which was piped and is taken once.
+    pub fn stderr(&mut self) -> ChildStderr {
+        let stderr = self.child.stderr.take();
+        stderr.expect("standard error is piped, and taken once")
+    }
+
     /// The next line on standard output, which was piped.
     #[must_use]
     pub fn read_line(&mut self) -> String {

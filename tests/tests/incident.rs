@@ -10,10 +10,14 @@
 mod cause;
 #[path = "incident/export.rs"]
 mod export;
+#[path = "incident/journal.rs"]
+mod journal;
 #[path = "incident/named.rs"]
 mod named;
 #[path = "incident/oom.rs"]
 mod oom;
+#[path = "incident/tap.rs"]
+mod tap;
 #[path = "incident/words.rs"]
 mod words;
 

@@ -111,6 +111,9 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     if len > PATH_MAX + NAME_MAX + ARGS_MAX {
         return 0;
     }
+    if emit::wants_taps() {
+        emit::hurry();
+    }
     // SAFETY: `len` bytes of `tail` follow the record.
     unsafe {
         emit::bytes(

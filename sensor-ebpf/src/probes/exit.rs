@@ -12,7 +12,7 @@ use crate::{
     emit,
     group::{self, Ending, ZERO},
     maps::{SCRATCH, SENDER, VICTIM},
-    output, scheduler,
+    output, scheduler, tap,
     task::{Task, offset},
 };
 
@@ -54,6 +54,7 @@ pub fn exit(ctx: BtfTracePointContext) -> i32 {
         Ending::Process { threads, pending } => {
             report(task, &scratch.own, threads, pending);
             scheduler::ends(task);
+            tap::ends(task.pid());
         }
     }
     0

@@ -9,7 +9,7 @@ use sensor_common::{
     kind,
 };
 
-use crate::{emit, group, scheduler, task::Task};
+use crate::{emit, group, scheduler, tap, task::Task};
 
 /// Reports the birth of a process; counts the birth of a thread. It has not run
 /// yet.
@@ -25,6 +25,7 @@ pub fn fork(ctx: BtfTracePointContext) -> i32 {
     }
     let parent = Task::new(ctx.arg(0)).leader();
     scheduler::inherit(parent, child);
+    tap::inherit(parent, child);
     let time = emit::now();
     emit::record(
         time,

@@ -8,3 +8,4 @@ pub mod oom;
 pub mod rename;
 pub mod sched;
 pub mod signal;
+pub mod tap;

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     incidents::Incidents,
     logging,
-    run::no_events,
+    run::{follow_tap, no_events},
     setup::{self, Selection, Stop, Wish},
 };
 use crate::{
@@ -186,7 +186,7 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
         interval: None,
     };
     let host = HostResource::detect();
-    let (pump, _) = setup::pump(
+    let (mut pump, _) = setup::pump(
         &plugins,
         &config,
         Some(kernel),
@@ -194,6 +194,7 @@ pub fn run(args: &EventsArgs) -> Result<Exit, Stop> {
         &host,
         &wish,
     )?;
+    follow_tap(&mut pump);
     let incidents = wish
         .incidents
         .then(|| Incidents::start(&config, &pump.engine))

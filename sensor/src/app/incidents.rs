@@ -147,6 +147,7 @@ impl Incidents {
 
     /// Takes what the engine has put down.
     pub fn take(&mut self, engine: &mut Engine) {
+        self.stage.watch(engine.take_joined());
         let ended = engine.take_ended();
         self.awaited += ended.len() as u64;
         self.stage.take(ended);

@@ -92,6 +92,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let (mut pump, offset) = setup::pump(plugins.current(), &config, kernel, began, &host, &wish)?;
     let unclaimed = memory.remind(&mut pump.engine, &mut host);
     follow_scheduler(&mut pump);
+    follow_tap(&mut pump);
     let waiter = Waiter::new().map_err(fault)?;
     if let Some(kernel) = &pump.kernel {
         waiter.add_ring(kernel.as_fd()).map_err(fault)?;
@@ -266,6 +267,17 @@ fn follow_scheduler(pump: &mut Pump) {
     }
 }
 
+/// The same with the one on system calls.
+pub(super) fn follow_tap(pump: &mut Pump) {
+    if let Err(error) = pump.follow_tap() {
+        let gives = hook::TAP.gives;
+        tracing::warn!(
+            "plugins with `tap = true` have no {gives}: {}",
+            chain(&error)
+        );
+    }
+}
+
 fn intervals(pump: &Pump) -> Vec<Duration> {
     let specs = pump.engine.specs();
     specs.iter().map(|spec| spec.interval).collect()
@@ -431,6 +443,7 @@ impl Daemon {
 
     fn publish(&mut self, events: &mut Vec<ProcessEvent>) {
         if let Some(stage) = &self.mourning {
+            stage.watch(self.pump.engine.take_joined());
             stage.take(self.pump.engine.take_ended());
         }
         if let Some(delivery) = &self.delivery
@@ -516,6 +529,7 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
             ("rename", loss.rename),
             ("scheduler", loss.scheduler + pump.uncounted()),
             ("output", loss.output),
+            ("tap", loss.tap),
             ("group", loss.group),
         ],
         rejected: pump.rejected(),

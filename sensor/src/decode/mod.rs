@@ -5,7 +5,7 @@
 use std::ptr;
 
 use sensor_common::{
-    event::{Exec, Exit, Fork, Header, Late, Output, PATH_WHOLE},
+    event::{Exec, Exit, Fork, Header, Late, Output, PATH_WHOLE, Tap},
     kind,
 };
 
@@ -25,6 +25,9 @@ pub enum Event<'a> {
     /// Where a process that is about to end wrote, with the path of the file;
     /// `None` where it is unknown.
     Output(Box<Output>, Option<Vec<u8>>),
+    /// What a process was about to write to descriptor 2, as far as it was
+    /// taken.
+    Tap(Tap, &'a [u8]),
 }
 
 impl Event<'_> {
@@ -38,6 +41,7 @@ impl Event<'_> {
             Self::Late(late) => &late.header,
             Self::Rename(header) => header,
             Self::Output(output, _) => &output.header,
+            Self::Tap(tap, _) => &tap.header,
         }
     }
 }
@@ -97,6 +101,11 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, Rejected> {
             let path = path_of(names.ok_or(Rejected::Short)?);
             Ok(Event::Output(Box::new(output), path))
         }
+        kind::TAP => {
+            let (tap, tail) = read::<Tap>(bytes)?;
+            let text = tail.get(..tap.len as usize).ok_or(Rejected::Short)?;
+            Ok(Event::Tap(tap, text))
+        }
         kind::LATE => Ok(Event::Late(Box::new(read(bytes)?.0))),
         other => Err(Rejected::Kind(other)),
     }
@@ -143,6 +152,8 @@ unsafe impl Record for Exit {}
 unsafe impl Record for Late {}
 // SAFETY: as above.
 unsafe impl Record for Output {}
+// SAFETY: as above.
+unsafe impl Record for Tap {}
 
 fn read<T: Record>(bytes: &[u8]) -> Result<(T, &[u8]), Rejected> {
     let (record, rest) = bytes
@@ -195,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_an_event_or_rejected(kind in 0_u32..8, bytes: Vec<u8>) {
+        fn any_bytes_are_an_event_or_rejected(kind in 0_u32..9, bytes: Vec<u8>) {
             let mut record = kind.to_ne_bytes().to_vec();
             record.extend(bytes);
             let _ = decode(&record);

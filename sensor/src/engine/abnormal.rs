@@ -9,7 +9,8 @@ use super::{Engine, describe::until_nul, exits::Finished, key_of};
 use crate::{
     incident::{
         context::{Ancestor, Neighbour, Ring},
-        ended::{Ended, Rules, Written},
+        ended::{Ended, Oom, Rules, Written},
+        memory::Joined,
         record::Sender,
     },
     process::{
@@ -25,12 +26,16 @@ const OUTPUTS: usize = 1_024;
 const ANCESTORS: usize = 16;
 /// Ends that wait to be taken.
 const ENDED: usize = 4_096;
+/// New members that wait to be taken. Of those above it nobody knows the
+/// cgroup, as of those who end at once.
+const JOINED: usize = 4_096;
 
 /// What is put down.
 #[derive(Debug, Default)]
 pub(super) struct Abnormal {
     outputs: VecDeque<(ProcessKey, Output, Arc<[u8]>)>,
     ended: Vec<Ended>,
+    joined: Vec<Joined>,
     /// What happened to members lately.
     ring: Ring,
 }
@@ -40,6 +45,25 @@ impl Engine {
     #[must_use]
     pub fn take_ended(&mut self) -> Vec<Ended> {
         std::mem::take(&mut self.abnormal.ended)
+    }
+
+    /// Those who became members, or run another program, since the last call;
+    /// where their ends can be incidents.
+    #[must_use]
+    pub fn take_joined(&mut self) -> Vec<Joined> {
+        std::mem::take(&mut self.abnormal.joined)
+    }
+
+    /// Notes a process that is about to be put into the table.
+    pub(super) fn note_joined(&mut self, process: &Process, is_child: bool) {
+        if self.mourned(&process.services) && self.abnormal.joined.len() < JOINED {
+            self.abnormal.joined.push(Joined {
+                key: process.key,
+                parent: process.parent,
+                cgroup: process.cgroup.clone(),
+                is_child,
+            });
+        }
     }
 
     /// Whether the ends of a member of these services can be incidents.
@@ -74,7 +98,13 @@ impl Engine {
     }
 
     /// Puts down the end of a process where it is abnormal.
-    pub(super) fn mourn(&mut self, process: &Process, finished: &Finished, detail: &ExitDetail) {
+    pub(super) fn mourn(
+        &mut self,
+        process: &Process,
+        finished: &Finished,
+        detail: &ExitDetail,
+        tapped: Vec<u8>,
+    ) {
         let Some(end) = detail.end else {
             return;
         };
@@ -98,13 +128,22 @@ impl Engine {
             process: event.process,
             services: event.services,
             end,
-            is_oom,
+            oom: is_oom.then_some(Oom::Victim),
             sender: sender(exit),
             detail: Box::new(detail.clone()),
             ancestry: self.ancestry(process),
             siblings,
             written: outputs,
+            tapped,
+            in_journal: self.looks_in_journal(&process.services),
         });
+    }
+
+    fn looks_in_journal(&self, services: &[ServiceId]) -> bool {
+        let mut logs = services
+            .iter()
+            .map(|&id| &self.config.registry.spec_of(id).logs);
+        logs.any(|logs| logs.enabled && logs.journald)
     }
 
     /// Remembers that a member began, or how it ended, for incidents nearby.

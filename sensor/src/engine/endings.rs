@@ -50,6 +50,7 @@ impl Engine {
         let exit = &finished.exit;
         self.renamed.remove(&process.key.pid);
         self.unschedule(process.key);
+        let tapped = self.untap(process.key);
         let usage = Usage::from(&finished.figures);
         let end = end_of(exit.status);
         let totals = self.config.known.counters(&usage);
@@ -76,7 +77,7 @@ impl Engine {
         }
         process.parent = Some(exit.parent_pid);
         let detail = self.exit_detail(exit, &usage, end);
-        self.mourn(&process, finished, &detail);
+        self.mourn(&process, finished, &detail, tapped);
         self.note_sibling(&process, exit.header.time, Some(Some(end)));
         if !self.published(&process.services) {
             return;
@@ -95,6 +96,7 @@ impl Engine {
         self.stats.inferred += 1;
         self.renamed.remove(&process.key.pid);
         self.unschedule(process.key);
+        let _ = self.untap(process.key);
         for &id in process.services.iter() {
             let service = self.config.registry.get_mut(id);
             service.leave(process.key.pid, None);

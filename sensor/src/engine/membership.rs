@@ -134,8 +134,10 @@ impl Engine {
             };
             service.members.insert(key.pid, Box::new(member));
         }
+        self.note_joined(&process, matches!(way, Way::Fork));
         self.table.insert(process);
         self.schedule(key.pid);
+        self.tap(key.pid);
     }
 
     /// What the children of a process inherit, and what it keeps itself

@@ -76,6 +76,7 @@ impl Engine {
             self.table.insert(process);
         }
         self.schedule_all();
+        self.tap_all();
         self.changed = carried.iter().map(|carried| !carried.same_rule).collect();
         report
     }

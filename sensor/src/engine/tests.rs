@@ -10,3 +10,4 @@ mod reload;
 mod restarts;
 mod scans;
 mod scheduling;
+mod taps;

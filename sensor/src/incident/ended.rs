@@ -28,8 +28,8 @@ pub struct Ended {
     pub services: Vec<Arc<str>>,
     /// How.
     pub end: End,
-    /// The kernel chose it for want of memory.
-    pub is_oom: bool,
+    /// The evidence that the kernel ended it for want of memory.
+    pub oom: Option<Oom>,
     /// Who sent the signal that ended it.
     pub sender: Option<Sender>,
     /// What it had used.
@@ -41,6 +41,25 @@ pub struct Ended {
     /// Regular files behind its descriptors 1 and 2, where somebody wants to
     /// know; standard error last.
     pub written: Vec<Written>,
+    /// The end of what it wrote to descriptor 2, where the kernel was asked
+    /// to tell.
+    pub tapped: Vec<u8>,
+    /// Somebody wants to know what it said to the journal.
+    pub in_journal: bool,
+}
+
+/// What tells that the kernel ended a process for want of memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Oom {
+    /// `mark_victim` named it.
+    Victim,
+    /// The counter `oom_kill` of its cgroup rose, and nobody sent the signal.
+    Counter {
+        /// Path of the cgroup in the hierarchy that accounts memory.
+        cgroup: Arc<str>,
+        /// By how much since it was explained the last time.
+        rise: u64,
+    },
 }
 
 /// What a process wrote into a file, or somebody else meanwhile.
@@ -83,8 +102,16 @@ impl Ended {
     /// The evidence in one line.
     #[must_use]
     pub fn cause(&self) -> String {
-        if self.is_oom {
-            return "out of memory: killed by the kernel (mark_victim)".to_owned();
+        match &self.oom {
+            Some(Oom::Victim) => {
+                return "out of memory: killed by the kernel (mark_victim)".to_owned();
+            }
+            Some(Oom::Counter { cgroup, rise }) => {
+                return format!(
+                    "out of memory: killed by the kernel (oom_kill of {cgroup} rose by {rise})"
+                );
+            }
+            None => {}
         }
         let (signal, core_dumped) = match self.end {
             End::Code(code) => return format!("exit code {code}"),
@@ -127,9 +154,9 @@ impl Ended {
     #[must_use]
     pub fn incident(self, observed: WallNanos) -> Incident {
         let cause = self.cause();
-        let (kind, severity) = match self.is_oom {
-            true => (Kind::Oom, 21),
-            false => (Kind::Exit, 17),
+        let (kind, severity) = match self.oom {
+            Some(_) => (Kind::Oom, 21),
+            None => (Kind::Exit, 17),
         };
         Incident {
             id: self.id,
@@ -179,12 +206,14 @@ pub(in crate::incident) mod tests {
             },
             services: Vec::new(),
             end,
-            is_oom: false,
+            oom: None,
             sender: None,
             detail: Box::default(),
             ancestry: Vec::new(),
             siblings: Vec::new(),
             written: Vec::new(),
+            tapped: Vec::new(),
+            in_journal: false,
         }
     }
 
@@ -216,13 +245,18 @@ pub(in crate::incident) mod tests {
             "signal 9 (SIGKILL) from pid 812 (reaper)"
         );
         assert_eq!(sent(None).cause(), "signal 9 (SIGKILL) from pid 812");
-        let oom = Ended {
-            is_oom: true,
+        let oom = |oom| Ended {
+            oom: Some(oom),
             ..sent(None)
         };
         assert_eq!(
-            oom.cause(),
+            oom(Oom::Victim).cause(),
             "out of memory: killed by the kernel (mark_victim)"
+        );
+        let cgroup = "/shop.slice".into();
+        assert_eq!(
+            oom(Oom::Counter { cgroup, rise: 1 }).cause(),
+            "out of memory: killed by the kernel (oom_kill of /shop.slice rose by 1)"
         );
     }
 

@@ -4,6 +4,7 @@
 //! hands on what is left.
 
 use std::{
+    collections::VecDeque,
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -19,17 +20,21 @@ use super::{
     ended::Ended,
     fingerprint::fingerprint,
     follow::{Follower, Paths, Position},
+    journal,
     log::{LogOptions, LogParser},
+    memory::{Joined, Memory},
     record::Incident,
     window::Windows,
     words::{self, Words},
 };
-use crate::clock;
+use crate::{clock, units::WallNanos};
 
 /// Ends that wait for the stage. One takes about a millisecond.
 const WAITING: usize = 4_096;
 /// What is handed on at once.
 const TOGETHER: usize = 64;
+/// Ends that wait for the journal; those above it do without.
+const UNSETTLED: usize = 1_024;
 /// How long the stage may take to end.
 const LAST: Duration = Duration::from_secs(3);
 
@@ -73,6 +78,7 @@ type Positions = Arc<Mutex<Option<Vec<Position>>>>;
 #[derive(Debug)]
 enum Input {
     Ended(Box<Ended>),
+    Joined(Vec<Joined>),
     Reported(Box<Reported>),
     Follow(Vec<Paths>),
     Finish,
@@ -126,8 +132,10 @@ impl Stage {
             follower: Follower::new(config.logs.clone(), config.positions),
             positions: Arc::clone(&positions),
             logs: config.logs,
+            memory: Memory::of_host(),
             sink: config.sink,
             counts: Arc::clone(&counts),
+            unsettled: VecDeque::new(),
             ready: Vec::new(),
         };
         let thread = thread::Builder::new()
@@ -155,6 +163,14 @@ impl Stage {
                     self.counts.dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }
+        }
+    }
+
+    /// Takes in who has become a member: what its cgroup's counter said before
+    /// it ended is the evidence afterwards. Who finds no room has none.
+    pub fn watch(&self, joined: Vec<Joined>) {
+        if !joined.is_empty() {
+            let _ = self.inbox.try_send(Input::Joined(joined));
         }
     }
 
@@ -226,18 +242,32 @@ struct Worker {
     fold: Option<Windows>,
     context: Gatherer,
     logs: LogOptions,
+    memory: Memory,
     follower: Follower,
     positions: Positions,
     sink: Sink,
     counts: Arc<Counts>,
+    /// Ends whose words may still be on their way to the journal, oldest
+    /// first.
+    unsettled: VecDeque<Unsettled>,
     ready: Vec<Incident>,
+}
+
+/// An end that waits for the journal.
+struct Unsettled {
+    due: Instant,
+    pid: u32,
+    born: WallNanos,
+    incident: Incident,
 }
 
 impl Worker {
     fn work(mut self, outbox: &Receiver<Input>) {
         loop {
             let window = self.fold.as_ref().and_then(Windows::next);
-            let next = [window, self.follower.next()].into_iter().flatten().min();
+            let settled = self.unsettled.front().map(|one| one.due);
+            let next = [window, settled, self.follower.next(), self.memory.next()];
+            let next = next.into_iter().flatten().min();
             let mut input = match next {
                 None => outbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(next) => outbox.recv_timeout(next.saturating_duration_since(Instant::now())),
@@ -245,6 +275,7 @@ impl Worker {
             for _ in 0..TOGETHER {
                 match input {
                     Ok(Input::Ended(ended)) => self.mourn(*ended),
+                    Ok(Input::Joined(joined)) => self.memory.watch(&joined, Instant::now()),
                     Ok(Input::Reported(reported)) => self.take_reported(*reported),
                     Ok(Input::Follow(paths)) => self.follower.follow(paths),
                     Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
@@ -255,6 +286,8 @@ impl Worker {
                 input = outbox.try_recv().map_err(|_| RecvTimeoutError::Timeout);
             }
             let now = Instant::now();
+            self.memory.settle(now);
+            self.look_in_journal(Some(now));
             let mut found = Vec::new();
             let mut keep = |incident| found.push(incident);
             self.follower.look(now, clock::wall().0, &mut keep);
@@ -267,13 +300,39 @@ impl Worker {
         }
     }
 
-    fn mourn(&mut self, ended: Ended) {
+    fn mourn(&mut self, mut ended: Ended) {
+        let counted = self.memory.judge(&ended);
+        ended.oom = ended.oom.or(counted);
         let words = words::of(&ended);
         let case = Arc::new(ended.case());
+        let waits = words.is_empty() && ended.in_journal && journal::exists();
         let mut incident = ended.incident(clock::wall());
-        self.join(&mut incident, &words);
-        incident.fingerprint = fingerprint(&incident);
         incident.context = self.context.gather(&case);
+        match &case.process {
+            Some(process) if waits && self.unsettled.len() < UNSETTLED => {
+                self.unsettled.push_back(Unsettled {
+                    due: Instant::now() + journal::SETTLES,
+                    pid: process.pid,
+                    born: process.creation_time,
+                    incident,
+                });
+            }
+            _ => self.close(incident, &words),
+        }
+    }
+
+    /// Looks in the journal for those that have waited long enough, or for all.
+    fn look_in_journal(&mut self, now: Option<Instant>) {
+        let due = |one: &mut Unsettled| now.is_none_or(|now| one.due <= now);
+        while let Some(one) = self.unsettled.pop_front_if(due) {
+            let words = journal::words(one.pid, one.born);
+            self.close(one.incident, words.as_slice());
+        }
+    }
+
+    fn close(&mut self, mut incident: Incident, words: &[Words]) {
+        self.join(&mut incident, words);
+        incident.fingerprint = fingerprint(&incident);
         self.take_in(vec![incident]);
     }
 
@@ -308,7 +367,8 @@ impl Worker {
         if let Some(words) = from.or(words.first()) {
             let text = String::from_utf8_lossy(words.last()).into_owned();
             incident.last_words = Some(text);
-            incident.origin.path = Some(words.path.to_string_lossy().into_owned());
+            let path = words.path.as_ref();
+            incident.origin.path = path.map(|path| path.to_string_lossy().into_owned());
             incident.origin.stream = words.stream;
         }
         if let Some((_, found)) = found {
@@ -355,6 +415,7 @@ impl Worker {
     }
 
     fn finish(mut self) {
+        self.look_in_journal(None);
         let mut found = Vec::new();
         self.follower.finish(&mut |incident| found.push(incident));
         self.take_in(found);

@@ -1,5 +1,6 @@
-//! Last words: the tail of the files that a process wrote to. Read once, after
-//! its end; while it runs nothing is.
+//! Last words: the tail of the files that a process wrote to, read once, after
+//! its end; what the kernel was asked to copy where standard error was no file;
+//! and what the journal has of it ([`journal`](super::journal)).
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,15 +18,15 @@ use super::{
 };
 
 /// Bytes that are searched for an exception; stack traces are long.
-const SEARCHED: u64 = 256 * 1024;
+pub(super) const SEARCHED: u64 = 256 * 1024;
 /// What /proc and the clocks may differ by, ns.
 const TICK_NS: u64 = 10_000_000;
 
 /// What a process wrote into one file, as far as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
-    /// The file, as the process named it.
-    pub path: PathBuf,
+    /// The file, as the process named it; `None` where it was none.
+    pub path: Option<PathBuf>,
     /// stdout or stderr; `None`: both.
     pub stream: Option<&'static str>,
     /// Whole lines but for the last one, raw bytes.
@@ -53,13 +54,22 @@ pub fn of(ended: &Ended) -> Vec<Words> {
             let from = begin(written, &file, ended.process.creation_time.0)?;
             let text = read(&file, from, written.to).ok()?;
             (!text.is_empty()).then(|| Words {
-                path: path_of(written).to_owned(),
+                path: Some(path_of(written).to_owned()),
                 stream: written.stream,
                 text,
             })
         })
         .collect();
     words.sort_by_key(|words| words.stream == Some("stdout"));
+    let has_stderr = words.iter().any(|words| words.stream != Some("stdout"));
+    if !has_stderr && !ended.tapped.is_empty() {
+        let tapped = Words {
+            path: None,
+            stream: Some("stderr"),
+            text: ended.tapped.clone(),
+        };
+        words.insert(0, tapped);
+    }
     words
 }
 

@@ -121,7 +121,7 @@ pub struct LogsOptions {
     pub journald: bool,
     /// In these files: absolute paths, `*` and `?` allowed.
     pub paths: Vec<String>,
-    /// By a kernel tap on writes to descriptor 2.
+    /// By a kernel tap on writes to standard error.
     pub tap: bool,
 }
 

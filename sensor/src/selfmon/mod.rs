@@ -28,7 +28,7 @@ pub struct Figures {
     /// Records received, by kind.
     pub received: [(&'static str, u64); 3],
     /// Records lost in the kernel, by kind.
-    pub lost: [(&'static str, u64); 8],
+    pub lost: [(&'static str, u64); 9],
     /// Records that could not be decoded.
     pub rejected: u64,
     /// Ends concluded after a loss.

@@ -27,7 +27,7 @@ use sensor_common::{
 pub use self::pinned::{Mark, Opened, Pinning};
 use self::{
     pinned::{Older, Pinned},
-    switches::Switches,
+    switches::OnDemand,
 };
 use super::{
     btf::{self, Btf, BtfError},
@@ -35,6 +35,7 @@ use super::{
     hook::{self, Hook},
     ring::{Mapping, Ring},
     scheduler::{self, Scheduler},
+    tap::{self, Tap},
 };
 use crate::{clock, decode, units::BootNanos};
 
@@ -140,7 +141,10 @@ pub struct Kernel {
     /// What was lost while attaching.
     before: Loss,
     layout: Layout,
-    switches: Switches,
+    switches: OnDemand,
+    scheduler: Scheduler,
+    calls: OnDemand,
+    tap: Tap,
     /// What was loaded by this process.
     programs: Option<Ebpf>,
     /// The attached hooks: a hook whose link is closed is gone, unless the
@@ -201,6 +205,7 @@ impl Kernel {
             // Has nothing to relocate by it, and drops the one that it read.
             .btf(None)
             .override_global("OFFSETS", &layout.offsets, true)
+            .override_global("CALLS", &tap::calls(), true)
             .map_max_entries("RING", layout.ring_bytes)
             .load(OBJECT)
             .map_err(Box::new)?;
@@ -216,7 +221,8 @@ impl Kernel {
                 Err(error) => tracing::debug!("{error}: {} are missed", hook.gives),
             }
         }
-        let no_scheduler = load_scheduler(&mut programs, &layout.offsets, &kernel_btf).err();
+        let missing = hook::ON_DEMAND
+            .map(|hook| load_only(&mut programs, hook, &layout.offsets, &kernel_btf).err());
         drop(kernel_btf);
         // SAFETY: no arguments that could be wrong. Parsing took tens of
         // megabytes, which the allocator would keep for the rest of the life.
@@ -226,13 +232,18 @@ impl Kernel {
         let (links, kept) = keep(&mut programs, links);
         let loss = take(&mut programs, "LOSS", PerCpuArray::try_from)?;
         let scheduler = Scheduler::open(|name| take(&mut programs, name, Ok))?;
+        let tap = Tap::open(|name| take(&mut programs, name, Ok))?;
+        let [no_switches, no_calls] = missing;
         let mut kernel = Self {
             ring,
             awake,
             loss,
             before: Loss::default(),
             layout,
-            switches: Switches::new(scheduler, no_scheduler),
+            switches: OnDemand::new(hook::SCHED, no_switches),
+            scheduler,
+            calls: OnDemand::new(hook::TAP, no_calls),
+            tap,
             programs: Some(programs),
             links,
             stats: None,
@@ -277,7 +288,31 @@ impl Kernel {
     ///
     /// Why it cannot be attached.
     pub fn follow_scheduler(&mut self, wanted: bool) -> Result<(), EbpfError> {
-        self.switches.follow(self.programs.as_mut(), wanted)
+        let changed = self.switches.follow(self.programs.as_mut(), wanted)?;
+        if changed && !wanted {
+            self.scheduler.forget_all();
+        }
+        Ok(())
+    }
+
+    /// Attaches the hook on system calls, or detaches it.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be attached.
+    pub fn follow_tap(&mut self, wanted: bool) -> Result<(), EbpfError> {
+        let changed = self.calls.follow(self.programs.as_mut(), wanted)?;
+        if changed {
+            let taps = self.awake.number(offset_of!(Awake, taps));
+            taps.store(u64::from(wanted), Ordering::SeqCst);
+            self.tap.forget_all();
+        }
+        Ok(())
+    }
+
+    /// Whose writes the hook on system calls copies.
+    pub fn tap(&mut self) -> &mut Tap {
+        &mut self.tap
     }
 
     /// Says whether somebody wants to know where processes that end badly
@@ -293,9 +328,19 @@ impl Kernel {
         self.links.iter().any(|(known, _)| known.name == hook.name)
     }
 
+    /// Whether a hook that this process loaded was accepted by the kernel.
+    #[must_use]
+    pub fn is_loaded(&self, hook: Hook) -> bool {
+        let program = self
+            .programs
+            .as_ref()
+            .and_then(|all| all.program(hook.name));
+        program.is_some_and(|program| program.fd().is_ok())
+    }
+
     /// Whom the hook on switches counts, and what it has counted.
     pub fn scheduler(&mut self) -> &mut Scheduler {
-        &mut self.switches.scheduler
+        &mut self.scheduler
     }
 
     /// Takes the programs away, unless they are to stay; the ring keeps what
@@ -351,6 +396,7 @@ impl Kernel {
         sum.rename = sum.rename.saturating_sub(before.rename);
         sum.output = sum.output.saturating_sub(before.output);
         sum.group = sum.group.saturating_sub(before.group);
+        sum.tap = sum.tap.saturating_sub(before.tap);
         sum
     }
 
@@ -366,6 +412,7 @@ impl Kernel {
                 sum.scheduler += value.scheduler;
                 sum.output += value.output;
                 sum.group += value.group;
+                sum.tap += value.tap;
             }
         }
         sum
@@ -400,7 +447,7 @@ impl Kernel {
         self.links
             .iter()
             .map(|(hook, _)| hook)
-            .chain(&[hook::SCHED])
+            .chain(&hook::ON_DEMAND)
             .filter_map(|hook| {
                 let info = match (&self.programs, &self.pinned) {
                     (Some(programs), _) => programs.program(hook.name)?.info().ok()?,
@@ -510,18 +557,25 @@ fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<FdLink, EbpfE
     program.take_link(link).map_err(&failed).map(FdLink::from)
 }
 
-/// Loads the hook on switches, which is attached when somebody wants it.
-fn load_scheduler(
+/// Loads a hook that is attached when somebody wants it.
+fn load_only(
     programs: &mut Ebpf,
+    hook: Hook,
     offsets: &[u32; field::COUNT],
     btf: &AyaBtf,
 ) -> Result<(), EbpfError> {
-    for required in scheduler::REQUIRED {
-        if offsets[required] == ABSENT {
-            return Err(EbpfError::Field(field::FIELDS[required].path));
-        }
+    let has = |field: &Field| offsets[*field] != ABSENT;
+    let required: &[Field] = match hook {
+        hook::SCHED => &scheduler::REQUIRED,
+        _ => &tap::REQUIRED,
+    };
+    let mut missing = required.iter().find(|&field| !has(field));
+    if hook == hook::TAP && !tap::ARGUMENTS.iter().any(has) {
+        missing = tap::ARGUMENTS.first();
     }
-    let hook = hook::SCHED;
+    if let Some(&missing) = missing {
+        return Err(EbpfError::Field(field::FIELDS[missing].path));
+    }
     let program = program(programs, hook)?;
     program.load(hook.tracepoint, btf).map_err(failed(hook))
 }

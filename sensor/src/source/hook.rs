@@ -60,10 +60,19 @@ pub const OOM: Hook = Hook {
     gives: "whether the kernel killed a process for want of memory",
 };
 
+/// System calls of tapped processes. Attached while a plugin asks for it.
+pub const TAP: Hook = Hook {
+    name: "tap",
+    tracepoint: "sys_enter",
+    gives: "last words of processes that write into a pipe, a terminal or a socket",
+};
+
 /// All hooks, in the order in which they attach: the end of a process first,
 /// so that whatever is seen to begin is seen to end.
-pub const ALL: [Hook; 8] = [EXIT, EXEC, FORK, CLOCK, RENAME, SCHED, SIGNAL, OOM];
+pub const ALL: [Hook; 9] = [EXIT, EXEC, FORK, CLOCK, RENAME, SCHED, SIGNAL, OOM, TAP];
 /// The hooks without which there are no events.
 pub const CORE: [Hook; 4] = [EXIT, EXEC, FORK, CLOCK];
+/// Hooks that are loaded at start, and attached while a plugin asks for them.
+pub const ON_DEMAND: [Hook; 2] = [SCHED, TAP];
 /// Hooks that are attached where the kernel has them.
 pub const EXTRA: [Hook; 3] = [RENAME, SIGNAL, OOM];

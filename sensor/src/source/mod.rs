@@ -9,3 +9,4 @@ pub mod hook;
 pub mod pins;
 pub mod ring;
 pub mod scheduler;
+pub mod tap;

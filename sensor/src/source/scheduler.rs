@@ -42,7 +42,7 @@ const ONLY_KNOWN: u64 = 2;
 /// [`Watched`] as aya wants it.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
-struct PodWatched(Watched);
+pub(super) struct PodWatched(pub(super) Watched);
 /// [`Counts`] as aya wants it.
 #[repr(transparent)]
 #[derive(Clone, Copy)]

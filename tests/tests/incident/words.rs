@@ -8,7 +8,7 @@ use std::{
 use super::*;
 
 /// The interpreter itself: a shim in the PATH may be a script.
-fn python() -> String {
+pub fn python() -> String {
     let mut command = Command::new("python3");
     let script = "import os, sys; print(os.path.realpath(sys.executable))";
     let found = command.args(["-c", script]).output().unwrap();

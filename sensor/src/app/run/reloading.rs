@@ -2,7 +2,7 @@
 
 use std::{io, os::fd::AsFd};
 
-use super::{Daemon, follow_scheduler, intervals};
+use super::{Daemon, follow_scheduler, follow_tap, intervals};
 use crate::{
     app::{incidents, reload::Plugins, setup},
     engine::reload::Reload,
@@ -91,6 +91,7 @@ impl Daemon {
         let now = self.collecting.now();
         let report = self.pump.reload(reload, wanted, now, events);
         follow_scheduler(&mut self.pump);
+        follow_tap(&mut self.pump);
         self.collecting.reload(&intervals(&self.pump), &services);
         if let Some(stage) = &self.mourning {
             stage.follow(incidents::paths(self.pump.engine.specs()));

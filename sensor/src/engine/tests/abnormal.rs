@@ -6,7 +6,11 @@ use sensor_common::{
 };
 
 use super::bench::{ATTACHED, Bench, Id, MS, cpu, exec, exit, header, plugin};
-use crate::{decode::Event, incident::ended::Ended, process::event::End};
+use crate::{
+    decode::Event,
+    incident::ended::{Ended, Oom},
+    process::event::End,
+};
 
 const SHELL: Id = (10, ATTACHED + MS);
 const SHOP: Id = (20, ATTACHED + 2 * MS);
@@ -113,7 +117,7 @@ fn the_record_says_who_and_why() {
     let mut bench = self::bench();
     bench.event(&exit_with(SHOP, 9, |exit| exit.flags = OOM_VICTIM));
     let one = ended(&mut bench).remove(0);
-    assert!(one.is_oom && one.sender.is_none());
+    assert!(one.oom == Some(Oom::Victim) && one.sender.is_none());
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn keys() -> Vec<(&'static str, Kind, &'static str)> {
         (
             "logs.journald",
             Bool(true),
-            "In the journal. Not there yet, without effect.",
+            "In the journal, by the process's pid.",
         ),
         (
             "logs.paths",
@@ -234,7 +234,7 @@ fn keys() -> Vec<(&'static str, Kind, &'static str)> {
         (
             "logs.tap",
             Bool(false),
-            "By a kernel tap on writes to descriptor 2. Not there yet, without effect.",
+            "By a kernel tap on writes to standard error, for pipes, terminals and sockets; costs every system call of the host something.",
         ),
         (
             "examples",

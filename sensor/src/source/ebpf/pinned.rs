@@ -5,6 +5,7 @@
 //! killed leaves everything that it had not written to the next one.
 
 use std::{
+    mem::offset_of,
     path::{Path, PathBuf},
     sync::atomic::Ordering,
 };
@@ -18,14 +19,16 @@ use aya::{
     },
 };
 use rustix::{fd::AsFd, mm::ProtFlags};
-use sensor_common::loss::Loss;
+use sensor_common::{awake::Awake, loss::Loss};
 
-use super::{EbpfError, Kernel, Layout, Links, OBJECT, switches::Switches};
+use super::{EbpfError, Kernel, Layout, Links, OBJECT, switches::OnDemand};
 use crate::{
     source::{
         hook,
         pins::{self, Claim, PinError},
         ring::{Mapping, Ring},
+        scheduler::Scheduler,
+        tap::Tap,
     },
     units::BootNanos,
 };
@@ -38,7 +41,7 @@ const BEGAN: usize = NOTES;
 /// The [`Loss`] that was told last.
 const TOLD: usize = NOTES + 8;
 /// Raised when the notes change.
-const NOTES_VERSION: [u8; 1] = [1];
+const NOTES_VERSION: [u8; 1] = [2];
 
 /// How far a ring has been read, and written to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,7 +273,15 @@ impl Kernel {
                 }
             }
         }
-        let switches = Switches::take_over(dir)?;
+        // Whom the one before counted and tapped, and what it counted, is for
+        // this one to begin anew.
+        let mut scheduler = Scheduler::open(|name| map(dir, name))?;
+        scheduler.begin_anew();
+        let mut tap = Tap::open(|name| map(dir, name))?;
+        tap.forget_all();
+        awake
+            .number(offset_of!(Awake, taps))
+            .store(0, Ordering::SeqCst);
         let since = BootNanos(awake.number(BEGAN).load(Ordering::SeqCst));
         let mut before = Loss::default();
         for (index, number) in numbers(&mut before).into_iter().enumerate() {
@@ -282,7 +293,10 @@ impl Kernel {
             loss,
             before,
             layout: layout.clone(),
-            switches,
+            switches: OnDemand::take_over(dir, hook::SCHED),
+            scheduler,
+            calls: OnDemand::take_over(dir, hook::TAP),
+            tap,
             programs: None,
             links,
             stats: None,
@@ -415,7 +429,7 @@ fn awake(dir: &Path) -> Result<Mapping, EbpfError> {
     Mapping::new(map.fd(), 0, rustix::param::page_size(), both).map_err(EbpfError::Ring)
 }
 
-fn numbers(loss: &mut Loss) -> [&mut u64; 8] {
+fn numbers(loss: &mut Loss) -> [&mut u64; 9] {
     let Loss {
         fork,
         exec,
@@ -425,6 +439,9 @@ fn numbers(loss: &mut Loss) -> [&mut u64; 8] {
         scheduler,
         output,
         group,
+        tap,
     } = loss;
-    [fork, exec, exit, late, rename, scheduler, output, group]
+    [
+        fork, exec, exit, late, rename, scheduler, output, group, tap,
+    ]
 }

@@ -1,5 +1,5 @@
-//! The hook on switches: loaded with the others, attached while somebody
-//! wants it.
+//! Hooks that are loaded with the others, and attached while somebody wants
+//! them.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use aya::{
     programs::{BtfTracePoint, ProgramError, tp_btf::BtfTracePointLinkId},
 };
 
-use super::{EbpfError, failed, pinned, program};
-use crate::source::{hook, pins, scheduler::Scheduler};
+use super::{EbpfError, failed, program};
+use crate::source::{hook::Hook, pins};
 
-/// The hook, and what it shares with the daemon.
-pub(super) struct Switches {
-    pub(super) scheduler: Scheduler,
-    /// Why the hook is not there.
+/// One of them.
+pub(super) struct OnDemand {
+    hook: Hook,
+    /// Why it is not there.
     missing: Option<EbpfError>,
     /// One that another daemon loaded.
     found: Option<BtfTracePoint>,
@@ -22,57 +22,53 @@ pub(super) struct Switches {
     link: Option<BtfTracePointLinkId>,
 }
 
-impl Switches {
-    pub(super) fn new(scheduler: Scheduler, missing: Option<EbpfError>) -> Self {
+impl OnDemand {
+    pub(super) fn new(hook: Hook, missing: Option<EbpfError>) -> Self {
         Self {
-            scheduler,
+            hook,
             missing,
             found: None,
             link: None,
         }
     }
 
-    /// That of a daemon which has ended. Its link ended with it; whom it
-    /// counted, and what, is for the next one to begin anew.
-    pub(super) fn take_over(dir: &Path) -> Result<Self, EbpfError> {
-        let mut scheduler = Scheduler::open(|name| pinned::map(dir, name))?;
-        scheduler.begin_anew();
-        let path = dir.join(pins::object_name("prog", hook::SCHED.name));
-        let found = BtfTracePoint::from_pin(path).map_err(failed(hook::SCHED));
+    /// That of a daemon which has ended; its link ended with it.
+    pub(super) fn take_over(dir: &Path, hook: Hook) -> Self {
+        let path = dir.join(pins::object_name("prog", hook.name));
+        let found = BtfTracePoint::from_pin(path).map_err(failed(hook));
         let (found, missing) = match found {
             Ok(found) => (Some(found), None),
             Err(error) => (None, Some(error)),
         };
-        Ok(Self {
+        Self {
             found,
-            ..Self::new(scheduler, missing)
-        })
+            ..Self::new(hook, missing)
+        }
     }
 
-    /// Attaches it, or detaches it; `loaded` is what this process loaded.
+    /// Attaches it, or detaches it; `loaded` is what this process loaded. True
+    /// where that changed something.
     pub(super) fn follow(
         &mut self,
         loaded: Option<&mut Ebpf>,
         wanted: bool,
-    ) -> Result<(), EbpfError> {
+    ) -> Result<bool, EbpfError> {
         if wanted && let Some(error) = self.missing.take() {
             return Err(error);
         }
         if wanted == self.link.is_some() {
-            return Ok(());
+            return Ok(false);
         }
+        let failed = failed(self.hook);
         let program = match (loaded, &mut self.found) {
-            (Some(programs), _) => program(programs, hook::SCHED)?,
+            (Some(programs), _) => program(programs, self.hook)?,
             (None, Some(found)) => found,
-            (None, None) => return Err(failed(hook::SCHED)(ProgramError::NotLoaded)),
+            (None, None) => return Err(failed(ProgramError::NotLoaded)),
         };
         match self.link.take() {
-            None => self.link = Some(program.attach().map_err(failed(hook::SCHED))?),
-            Some(link) => {
-                program.detach(link).map_err(failed(hook::SCHED))?;
-                self.scheduler.forget_all();
-            }
+            None => self.link = Some(program.attach().map_err(failed)?),
+            Some(link) => program.detach(link).map_err(failed)?,
         }
-        Ok(())
+        Ok(true)
     }
 }

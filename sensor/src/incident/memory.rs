@@ -1,0 +1,298 @@
+//! Want of memory by the counters of cgroups: `oom_kill` says how many
+//! processes of a cgroup the kernel killed. Version 2 has it in
+//! `memory.events` (Documentation/admin-guide/cgroup-v2.rst), version 1 in
+//! `memory.oom_control` (cgroup-v1/memory.rst).
+//!
+//! A counter names no process. It is evidence where nobody sent the signal 9
+//! that ended one, and the counter has risen since somebody looked: one rise
+//! for one death. It stands in where `mark_victim` cannot be hooked, or names
+//! a thread.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::ended::{Ended, Oom};
+use crate::{process::event::End, units::ProcessKey};
+
+/// Counters that are watched at once.
+const COUNTERS: usize = 1_024;
+/// Processes whose cgroup is kept; the oldest goes first.
+const PLACES: usize = 16_384;
+/// Files of processes that are read in one go. Who is left over is taken to
+/// be where its parent is.
+const READS: usize = 64;
+/// A rise that nobody's death explained for so long, or twice, explains none.
+const SETTLE_EVERY: Duration = Duration::from_secs(10);
+/// `SIGKILL`, which is what the kernel sends.
+const KILLED: u8 = 9;
+
+/// A process that became a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The process.
+    pub key: ProcessKey,
+    /// Thread group id of its parent.
+    pub parent: Option<u32>,
+    /// Path in the cgroup v2 hierarchy.
+    pub cgroup: Option<Arc<str>>,
+    /// It has just been born, where its parent is.
+    pub is_child: bool,
+}
+
+/// Where memory is accounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hierarchy {
+    /// Its directory.
+    root: PathBuf,
+    /// What of it is mounted there; `/` as a rule.
+    mounted: String,
+    version: Version,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+}
+
+/// One cgroup.
+#[derive(Debug)]
+struct Counter {
+    /// Its path in the hierarchy.
+    name: Arc<str>,
+    /// Kills that were explained, or are too old to explain anything.
+    explained: u64,
+    /// As of the last look.
+    seen: u64,
+}
+
+/// The counters of the cgroups that members are in.
+#[derive(Debug)]
+pub struct Memory {
+    hierarchy: Option<Hierarchy>,
+    counters: HashMap<Arc<Path>, Counter>,
+    /// The directory of each process, by pid.
+    places: HashMap<u32, (ProcessKey, Arc<Path>)>,
+    order: VecDeque<u32>,
+    settled: Option<Instant>,
+}
+
+impl Memory {
+    /// That of the host.
+    #[must_use]
+    pub fn of_host() -> Self {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        Self::of(Hierarchy::find(&mounts))
+    }
+
+    fn of(hierarchy: Option<Hierarchy>) -> Self {
+        Self {
+            hierarchy,
+            counters: HashMap::new(),
+            places: HashMap::new(),
+            order: VecDeque::new(),
+            settled: None,
+        }
+    }
+
+    /// Notes what the counters of new members say before anything happens.
+    pub fn watch(&mut self, joined: &[Joined], now: Instant) {
+        let mut reads = READS;
+        for one in joined {
+            let Some(dir) = self.place_of(one, &mut reads) else {
+                continue;
+            };
+            if !self.counters.contains_key(&dir) && self.counters.len() < COUNTERS {
+                let Some(hierarchy) = &self.hierarchy else {
+                    return;
+                };
+                if let Some(seen) = hierarchy.kills(&dir) {
+                    let name = hierarchy.name_of(&dir).into();
+                    let counter = Counter {
+                        name,
+                        explained: seen,
+                        seen,
+                    };
+                    self.counters.insert(Arc::clone(&dir), counter);
+                    self.settled.get_or_insert(now);
+                }
+            }
+            self.keep(one.key, dir);
+        }
+    }
+
+    /// Whether the kernel ended a process for want of memory, as far as the
+    /// counter of its cgroup tells.
+    pub fn judge(&mut self, ended: &Ended) -> Option<Oom> {
+        let End::Signal { signal: KILLED, .. } = ended.end else {
+            return None;
+        };
+        let process = &ended.process;
+        let (key, dir) = self.places.get(&process.pid)?;
+        // Of a scanned process the start was known to a tick only.
+        let same = key.start.0 / TICK_NS == process.start.0 / TICK_NS;
+        let counter = self.counters.get_mut(dir).filter(|_| same)?;
+        let kills = self.hierarchy.as_ref()?.kills(dir)?;
+        let rise = kills.saturating_sub(counter.explained);
+        if rise == 0 || (ended.oom.is_none() && ended.sender.is_some()) {
+            return None;
+        }
+        counter.explained += 1;
+        Some(Oom::Counter {
+            cgroup: Arc::clone(&counter.name),
+            rise,
+        })
+    }
+
+    /// When to look again; never where nothing is watched.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        let settled = self.settled.filter(|_| !self.counters.is_empty())?;
+        Some(settled + SETTLE_EVERY)
+    }
+
+    /// Lets old rises go, and cgroups that are gone.
+    pub fn settle(&mut self, now: Instant) {
+        if self.next().is_none_or(|next| next > now) {
+            return;
+        }
+        self.settled = Some(now);
+        let Some(hierarchy) = &self.hierarchy else {
+            return;
+        };
+        self.counters.retain(|dir, counter| {
+            let Some(kills) = hierarchy.kills(dir) else {
+                return false;
+            };
+            counter.explained = counter.explained.max(counter.seen);
+            counter.seen = kills;
+            true
+        });
+    }
+
+    fn place_of(&self, joined: &Joined, reads: &mut usize) -> Option<Arc<Path>> {
+        let hierarchy = self.hierarchy.as_ref()?;
+        let parent = joined.parent.and_then(|pid| self.places.get(&pid));
+        let parent = parent.map(|(_, dir)| Arc::clone(dir));
+        let path = match hierarchy.version {
+            Version::Two => joined.cgroup.as_deref()?.to_owned(),
+            Version::One if joined.is_child && parent.is_some() => return parent,
+            Version::One if *reads == 0 => return parent,
+            Version::One => {
+                *reads -= 1;
+                let Ok(text) = fs::read(format!("/proc/{}/cgroup", joined.key.pid)) else {
+                    return parent;
+                };
+                memory_path(&String::from_utf8_lossy(&text))?.to_owned()
+            }
+        };
+        let dir = hierarchy.directory(&path)?;
+        // The same path is kept once.
+        let known = self.counters.get_key_value(dir.as_path());
+        Some(known.map_or_else(|| dir.into(), |(dir, _)| Arc::clone(dir)))
+    }
+
+    fn keep(&mut self, key: ProcessKey, dir: Arc<Path>) {
+        if self.places.insert(key.pid, (key, dir)).is_some() {
+            return;
+        }
+        self.order.push_back(key.pid);
+        if self.order.len() > PLACES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.places.remove(&oldest);
+        }
+    }
+}
+
+/// What /proc knows of a start, ns.
+const TICK_NS: u64 = crate::process::table::TICK_NS;
+
+impl Hierarchy {
+    /// Where memory is accounted, by /proc/PID/mountinfo (proc(5)).
+    fn find(mounts: &str) -> Option<Self> {
+        let found = |wanted: Version| {
+            mounts.lines().find_map(|line| {
+                let (mount, rest) = line.split_once(" - ")?;
+                let mut rest = rest.split(' ');
+                let version = match rest.next()? {
+                    "cgroup" => Version::One,
+                    "cgroup2" => Version::Two,
+                    _ => return None,
+                };
+                let mut fields = mount.split(' ').skip(3);
+                let mounted = fields.next()?.to_owned();
+                let root = PathBuf::from(fields.next()?);
+                let accounts = match version {
+                    Version::One => rest.nth(1)?.split(',').any(|option| option == "memory"),
+                    Version::Two => fs::read_to_string(root.join("cgroup.controllers"))
+                        .is_ok_and(|all| all.split_whitespace().any(|one| one == "memory")),
+                };
+                (version == wanted && accounts).then_some(Self {
+                    root,
+                    mounted,
+                    version,
+                })
+            })
+        };
+        found(Version::Two).or_else(|| found(Version::One))
+    }
+
+    /// The directory where a cgroup's memory is accounted: its own, or that of
+    /// the nearest parent that has the controller.
+    fn directory(&self, path: &str) -> Option<PathBuf> {
+        let below = path.strip_prefix(&self.mounted).unwrap_or(path);
+        let below = Path::new(below.trim_start_matches('/'));
+        let plain = |part| matches!(part, std::path::Component::Normal(_));
+        if !below.components().all(plain) {
+            // Outside of the namespace that the sensor sees.
+            return None;
+        }
+        if !self.root.join(below).is_dir() {
+            return None;
+        }
+        let dirs = below.ancestors().map(|below| self.root.join(below));
+        let mut dirs = dirs.filter(|dir| self.kills(dir).is_some());
+        dirs.next()
+    }
+
+    /// Processes of the cgroup that the kernel has killed since it was made.
+    fn kills(&self, dir: &Path) -> Option<u64> {
+        let names: &[&str] = match self.version {
+            Version::One => &["memory.oom_control"],
+            // The second one counts those below, too.
+            Version::Two => &["memory.events.local", "memory.events"],
+        };
+        let mut texts = names.iter().map(|name| fs::read_to_string(dir.join(name)));
+        kills(&texts.find_map(Result::ok)?)
+    }
+
+    fn name_of(&self, dir: &Path) -> String {
+        let below = dir.strip_prefix(&self.root).unwrap_or(dir);
+        format!("/{}", below.display())
+    }
+}
+
+/// The number behind `oom_kill`.
+fn kills(text: &str) -> Option<u64> {
+    let number = |line: &str| line.strip_prefix("oom_kill ")?.trim().parse().ok();
+    text.lines().find_map(number)
+}
+
+/// The path in the memory hierarchy of version 1, of /proc/PID/cgroup.
+fn memory_path(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let mut controllers = controllers.split(',');
+        controllers.any(|one| one == "memory").then_some(path)
+    })
+}
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

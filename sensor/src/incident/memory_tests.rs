@@ -1,0 +1,158 @@
+//! Counters that rise, in files that look as the kernel's do. The real ones
+//! are in the tests of the whole program.
+
+use super::*;
+use crate::{
+    incident::{ended::tests::ended, record::Sender},
+    units::BootNanos,
+};
+
+const KILL: End = End::Signal {
+    signal: KILLED,
+    core_dumped: false,
+};
+
+struct Bench {
+    root: tempfile::TempDir,
+    memory: Memory,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("shop/till")).unwrap();
+        let hierarchy = Hierarchy {
+            root: root.path().to_owned(),
+            mounted: "/".to_owned(),
+            version: Version::Two,
+        };
+        let bench = Self {
+            root,
+            memory: Memory::of(Some(hierarchy)),
+            now: Instant::now(),
+        };
+        bench.counts("shop", 5);
+        bench
+    }
+
+    fn counts(&self, cgroup: &str, kills: u64) {
+        let text = format!("low 0\noom 9\noom_kill {kills}\noom_group_kill 0\n");
+        fs::write(self.root.path().join(cgroup).join("memory.events"), text).unwrap();
+    }
+
+    fn joins(&mut self, pid: u32, cgroup: &str) {
+        let joined = Joined {
+            key: ProcessKey {
+                pid,
+                start: BootNanos(1),
+            },
+            parent: None,
+            cgroup: Some(cgroup.into()),
+            is_child: false,
+        };
+        self.memory.watch(&[joined], self.now);
+    }
+
+    fn dies(&mut self, pid: u32, more: impl FnOnce(&mut Ended)) -> Option<Oom> {
+        let mut one = ended(KILL);
+        one.process.pid = pid;
+        more(&mut one);
+        self.memory.judge(&one)
+    }
+}
+
+fn counter(rise: u64) -> Option<Oom> {
+    let cgroup = "/shop".into();
+    Some(Oom::Counter { cgroup, rise })
+}
+
+#[test]
+fn a_rise_is_evidence_for_one_death() {
+    let mut bench = Bench::new();
+    bench.joins(5, "/shop");
+    bench.joins(6, "/shop");
+    assert_eq!(bench.dies(5, |_| {}), None, "kills from before");
+    bench.counts("shop", 6);
+    assert_eq!(bench.dies(5, |_| {}), counter(1));
+    assert_eq!(bench.dies(6, |_| {}), None, "that kill is explained");
+    bench.counts("shop", 8);
+    assert_eq!(bench.dies(6, |_| {}), counter(2));
+    assert_eq!(bench.dies(5, |_| {}), counter(1));
+}
+
+#[test]
+fn who_ended_otherwise_was_not_killed_for_memory() {
+    let mut bench = Bench::new();
+    bench.joins(5, "/shop");
+    bench.counts("shop", 6);
+    assert_eq!(bench.dies(5, |one| one.end = End::Code(137)), None);
+    let by = |one: &mut Ended| {
+        one.sender = Some(Sender { pid: 1, name: None });
+    };
+    assert_eq!(bench.dies(5, by), None);
+    let other = |one: &mut Ended| one.process.start = BootNanos(TICK_NS * 3);
+    assert_eq!(bench.dies(5, other), None, "another one with its pid");
+    assert_eq!(bench.dies(7, |_| {}), None, "nobody knows where it was");
+    assert_eq!(bench.dies(5, |_| {}), counter(1));
+}
+
+/// What `mark_victim` told of one process is no evidence for another.
+#[test]
+fn a_victim_takes_its_rise_along() {
+    let mut bench = Bench::new();
+    bench.joins(5, "/shop");
+    bench.joins(6, "/shop");
+    bench.counts("shop", 6);
+    let victim = |one: &mut Ended| one.oom = Some(Oom::Victim);
+    assert!(bench.dies(5, victim).is_some());
+    assert_eq!(bench.dies(6, |_| {}), None);
+}
+
+#[test]
+fn old_rises_explain_nothing() {
+    let mut bench = Bench::new();
+    bench.joins(5, "/shop");
+    bench.counts("shop", 6);
+    bench.memory.settle(bench.now + SETTLE_EVERY);
+    // Its death may still be on the way.
+    bench.memory.settle(bench.now + SETTLE_EVERY * 2);
+    assert_eq!(bench.dies(5, |_| {}), None);
+    bench.counts("shop", 7);
+    bench.memory.settle(bench.now + SETTLE_EVERY * 3);
+    assert_eq!(bench.dies(5, |_| {}), counter(1));
+}
+
+#[test]
+fn the_nearest_cgroup_with_the_controller_counts() {
+    let mut bench = Bench::new();
+    bench.joins(5, "/shop/till");
+    bench.joins(6, "/../shop");
+    bench.counts("shop", 6);
+    assert_eq!(bench.dies(6, |_| {}), None);
+    assert_eq!(bench.dies(5, |_| {}), counter(1));
+    // What cannot be read is no evidence.
+    fs::remove_file(bench.root.path().join("shop/memory.events")).unwrap();
+    assert_eq!(bench.dies(5, |_| {}), None);
+    bench.memory.settle(bench.now + SETTLE_EVERY);
+    assert_eq!(bench.memory.next(), None);
+}
+
+#[test]
+fn where_memory_is_accounted() {
+    let one = "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory\n\
+               32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
+               41 31 0:38 / /nowhere/unified rw,relatime - cgroup2 cgroup2 rw\n";
+    let found = Hierarchy::find(one).unwrap();
+    assert_eq!(found.version, Version::One);
+    assert_eq!(found.root, Path::new("/sys/fs/cgroup/memory"));
+    assert_eq!(Hierarchy::find("1 2 0:1 / / rw - ext4 /dev/sda rw"), None);
+    let text = "9:cpu,cpuacct:/a\n4:memory,hugetlb:/b:c\n1:name=memory:/d\n0::/e\n";
+    assert_eq!(memory_path(text), Some("/b:c"));
+    assert_eq!(memory_path("0::/e\nodd"), None);
+    assert_eq!(
+        kills("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"),
+        Some(3)
+    );
+    assert_eq!(kills("oom_kill_disable 0\noom_kill x\n"), None);
+}
