@@ -19,7 +19,7 @@ use super::{
     ended::Ended,
     fingerprint::fingerprint,
     follow::{Follower, Paths, Position},
-    log::{LogOptions, LogParser},
+    log::{LogOptions, LogParser, format::Formats},
     record::Incident,
     window::Windows,
     words::{self, Words},
@@ -75,6 +75,7 @@ enum Input {
     Ended(Box<Ended>),
     Reported(Box<Reported>),
     Follow(Vec<Paths>),
+    Know(Arc<Formats>),
     Finish,
 }
 
@@ -174,6 +175,13 @@ impl Stage {
         }
     }
 
+    /// Reads logs and last words by these formats from now on.
+    pub fn know(&self, formats: Arc<Formats>) {
+        if self.inbox.try_send(Input::Know(formats)).is_err() {
+            tracing::warn!("the formats of logs stay as they were: too much is going on");
+        }
+    }
+
     /// Up to where log files were read, if that has changed since the last
     /// call: every incident before it was handed on.
     #[must_use]
@@ -247,6 +255,7 @@ impl Worker {
                     Ok(Input::Ended(ended)) => self.mourn(*ended),
                     Ok(Input::Reported(reported)) => self.take_reported(*reported),
                     Ok(Input::Follow(paths)) => self.follower.follow(paths),
+                    Ok(Input::Know(formats)) => self.know(formats),
                     Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
                         return self.finish();
                     }
@@ -286,6 +295,14 @@ impl Worker {
             incident
         });
         self.take_in(each.collect());
+    }
+
+    fn know(&mut self, formats: Arc<Formats>) {
+        self.logs.formats = Arc::clone(&formats);
+        let mut found = Vec::new();
+        let mut keep = |incident| found.push(incident);
+        self.follower.know(formats, &mut keep);
+        self.take_in(found);
     }
 
     fn take_in(&mut self, incidents: Vec<Incident>) {

@@ -5,6 +5,7 @@ use std::{io, os::fd::AsFd};
 use super::{Daemon, follow_scheduler, intervals};
 use crate::{
     app::{incidents, reload::Plugins, setup},
+    config::Config,
     engine::reload::Reload,
     plugin::{Matcher, carried},
     process::event::ProcessEvent,
@@ -92,9 +93,7 @@ impl Daemon {
         let report = self.pump.reload(reload, wanted, now, events);
         follow_scheduler(&mut self.pump);
         self.collecting.reload(&intervals(&self.pump), &services);
-        if let Some(stage) = &self.mourning {
-            stage.follow(incidents::paths(self.pump.engine.specs()));
-        }
+        self.follow_incidents(&before.config);
         match self.plugins.changes(&before) {
             line if line.is_empty() => tracing::info!("reloaded: the configuration has changed"),
             line => tracing::info!("plugins reloaded: {line}"),
@@ -104,5 +103,29 @@ impl Daemon {
             return Ok(());
         }
         self.report(&report)
+    }
+
+    /// What is an incident from now on.
+    fn follow_incidents(&self, before: &Config) {
+        let config = self.plugins.config();
+        if let Some(receiving) = &self.receiving
+            && config.receiver != before.receiver
+        {
+            receiving.follow(&config.receiver);
+        }
+        let Some(stage) = &self.mourning else {
+            return;
+        };
+        stage.follow(incidents::paths(self.pump.engine.specs()));
+        if config.log_formats == before.log_formats {
+            return;
+        }
+        match setup::formats(config) {
+            Ok(formats) => stage.know(formats),
+            Err(stop) => tracing::error!(
+                "the formats of logs stay as they were: {}",
+                stop.lines.join("; ")
+            ),
+        }
     }
 }

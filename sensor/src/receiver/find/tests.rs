@@ -19,6 +19,9 @@ pub(in crate::receiver) fn found(trace: &[u8], name: &str, message: &str) -> Fou
     incident.exception = Some(exception);
     Found {
         trace_id: trace.to_vec(),
+        weight: Weight::Reason,
+        is_complete: true,
+        printed: None,
         incident,
     }
 }
@@ -83,7 +86,7 @@ fn spans(resource: Vec<KeyValue>, spans: Vec<Span>, rules: &Rules) -> Vec<Report
             ..ResourceSpans::default()
         }],
     };
-    in_spans(&request, rules, 99)
+    in_spans(&request, rules, 99, |_| false)
 }
 
 /// The incidents of one span.
@@ -127,7 +130,12 @@ fn an_exception_of_a_span_is_an_incident_with_frames() {
         panic!("{reported:?}");
     };
     assert_eq!((one.pid, one.service.as_deref()), (Some(41), Some("shop")));
-    let [Found { trace_id, incident }] = &one.found[..] else {
+    let [
+        Found {
+            trace_id, incident, ..
+        },
+    ] = &one.found[..]
+    else {
         panic!("{one:?}");
     };
     assert_eq!(trace_id, &[1; 16]);
