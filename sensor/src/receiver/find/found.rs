@@ -41,7 +41,7 @@ pub struct Head {
 }
 
 impl Head {
-    pub(super) fn of(span: &Span, rules: &Rules) -> Self {
+    pub(in crate::receiver) fn of(span: &Span, rules: &Rules) -> Self {
         let request = Request::of(Keys(&span.attributes));
         Self {
             trace_id: span.trace_id.clone(),

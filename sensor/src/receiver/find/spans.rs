@@ -10,7 +10,7 @@ use super::{
     keys::Keys,
     request::Request,
 };
-use crate::incident::record::Incident;
+use crate::incident::{log::level::Level, record::Incident};
 
 pub(super) struct Reader<'a> {
     pub rules: &'a Rules,
@@ -27,9 +27,7 @@ impl Reader<'_> {
         let mut exceptions = Vec::new();
         for event in &span.events {
             let keys = Keys(&event.attributes);
-            // The name is fixed by the conventions; attributes without it are
-            // nobody's intention to report.
-            if event.name == "exception"
+            if is_report(&event.name, keys)
                 && let Some(exception) = exception::read(keys, self.language)
             {
                 exceptions.push((event.time_unix_nano, exception));
@@ -104,6 +102,13 @@ impl Reader<'_> {
         let is_slow = !limit.is_zero() && took > limit && is_request(span, request);
         is_slow.then(|| format!("{} took {took:?}, longer than {limit:?}", name()))
     }
+}
+
+/// Whether an event reports what it carries. Conventions fix the name; the
+/// bridge of Rust's `tracing` takes the message for it, and says how bad it is.
+fn is_report(name: &str, keys: Keys<'_>) -> bool {
+    let level = || keys.text(&["level"]).and_then(Level::word);
+    name == "exception" || level().is_none_or(|level| level.is_error())
 }
 
 /// Whether a span stands for a whole request, not for a part of one: those

@@ -185,6 +185,42 @@ fn names_and_messages_are_as_the_sdk_says_them() {
 }
 
 #[test]
+fn an_event_of_another_name_reports_where_it_is_an_error() {
+    for (name, level, is_one) in [
+        ("exception", "WARN", true),
+        ("no price", "ERROR", true),
+        ("no price", "", true),
+        ("no price", "WARN", false),
+    ] {
+        let mut raised = exception("", "unknown item", "");
+        raised.push(text("level", level));
+        let mut span = span(Vec::new(), vec![raised]);
+        span.events[0].name = name.to_owned();
+        let found = of_span(span, &Rules::default());
+        assert_eq!(found.len(), usize::from(is_one), "{name} {level}");
+    }
+}
+
+#[test]
+fn a_part_of_a_request_is_none_itself() {
+    let rules = Rules {
+        slow_request_threshold: Duration::from_nanos(1),
+        ..Rules::default()
+    };
+    // As Express' middleware and ASGI's `http send` have them.
+    for attributes in [
+        vec![text("http.route", "/items/:item")],
+        vec![int("http.status_code", 500)],
+    ] {
+        let mut part = span(attributes, Vec::new());
+        part.kind = 1;
+        assert!(of_span(part.clone(), &rules).is_empty());
+        part.kind = 2;
+        assert_eq!(of_span(part, &rules).len(), 1);
+    }
+}
+
+#[test]
 fn a_status_is_an_incident_where_it_matters() {
     let count = |status: i64, key: &str, rules: &Rules| {
         let attributes = vec![int(key, status), text("url.path", "/x")];
