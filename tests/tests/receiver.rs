@@ -1,5 +1,6 @@
 //! Applications that report over OTLP: what went wrong becomes an incident of
-//! the process that sent it. Needs root and python3.
+//! the process that sent it. Needs root and python3, and the
+//! collector rotel: `pip install rotel==0.0.1a15`.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers of tests too: a panic is how a test fails"
@@ -14,8 +15,10 @@ use std::{
 
 use sensor_tests::{
     apps::free_port,
+    collector::Collector,
     plugins::Plugins,
     process::run,
+    received::Received,
     sensor::{LIMIT, Lines, sensor},
 };
 use serde_json::Value;
@@ -84,7 +87,7 @@ fn wait_incident(file: &Path, kind: &str) -> Value {
 }
 
 /// A sensor that receives, after its first report.
-fn start(plugins: &Plugins, http: &str, grpc: &str) -> Lines {
+fn start(plugins: &Plugins, http: &str, grpc: &str, more: &[&str]) -> Lines {
     let config = CONFIG
         .replace("DIR", plugins.root().to_str().unwrap())
         .replace("HTTP", http)
@@ -93,7 +96,8 @@ fn start(plugins: &Plugins, http: &str, grpc: &str) -> Lines {
     fs::write(&file, config).unwrap();
     let mut command = sensor(["run", "--interval", "1s", "--output", "json"]);
     command.arg("--config").arg(file);
-    let lines = Lines::start(command.args(["--plugins", &plugins.flag()]));
+    command.args(["--plugins", &plugins.flag()]).args(more);
+    let lines = Lines::start(&mut command);
     lines.wait("a first report", |said| said.lines.first().map(drop));
     lines
 }
@@ -104,7 +108,7 @@ fn what_an_application_reports_is_an_incident_of_its_process() {
     let watched = plugins.watch_program(&python(), "");
     let path = |name: &str| plugins.root().join(name);
     let (http, grpc) = (free_port().to_string(), free_port().to_string());
-    let lines = start(&plugins, &http, &grpc);
+    let lines = start(&plugins, &http, &grpc, &[]);
 
     let socket = format!("unix:{}", path("otlp.sock").display());
     for (address, kind) in [(&http, "PriceError"), (&socket, "KeyError")] {
@@ -130,7 +134,7 @@ fn options_are_taken_over_and_addresses_wait_for_a_restart() {
     let watched = plugins.watch_program(&python(), "");
     let path = |name: &str| plugins.root().join(name);
     let (http, grpc) = (free_port().to_string(), free_port().to_string());
-    let lines = start(&plugins, &http, &grpc);
+    let lines = start(&plugins, &http, &grpc, &[]);
     let send = |kind: &str| {
         fs::write(path("body.json"), SPAN.replace("TYPE", kind)).unwrap();
         let body = path("body.json").display().to_string();
@@ -159,4 +163,53 @@ fn options_are_taken_over_and_addresses_wait_for_a_restart() {
     assert_eq!(ended.status, 0, "{}", said.errors);
     let out = fs::read_to_string(path("out.jsonl")).unwrap();
     assert!(!out.contains("HushedError"), "{out}");
+}
+
+#[test]
+fn the_receiver_tells_of_itself() {
+    let collector = Collector::start();
+    let plugins = Plugins::new();
+    let watched = plugins.watch_program(&python(), "");
+    let (http, grpc) = (free_port().to_string(), free_port().to_string());
+    let port = collector.ports().grpc.to_string();
+    let to = ["--agent-host", "127.0.0.1", "--agent-port", &port];
+    let lines = start(&plugins, &http, &grpc, &to);
+    let body = plugins.root().join("body.json").display().to_string();
+    let args = ["-c", SEND, &http, &body];
+    let mut stranger = Command::new(python());
+    // What it says, its status, and who says it.
+    for (text, is_taken, command) in [
+        (
+            SPAN.replace("TYPE", "OneError"),
+            true,
+            &mut watched.command(&args),
+        ),
+        (SPAN.replace("TYPE", "TwoError"), true, stranger.args(args)),
+        ("{".to_owned(), false, &mut watched.command(&args)),
+    ] {
+        fs::write(&body, text).unwrap();
+        assert_eq!(
+            run(command).status == 0,
+            is_taken,
+            "{}",
+            lines.said().errors
+        );
+    }
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
+    let output = collector.finish();
+    let received = Received::parse(&output);
+    for (metric, value) in [
+        ("sensor.receiver.accepted", 2.0),
+        ("sensor.receiver.refused", 1.0),
+        ("sensor.receiver.incidents", 2.0),
+        ("sensor.receiver.unmatched", 1.0),
+    ] {
+        let last = received.of("sensor", metric).last();
+        assert_eq!(
+            last.map(|point| point.value),
+            Some(value),
+            "{metric}:\n{output}"
+        );
+    }
 }
