@@ -9,6 +9,7 @@
 )]
 
 pub mod accounting;
+pub mod apps;
 pub mod background;
 pub mod bpffs;
 pub mod collector;

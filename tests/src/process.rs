@@ -171,6 +171,13 @@ impl Running {
         assert_eq!(self.read_line().trim_end(), line);
     }
 
+    /// Whether it has ended; it is waited for then.
+    pub fn has_ended(&mut self) -> bool {
+        let ended = self.child.try_wait();
+        self.reaped |= matches!(ended, Ok(Some(_)));
+        self.reaped
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: i32) {
         kill(self.pid(), signal);

@@ -1,5 +1,6 @@
 //! Applications that report over OTLP: what went wrong becomes an incident of
-//! the process that sent it. Needs root and python3.
+//! the process that sent it. Needs root and python3, and the
+//! collector rotel: `pip install rotel==0.0.1a15`.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers of tests too: a panic is how a test fails"
@@ -7,15 +8,17 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
 use sensor_tests::{
+    apps::free_port,
+    collector::Collector,
     plugins::Plugins,
     process::run,
+    received::Received,
     sensor::{LIMIT, Lines, sensor},
 };
 use serde_json::Value;
@@ -58,11 +61,6 @@ s.sendall((head + 'Content-Length: %d\r\n\r\n' % len(body)).encode() + body)
 sys.exit(0 if b' 200 ' in s.recv(100) else 1)
 ";
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 fn python() -> String {
     let script = "import os, sys; print(os.path.realpath(sys.executable))";
     let found = Command::new("python3")
@@ -88,21 +86,29 @@ fn wait_incident(file: &Path, kind: &str) -> Value {
     }
 }
 
+/// A sensor that receives, after its first report.
+fn start(plugins: &Plugins, http: &str, grpc: &str, more: &[&str]) -> Lines {
+    let config = CONFIG
+        .replace("DIR", plugins.root().to_str().unwrap())
+        .replace("HTTP", http)
+        .replace("GRPC", grpc);
+    let file = plugins.root().join("sensor.toml");
+    fs::write(&file, config).unwrap();
+    let mut command = sensor(["run", "--interval", "1s", "--output", "json"]);
+    command.arg("--config").arg(file);
+    command.args(["--plugins", &plugins.flag()]).args(more);
+    let lines = Lines::start(&mut command);
+    lines.wait("a first report", |said| said.lines.first().map(drop));
+    lines
+}
+
 #[test]
 fn what_an_application_reports_is_an_incident_of_its_process() {
     let plugins = Plugins::new();
     let watched = plugins.watch_program(&python(), "");
     let path = |name: &str| plugins.root().join(name);
     let (http, grpc) = (free_port().to_string(), free_port().to_string());
-    let config = CONFIG
-        .replace("DIR", plugins.root().to_str().unwrap())
-        .replace("HTTP", &http)
-        .replace("GRPC", &grpc);
-    fs::write(path("sensor.toml"), config).unwrap();
-    let mut command = sensor(["run", "--interval", "1s", "--output", "json"]);
-    command.arg("--config").arg(path("sensor.toml"));
-    let lines = Lines::start(command.args(["--plugins", &plugins.flag()]));
-    lines.wait("a first report", |said| said.lines.first().map(drop));
+    let lines = start(&plugins, &http, &grpc, &[]);
 
     let socket = format!("unix:{}", path("otlp.sock").display());
     for (address, kind) in [(&http, "PriceError"), (&socket, "KeyError")] {
@@ -120,4 +126,90 @@ fn what_an_application_reports_is_an_incident_of_its_process() {
     let (ended, said) = lines.interrupt();
     assert_eq!(ended.status, 0, "{}", said.errors);
     assert!(!path("otlp.sock").exists(), "the socket stays");
+}
+
+#[test]
+fn options_are_taken_over_and_addresses_wait_for_a_restart() {
+    let plugins = Plugins::new();
+    let watched = plugins.watch_program(&python(), "");
+    let path = |name: &str| plugins.root().join(name);
+    let (http, grpc) = (free_port().to_string(), free_port().to_string());
+    let lines = start(&plugins, &http, &grpc, &[]);
+    let send = |kind: &str| {
+        fs::write(path("body.json"), SPAN.replace("TYPE", kind)).unwrap();
+        let body = path("body.json").display().to_string();
+        let sent = run(&mut watched.command(&["-c", SEND, &http, &body]));
+        assert_eq!(sent.status, 0, "{}", lines.said().errors);
+    };
+    send("EarlyError");
+    let _ = wait_incident(&path("out.jsonl"), "EarlyError");
+
+    let config = fs::read_to_string(path("sensor.toml")).unwrap();
+    let other = config.replace(&format!(":{http}"), &format!(":{}", free_port()));
+    let options = "ignore_exceptions = [\"HushedError\"]\n";
+    fs::write(path("sensor.toml"), other + options).unwrap();
+    lines.signal(libc::SIGHUP);
+    lines.wait("the reload", |said| {
+        let text = &said.errors;
+        let both = text.contains("`[receiver]` http will be as the file says after a restart")
+            && text.contains("reloaded: the configuration has changed");
+        both.then_some(())
+    });
+    // Where it listened before, by the new options.
+    send("HushedError");
+    send("LateError");
+    let _ = wait_incident(&path("out.jsonl"), "LateError");
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
+    let out = fs::read_to_string(path("out.jsonl")).unwrap();
+    assert!(!out.contains("HushedError"), "{out}");
+}
+
+#[test]
+fn the_receiver_tells_of_itself() {
+    let collector = Collector::start();
+    let plugins = Plugins::new();
+    let watched = plugins.watch_program(&python(), "");
+    let (http, grpc) = (free_port().to_string(), free_port().to_string());
+    let port = collector.ports().grpc.to_string();
+    let to = ["--agent-host", "127.0.0.1", "--agent-port", &port];
+    let lines = start(&plugins, &http, &grpc, &to);
+    let body = plugins.root().join("body.json").display().to_string();
+    let args = ["-c", SEND, &http, &body];
+    let mut stranger = Command::new(python());
+    // What it says, its status, and who says it.
+    for (text, is_taken, command) in [
+        (
+            SPAN.replace("TYPE", "OneError"),
+            true,
+            &mut watched.command(&args),
+        ),
+        (SPAN.replace("TYPE", "TwoError"), true, stranger.args(args)),
+        ("{".to_owned(), false, &mut watched.command(&args)),
+    ] {
+        fs::write(&body, text).unwrap();
+        assert_eq!(
+            run(command).status == 0,
+            is_taken,
+            "{}",
+            lines.said().errors
+        );
+    }
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
+    let output = collector.finish();
+    let received = Received::parse(&output);
+    for (metric, value) in [
+        ("sensor.receiver.accepted", 2.0),
+        ("sensor.receiver.refused", 1.0),
+        ("sensor.receiver.incidents", 2.0),
+        ("sensor.receiver.unmatched", 1.0),
+    ] {
+        let last = received.of("sensor", metric).last();
+        assert_eq!(
+            last.map(|point| point.value),
+            Some(value),
+            "{metric}:\n{output}"
+        );
+    }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use super::setup::{self, Selection, Stop};
 use crate::{
-    config::{Config, Problem},
+    config::{Config, Problem, Receiver},
     plugin::{FailedPlugin, Loaded, Plugin},
 };
 
@@ -43,11 +43,14 @@ pub struct Plugins {
     wrong: Wrong,
     /// Warnings that were told.
     warned: BTreeSet<Problem>,
+    /// What waits for a restart, as it was told.
+    put_off: Vec<&'static str>,
 }
 
 /// What there was before, where something has changed.
 pub struct Before {
-    config: Config,
+    /// The configuration.
+    pub config: Config,
     loaded: Vec<Plugin>,
     /// The plugins that were in use.
     pub current: Vec<Plugin>,
@@ -77,6 +80,7 @@ impl Plugins {
             current,
             wrong,
             warned,
+            put_off: Vec::new(),
         })
     }
 
@@ -158,7 +162,7 @@ impl Plugins {
         self.current = current;
     }
 
-    fn reload_config(&self, being_written: &[PathBuf], wrong: &mut Wrong) -> Config {
+    fn reload_config(&mut self, being_written: &[PathBuf], wrong: &mut Wrong) -> Config {
         let file = self.config_file();
         if being_written.iter().any(|path| path == file) {
             return self.config.clone();
@@ -170,11 +174,28 @@ impl Plugins {
                 return self.config.clone();
             }
         };
+        let put_off = waits_for_restart(&self.config.receiver, &config.receiver);
+        if put_off != self.put_off && !put_off.is_empty() {
+            tracing::warn!(
+                "`[receiver]` {} will be as the file says after a restart; the rest is already",
+                put_off.join(", ")
+            );
+        }
+        self.put_off = put_off;
+        let running = &self.config.receiver;
         // The rest is taken in at the next start.
         Config {
             plugins: config.plugins,
             interval: config.interval,
             host: config.host,
+            log_formats: config.log_formats,
+            receiver: Receiver {
+                enabled: running.enabled,
+                http: running.http,
+                grpc: running.grpc,
+                socket: running.socket.clone(),
+                ..config.receiver
+            },
             limits: crate::config::Limits {
                 groups: config.limits.groups,
                 ..self.config.limits.clone()
@@ -318,6 +339,18 @@ impl fmt::Display for Who {
             Self::Plugin(_, name) => write!(f, "plugin `{name}`"),
         }
     }
+}
+
+/// What of `[receiver]` was bound while there were the capabilities for it.
+fn waits_for_restart(running: &Receiver, file: &Receiver) -> Vec<&'static str> {
+    let differs = [
+        ("enabled", running.enabled != file.enabled),
+        ("http", running.http != file.http),
+        ("grpc", running.grpc != file.grpc),
+        ("socket", running.socket != file.socket),
+    ];
+    let differs = differs.into_iter().filter(|(_, differs)| *differs);
+    differs.map(|(key, _)| key).collect()
 }
 
 /// What is wrong with what was found.

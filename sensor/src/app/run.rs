@@ -414,6 +414,7 @@ impl Daemon {
                 figures.transports = outlet.stats();
                 figures.homeless = outlet.homeless();
             }
+            figures.receiver = self.receiving.as_ref().map(Receiving::received);
             telemetry.update(figures);
         }
         let denied = self.collecting.denied();
@@ -554,6 +555,7 @@ fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) ->
         incidents_dropped: [("engine", stats.unmourned), ("words", 0)],
         transports: Vec::new(),
         homeless: 0,
+        receiver: None,
         scrubbed: pump.engine.scrubbed_count(),
         store_writes,
         store_failures,

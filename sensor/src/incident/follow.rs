@@ -17,7 +17,7 @@ use std::{
 };
 
 use super::{
-    log::{LogOptions, LogParser},
+    log::{LogOptions, LogParser, format::Formats},
     record::Incident,
 };
 
@@ -67,6 +67,8 @@ struct Followed {
     /// `None` while its name leads nowhere.
     open: Option<Open>,
     parser: LogParser,
+    /// Whose file it is.
+    services: Vec<Arc<str>>,
     /// Whether the last look brought something.
     grew: bool,
     /// Up to where nothing is held back any more, and where the last look
@@ -169,6 +171,30 @@ impl Follower {
         })
     }
 
+    /// Knows these formats from now on. What is open is told as it was read; a
+    /// line that has no end yet is read again.
+    pub fn know(&mut self, formats: Arc<Formats>, found: &mut dyn FnMut(Incident)) {
+        self.logs.formats = formats;
+        for (path, mut followed) in std::mem::take(&mut self.files) {
+            followed.parser.quiet(found);
+            followed.parser = self.parser(&path, &followed.services);
+            if let Some(open) = &mut followed.open {
+                open.offset = open.line;
+            }
+            self.files.insert(path, followed);
+        }
+    }
+
+    fn parser(&mut self, path: &Path, services: &[Arc<str>]) -> LogParser {
+        let mut logs = self.logs.clone();
+        logs.path = Some(path.to_string_lossy().into_owned());
+        logs.services = services.to_vec();
+        // Incidents of two files have other ids.
+        self.opened += 1;
+        logs.seed = logs.seed.wrapping_add(self.opened << 40);
+        LogParser::new(&logs)
+    }
+
     fn list(&self) -> BTreeMap<PathBuf, Vec<Arc<str>>> {
         let mut listed: BTreeMap<PathBuf, Vec<Arc<str>>> = BTreeMap::new();
         for wanted in &self.wanted {
@@ -195,12 +221,7 @@ impl Follower {
                 }
                 return;
             }
-            let mut logs = self.logs.clone();
-            logs.path = Some(path.to_string_lossy().into_owned());
-            logs.services = services;
-            // Incidents of two files have other ids.
-            self.opened += 1;
-            logs.seed = logs.seed.wrapping_add(self.opened << 40);
+            let parser = self.parser(&path, &services);
             let open = match self.before.remove(&path) {
                 Some(before) => Open::again(&path, &before),
                 None => Open::new(&path).ok().map(|mut open| {
@@ -214,7 +235,8 @@ impl Follower {
             let safe = open.as_ref().map_or(0, |open| open.offset);
             let followed = Followed {
                 open,
-                parser: LogParser::new(&logs),
+                parser,
+                services,
                 grew: false,
                 safe: [safe; 2],
             };

@@ -21,7 +21,7 @@ use super::{
     fingerprint::fingerprint,
     follow::{Follower, Paths, Position},
     journal,
-    log::{LogOptions, LogParser},
+    log::{LogOptions, LogParser, format::Formats},
     memory::{Joined, Memory},
     record::Incident,
     window::Windows,
@@ -81,6 +81,7 @@ enum Input {
     Joined(Vec<Joined>),
     Reported(Box<Reported>),
     Follow(Vec<Paths>),
+    Know(Arc<Formats>),
     Finish,
 }
 
@@ -190,6 +191,13 @@ impl Stage {
         }
     }
 
+    /// Reads logs and last words by these formats from now on.
+    pub fn know(&self, formats: Arc<Formats>) {
+        if self.inbox.try_send(Input::Know(formats)).is_err() {
+            tracing::warn!("the formats of logs stay as they were: too much is going on");
+        }
+    }
+
     /// Up to where log files were read, if that has changed since the last
     /// call: every incident before it was handed on.
     #[must_use]
@@ -278,6 +286,7 @@ impl Worker {
                     Ok(Input::Joined(joined)) => self.memory.watch(&joined, Instant::now()),
                     Ok(Input::Reported(reported)) => self.take_reported(*reported),
                     Ok(Input::Follow(paths)) => self.follower.follow(paths),
+                    Ok(Input::Know(formats)) => self.know(formats),
                     Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
                         return self.finish();
                     }
@@ -345,6 +354,14 @@ impl Worker {
             incident
         });
         self.take_in(each.collect());
+    }
+
+    fn know(&mut self, formats: Arc<Formats>) {
+        self.logs.formats = Arc::clone(&formats);
+        let mut found = Vec::new();
+        let mut keep = |incident| found.push(incident);
+        self.follower.know(formats, &mut keep);
+        self.take_in(found);
     }
 
     fn take_in(&mut self, incidents: Vec<Incident>) {

@@ -18,7 +18,7 @@ use opentelemetry_proto::tonic::collector::{
         trace_service_server::{TraceService, TraceServiceServer},
     },
 };
-use tonic::{Status, body::Body, codec::CompressionEncoding};
+use tonic::{Code, Status, body::Body, codec::CompressionEncoding};
 use tower_service::Service;
 
 use super::{http::MAX_BODY, intake::Intake, peer::Peer};
@@ -34,6 +34,7 @@ pub(super) struct Export {
 pub(super) async fn answer(export: Arc<Export>, request: Request<Incoming>) -> Response<Body> {
     let intake = Arc::clone(&export.intake);
     let Ok(_turn) = intake.turns.acquire().await else {
+        intake.counts.refused("ending");
         return Status::unavailable("the sensor ends").into_http();
     };
     let service = request.uri().path().rsplit_once('/').map(|(name, _)| name);
@@ -66,8 +67,26 @@ pub(super) async fn answer(export: Arc<Export>, request: Request<Incoming>) -> R
         _ => Ok(Status::unimplemented("traces, logs and metrics are received").into_http()),
     };
     match answer {
-        Ok(answer) => answer,
+        Ok(answer) => {
+            if let Some(reason) = refused(&answer) {
+                intake.counts.refused(reason);
+            }
+            answer
+        }
         Err(never) => match never {},
+    }
+}
+
+/// Why a call was refused; `None` where it was not. A refusal has its status
+/// among the headers.
+fn refused(answer: &Response<Body>) -> Option<&'static str> {
+    let status = Status::from_header_map(answer.headers())?;
+    match status.code() {
+        Code::Ok => None,
+        Code::Unimplemented => Some("path"),
+        Code::OutOfRange | Code::ResourceExhausted => Some("size"),
+        Code::Unavailable => Some("ending"),
+        _ => Some("malformed"),
     }
 }
 
@@ -101,6 +120,7 @@ impl MetricsService for Export {
         &self,
         _: tonic::Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, Status> {
+        self.intake.counts.accepted("metrics");
         Ok(ExportMetricsServiceResponse::default().into())
     }
 }

@@ -51,6 +51,19 @@ enum Refusal {
 }
 
 impl Refusal {
+    /// For counting.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Method => "method",
+            Self::Type => "type",
+            Self::Encoding => "encoding",
+            Self::TooLarge => "size",
+            Self::Cut | Self::Malformed(_) => "malformed",
+            Self::Ending => "ending",
+        }
+    }
+
     fn codes(&self) -> (StatusCode, Code) {
         match self {
             Self::Path => (StatusCode::NOT_FOUND, Code::Unimplemented),
@@ -75,7 +88,10 @@ pub(super) async fn answer(
         // Nothing was rejected: an empty message, in either encoding.
         Ok(()) if is_json => (StatusCode::OK, Bytes::from_static(b"{}")),
         Ok(()) => (StatusCode::OK, Bytes::new()),
-        Err(refusal) => refused(&refusal, is_json),
+        Err(refusal) => {
+            export.intake.counts.refused(refusal.reason());
+            refused(&refusal, is_json)
+        }
     };
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
@@ -149,7 +165,7 @@ async fn receive(export: &Export, request: Request<Incoming>) -> Result<(), Refu
         }
         // Metrics are taken and thrown away, so that an application that sends
         // them by default does not complain.
-        _ => {}
+        _ => export.intake.counts.accepted("metrics"),
     }
     Ok(())
 }

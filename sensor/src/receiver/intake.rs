@@ -1,9 +1,10 @@
 //! What has been received becomes incidents of a process.
 
 use std::{
+    collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use opentelemetry_proto::tonic::collector::{
@@ -13,9 +14,10 @@ use tokio::sync::Semaphore;
 
 use super::{
     ask::Asker,
+    counts::Counts,
     find::{Found, Reported, Rules, in_logs, in_spans},
-    once::Once,
     peer::{Peer, inner_pid},
+    traces::{Part, Traces},
 };
 use crate::{
     clock,
@@ -30,61 +32,126 @@ use crate::{
 /// Requests that are read at once; others wait.
 const AT_ONCE: usize = 16;
 
+/// How often it is looked for what has waited long enough.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// Takes in requests of all connections.
 #[derive(Debug)]
 pub(super) struct Intake {
-    rules: Rules,
+    rules: Arc<Mutex<Arc<Rules>>>,
     asker: Asker,
     reporter: Reporter,
-    once: Mutex<Once>,
+    traces: Mutex<Traces<Arc<Origin>>>,
+    pub counts: Arc<Counts>,
     /// Who reads a request holds one.
     pub turns: Semaphore,
 }
 
+/// Where a report comes from.
+#[derive(Debug)]
+struct Origin {
+    sender: Sender,
+    /// `service.name` of the resource.
+    service: Option<String>,
+}
+
 /// Who sent it.
+#[derive(Debug)]
 enum Sender {
     Known(Box<Described>),
     Pid(u32),
     Nobody,
 }
 
+impl Sender {
+    /// 0 where nobody knows.
+    fn pid(&self) -> u32 {
+        match self {
+            Self::Known(known) => known.process.pid,
+            Self::Pid(pid) => *pid,
+            Self::Nobody => 0,
+        }
+    }
+}
+
 impl Intake {
-    pub fn new(rules: Rules, asker: Asker, reporter: Reporter) -> Self {
+    pub fn new(
+        rules: Arc<Mutex<Arc<Rules>>>,
+        asker: Asker,
+        reporter: Reporter,
+        counts: Arc<Counts>,
+    ) -> Self {
         Self {
             rules,
             asker,
             reporter,
-            once: Mutex::default(),
+            traces: Mutex::default(),
+            counts,
             turns: Semaphore::new(AT_ONCE),
         }
     }
 
     pub async fn spans(&self, request: ExportTraceServiceRequest, peer: &Peer) {
-        let found = in_spans(&request, &self.rules, clock::wall().0);
+        let awaited = lock(&self.traces).awaited();
+        let awaited = |trace: &[u8]| awaited.contains(trace);
+        let found = in_spans(&request, &self.rules(), clock::wall().0, awaited);
         drop(request);
+        self.counts.accepted("traces");
         self.take(found, peer).await;
     }
 
     pub async fn logs(&self, request: ExportLogsServiceRequest, peer: &Peer) {
-        let found = in_logs(&request, &self.rules, clock::wall().0);
+        let found = in_logs(&request, &self.rules(), clock::wall().0);
         drop(request);
+        self.counts.accepted("logs");
         self.take(found, peer).await;
     }
 
-    async fn take(&self, reported: Vec<Reported>, peer: &Peer) {
-        for mut one in reported {
-            self.forget_known(&mut one.found);
-            if !one.found.is_empty() {
-                let sender = self.sender(one.pid, peer).await;
-                self.reporter.take(hand_on(one, sender));
-            }
+    /// Hands on what has waited long enough, again and again.
+    pub async fn look(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            self.due(Some(Instant::now()));
         }
     }
 
-    fn forget_known(&self, found: &mut Vec<Found>) {
-        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        found.retain(|one| once.is_first(one, now));
+    /// Hands on what has waited until then, or all of it.
+    pub fn due(&self, now: Option<Instant>) {
+        let due = lock(&self.traces).due(now);
+        for (origin, found) in due {
+            self.hand_on(&origin, found);
+        }
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&lock(&self.rules))
+    }
+
+    async fn take(&self, reported: Vec<Reported>, peer: &Peer) {
+        for one in reported {
+            let sender = self.sender(one.pid, peer).await;
+            let origin = Arc::new(Origin {
+                sender,
+                service: one.service.clone(),
+            });
+            let mut ready = Vec::new();
+            for (trace, part) in parts(one) {
+                let key = (trace, origin.sender.pid());
+                let origin = Arc::clone(&origin);
+                ready.extend(lock(&self.traces).take(key, part, origin, Instant::now()));
+            }
+            self.hand_on(&origin, ready);
+        }
+    }
+
+    fn hand_on(&self, origin: &Origin, found: Vec<Found>) {
+        if found.is_empty() {
+            return;
+        }
+        let is_watched =
+            matches!(&origin.sender, Sender::Known(known) if !known.services.is_empty());
+        self.counts.incidents(found.len(), is_watched);
+        self.reporter.take(reported(origin, found));
     }
 
     /// The process that the resource names, else the one that is connected.
@@ -108,27 +175,70 @@ impl Intake {
     }
 }
 
-fn hand_on(reported: Reported, sender: Sender) -> stage::Reported {
+/// What belongs to one trace each, in the order in which they began.
+fn parts(reported: Reported) -> Vec<(Vec<u8>, Part)> {
+    let mut parts: Vec<(Vec<u8>, Part)> = Vec::new();
+    let mut places = HashMap::new();
+    let mut part = |trace: &[u8]| {
+        let place = *places.entry(trace.to_vec()).or_insert(parts.len());
+        if place == parts.len() {
+            parts.push((trace.to_vec(), Part::default()));
+        }
+        place
+    };
+    let found: Vec<_> = reported
+        .found
+        .into_iter()
+        .map(|one| (part(&one.trace_id), one))
+        .collect();
+    let heads: Vec<_> = reported
+        .heads
+        .into_iter()
+        .map(|one| (part(&one.trace_id), one))
+        .collect();
+    let hushed: Vec<_> = reported.hushed.iter().map(|trace| part(trace)).collect();
+    for (place, one) in found {
+        parts[place].1.found.push(one);
+    }
+    for (place, one) in heads {
+        let head = &mut parts[place].1.head;
+        // One that is ignored counts; the first one, else.
+        if head.is_none() || one.is_ignored {
+            *head = Some(one);
+        }
+    }
+    for place in hushed {
+        parts[place].1.hushed = true;
+    }
+    parts
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn reported(origin: &Origin, found: Vec<Found>) -> stage::Reported {
     let mut case = Case {
         time: WallNanos(clock::wall().0),
         ..Case::default()
     };
     let mut pid = None;
-    match sender {
+    match &origin.sender {
         Sender::Known(known) => {
-            case.process = Some(known.process);
-            case.ancestry = known.ancestry;
-            case.services = known.services;
+            case.process = Some(known.process.clone());
+            case.ancestry = known.ancestry.clone();
+            case.services = known.services.clone();
         }
-        Sender::Pid(of) => pid = Some(of),
+        Sender::Pid(of) => pid = Some(*of),
         Sender::Nobody => {}
     }
     // A plugin's name is the one that events have; the application's own is
     // better than none.
     if case.services.is_empty() {
-        case.services.extend(reported.service.map(Arc::from));
+        let own = origin.service.as_deref();
+        case.services.extend(own.map(Arc::from));
     }
-    let incidents = reported.found.into_iter().map(|found| {
+    let incidents = found.into_iter().map(|found| {
         let mut incident = found.incident;
         incident.process = case.process.clone();
         incident.pid = pid;

@@ -10,6 +10,7 @@
 //! bounded, and nothing is kept of a request that is no incident.
 
 pub mod ask;
+mod counts;
 pub mod find;
 mod grpc;
 mod http;
@@ -18,7 +19,9 @@ mod listen;
 mod once;
 mod peer;
 mod serve;
+mod traces;
 
 pub use ask::{Asker, Questions};
+pub use counts::{Counts, Received};
 pub use listen::Listeners;
 pub use serve::{Config, Receiver};

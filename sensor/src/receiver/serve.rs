@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -25,6 +25,7 @@ use tokio::{
 
 use super::{
     ask::Asker,
+    counts::{Counts, Received},
     find::Rules,
     grpc::{self, Export},
     http as otlp_http,
@@ -66,6 +67,8 @@ pub struct Receiver {
     stop: Option<oneshot::Sender<()>>,
     ended: mpsc::Receiver<()>,
     thread: Option<JoinHandle<()>>,
+    rules: Arc<Mutex<Arc<Rules>>>,
+    counts: Arc<Counts>,
 }
 
 impl Receiver {
@@ -78,6 +81,16 @@ impl Receiver {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let Config {
+            listeners,
+            rules,
+            asker,
+            reporter,
+        } = config;
+        let rules = Arc::new(Mutex::new(Arc::new(rules)));
+        let counts = Arc::new(Counts::default());
+        let intake = Intake::new(Arc::clone(&rules), asker, reporter, Arc::clone(&counts));
+        let intake = Arc::new(intake);
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = mpsc::channel();
         let thread = thread::Builder::new()
@@ -85,8 +98,14 @@ impl Receiver {
             .spawn(move || {
                 runtime.block_on(async {
                     // The file of the socket lasts as long as the thread.
-                    match listen(config) {
-                        Ok(_place) => drop(stopped.await),
+                    match listen(listeners, &intake) {
+                        Ok(_place) => {
+                            tokio::select! {
+                                _ = stopped => {}
+                                () = intake.look() => {}
+                            }
+                            intake.due(None);
+                        }
                         Err(error) => tracing::warn!("nothing is received: {error}"),
                     }
                 });
@@ -97,7 +116,20 @@ impl Receiver {
             stop: Some(stop),
             ended,
             thread: Some(thread),
+            rules,
+            counts,
         })
+    }
+
+    /// What is an incident from now on.
+    pub fn follow(&self, rules: Rules) {
+        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// What it did.
+    #[must_use]
+    pub fn received(&self) -> Received {
+        self.counts.now()
     }
 }
 
@@ -113,9 +145,8 @@ impl Drop for Receiver {
 }
 
 /// Starts to accept; what is returned has to be kept.
-fn listen(config: Config) -> io::Result<impl Sized> {
-    let intake = Arc::new(Intake::new(config.rules, config.asker, config.reporter));
-    let Listeners { http, grpc, socket } = config.listeners;
+fn listen(listeners: Listeners, intake: &Arc<Intake>) -> io::Result<impl Sized + use<>> {
+    let Listeners { http, grpc, socket } = listeners;
     let mut all = Vec::new();
     if let Some(listener) = http {
         all.push(Listener::Http(TcpListener::from_std(listener)?));
@@ -128,7 +159,7 @@ fn listen(config: Config) -> io::Result<impl Sized> {
         all.push(Listener::Socket(UnixListener::from_std(listener)?));
     }
     for listener in all {
-        tokio::spawn(accept(listener, Arc::clone(&intake)));
+        tokio::spawn(accept(listener, Arc::clone(intake)));
     }
     Ok(place)
 }

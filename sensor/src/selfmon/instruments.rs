@@ -106,6 +106,7 @@ pub(super) fn register(provider: &SdkMeterProvider, figures: &Shared, exporter: 
         },
     );
     transports(&meters);
+    receiver(&meters);
     meters.counter(
         "sensor.scrub.replacements",
         "{replacement}",
@@ -194,6 +195,45 @@ fn transports(meters: &Meters) {
         "{incident}",
         |figures, observe| {
             each(figures, observe, |one| one.sent.queue_items as u64);
+        },
+    );
+}
+
+fn receiver(meters: &Meters) {
+    meters.counter(
+        "sensor.receiver.accepted",
+        "{request}",
+        |figures, observe| {
+            for (signal, count) in figures.receiver.iter().flat_map(|all| &all.accepted) {
+                observe.observe(*count, &[KeyValue::new("signal", *signal)]);
+            }
+        },
+    );
+    meters.counter(
+        "sensor.receiver.refused",
+        "{request}",
+        |figures, observe| {
+            for (reason, count) in figures.receiver.iter().flat_map(|all| &all.refused) {
+                observe.observe(*count, &[KeyValue::new("reason", *reason)]);
+            }
+        },
+    );
+    meters.counter(
+        "sensor.receiver.incidents",
+        "{incident}",
+        |figures, observe| {
+            if let Some(all) = &figures.receiver {
+                observe.observe(all.incidents, &[]);
+            }
+        },
+    );
+    meters.counter(
+        "sensor.receiver.unmatched",
+        "{incident}",
+        |figures, observe| {
+            if let Some(all) = &figures.receiver {
+                observe.observe(all.unmatched, &[]);
+            }
         },
     );
 }

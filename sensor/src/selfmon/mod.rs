@@ -20,6 +20,7 @@ use crate::{
     export::{ExporterHandle, HostResource},
     incident::transport::TransportStats,
     plugin::CacheUse,
+    receiver::Received,
 };
 
 /// Everything that is told, as of the last tick.
@@ -61,6 +62,8 @@ pub struct Figures {
     pub transports: Vec<TransportStats>,
     /// Incidents that no transport could be asked to take.
     pub homeless: u64,
+    /// What applications reported; `None` where nothing is received.
+    pub receiver: Option<Received>,
     /// Secrets masked.
     pub scrubbed: u64,
     /// Transactions of the store that were tried.

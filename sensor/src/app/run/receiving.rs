@@ -3,10 +3,10 @@
 use std::{io, os::fd::AsFd};
 
 use crate::{
-    config::Config,
+    config::{self, Config},
     engine::Engine,
     incident::stage::Stage,
-    receiver::{self, Listeners, Questions, Receiver, ask},
+    receiver::{self, Listeners, Questions, Received, Receiver, ask},
     wait::Waiter,
 };
 
@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct Receiving {
     questions: Questions,
     /// Ends when it is dropped.
-    _receiver: Receiver,
+    receiver: Receiver,
 }
 
 /// Binds the sockets, while there are the capabilities for it. Whatever cannot
@@ -61,12 +61,22 @@ impl Receiving {
         })?;
         Ok(Self {
             questions,
-            _receiver: receiver,
+            receiver,
         })
     }
 
     /// Answers what has been asked. Never waits.
     pub(super) fn answer(&self, engine: &mut Engine) {
         self.questions.answer(engine);
+    }
+
+    /// What is an incident from now on.
+    pub(super) fn follow(&self, receiver: &config::Receiver) {
+        self.receiver.follow(receiver.into());
+    }
+
+    /// What was received.
+    pub(super) fn received(&self) -> Received {
+        self.receiver.received()
     }
 }

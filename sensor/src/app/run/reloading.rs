@@ -5,6 +5,7 @@ use std::{io, os::fd::AsFd};
 use super::{Daemon, follow_scheduler, follow_tap, intervals};
 use crate::{
     app::{incidents, reload::Plugins, setup},
+    config::Config,
     engine::reload::Reload,
     plugin::{Matcher, carried},
     process::event::ProcessEvent,
@@ -93,9 +94,7 @@ impl Daemon {
         follow_scheduler(&mut self.pump);
         follow_tap(&mut self.pump);
         self.collecting.reload(&intervals(&self.pump), &services);
-        if let Some(stage) = &self.mourning {
-            stage.follow(incidents::paths(self.pump.engine.specs()));
-        }
+        self.follow_incidents(&before.config);
         match self.plugins.changes(&before) {
             line if line.is_empty() => tracing::info!("reloaded: the configuration has changed"),
             line => tracing::info!("plugins reloaded: {line}"),
@@ -105,5 +104,29 @@ impl Daemon {
             return Ok(());
         }
         self.report(&report)
+    }
+
+    /// What is an incident from now on.
+    fn follow_incidents(&self, before: &Config) {
+        let config = self.plugins.config();
+        if let Some(receiving) = &self.receiving
+            && config.receiver != before.receiver
+        {
+            receiving.follow(&config.receiver);
+        }
+        let Some(stage) = &self.mourning else {
+            return;
+        };
+        stage.follow(incidents::paths(self.pump.engine.specs()));
+        if config.log_formats == before.log_formats {
+            return;
+        }
+        match setup::formats(config) {
+            Ok(formats) => stage.know(formats),
+            Err(stop) => tracing::error!(
+                "the formats of logs stay as they were: {}",
+                stop.lines.join("; ")
+            ),
+        }
     }
 }

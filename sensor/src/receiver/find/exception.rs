@@ -6,9 +6,18 @@ use crate::incident::exception::{Exception, Language, parse_text};
 /// Longest stack trace that is read, bytes.
 const MAX_STACK: usize = 1 << 20;
 
+/// An exception that was handed over in attributes.
+pub(super) struct Told {
+    pub exception: Exception,
+    /// The message as its stack trace has it. SDKs mean different things by
+    /// `exception.message`: that of Python writes the first argument into log
+    /// records, and all of the text into spans.
+    pub printed: Option<String>,
+}
+
 /// The exception of an event or a record; `None` where there is none.
 /// `sdk`: `telemetry.sdk.language` of the resource.
-pub(super) fn read(keys: Keys<'_>, sdk: Option<&str>) -> Option<Exception> {
+pub(super) fn read(keys: Keys<'_>, sdk: Option<&str>) -> Option<Told> {
     let given = |key| keys.text(&[key]).filter(|text: &&str| !text.is_empty());
     let name = given("exception.type");
     let message = given("exception.message");
@@ -21,11 +30,13 @@ pub(super) fn read(keys: Keys<'_>, sdk: Option<&str>) -> Option<Exception> {
     if let Some(name) = name {
         exception.name = name.to_owned();
     }
-    if let Some(message) = message {
-        exception.message = Some(message.to_owned());
-    }
+    let printed = exception.message.take();
+    exception.message = match message {
+        Some(message) => Some(message.to_owned()),
+        None => printed.clone(),
+    };
     exception.text = stack.unwrap_or_default().to_owned();
-    Some(exception)
+    Some(Told { exception, printed })
 }
 
 /// The exception that the text is about: the one with this type, else the last.
@@ -80,8 +91,7 @@ fn language(sdk: Option<&str>) -> Language {
 const SEPARATORS: [char; 6] = ['.', ':', '\\', '/', '$', '*'];
 
 /// The last component of a type's name.
-#[must_use]
-pub fn last_component(name: &str) -> &str {
+pub(super) fn last_component(name: &str) -> &str {
     name.rsplit(SEPARATORS).next().unwrap_or(name)
 }
 

@@ -3,7 +3,7 @@
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
 use super::{
-    Found, Rules, empty, exception,
+    Found, Rules, Weight, empty, exception,
     keys::{Keys, text_of},
     request::Request,
 };
@@ -12,6 +12,18 @@ use crate::incident::{
     log::level::{ERROR, Level},
 };
 
+/// What a record is.
+pub(super) enum Read {
+    Found(Box<Found>),
+    /// It would be an incident, but somebody wants to hear nothing of it.
+    Ignored,
+    Nothing,
+}
+
+/// The lowest bit of `flags`: the trace was kept, so its spans come, too
+/// (W3C trace context).
+const SAMPLED: u32 = 1;
+
 /// The incident that a record is, if it is one.
 pub(super) fn read(
     record: &LogRecord,
@@ -19,31 +31,36 @@ pub(super) fn read(
     language: Option<&str>,
     rules: &Rules,
     observed: u64,
-) -> Option<Found> {
+) -> Read {
     let keys = Keys(&record.attributes);
-    let exception = exception::read(keys, language);
+    let told = exception::read(keys, language);
+    let exception = told.as_ref().map(|told| &told.exception);
     let text = Some(record.severity_text.as_str()).filter(|text| !text.is_empty());
     let number = u8::try_from(record.severity_number).ok();
     let number = number.filter(|number| (1..=24).contains(number));
-    let severity = number.or_else(|| Some(Level::word(text?)?.number));
+    let severity = number.or_else(|| text.and_then(Level::word).map(|level| level.number));
     if exception.is_none() && severity.is_none_or(|number| number < ERROR) {
-        return None;
+        return Read::Nothing;
     }
     let request = Request::of(keys);
     if rules.ignores_path(request.path.as_deref())
-        || exception.as_ref().is_some_and(|one| rules.ignores(one))
+        || exception.is_some_and(|one| rules.ignores(one))
     {
-        return None;
+        return Read::Ignored;
     }
     let time = match record.time_unix_nano {
         0 => record.observed_time_unix_nano,
         time => time,
     };
     let mut incident = empty(time, observed);
-    let of_exception = exception.as_ref().map(|exception| exception.severity);
+    let of_exception = exception.map(|exception| exception.severity);
     incident.severity.number = severity.or(of_exception).unwrap_or(ERROR);
     incident.severity.text = text.map(str::to_owned);
     incident.body = record.body.as_ref().and_then(text_of);
+    let (exception, printed) = match told {
+        Some(told) => (Some(told.exception), told.printed),
+        None => (None, None),
+    };
     incident.exception = exception;
     let owned = |key| keys.text(&[key]).map(str::to_owned);
     incident.origin.original = owned("log.record.original");
@@ -51,10 +68,14 @@ pub(super) fn read(
     incident.origin.logger = logger.filter(|name| !name.is_empty()).map(str::to_owned);
     incident.origin.place = place(keys).map(Box::new);
     incident.request = request.attributes(rules.capture_request_body);
-    Some(Found {
+    Read::Found(Box::new(Found {
         trace_id: record.trace_id.clone(),
+        weight: Weight::Reason,
+        // Where no span will come, nothing is waited for.
+        is_complete: request.path.is_some() || record.flags & SAMPLED == 0,
+        printed,
         incident,
-    })
+    }))
 }
 
 /// Where the record was written, by `code.*` of today and of before.

@@ -1,6 +1,7 @@
 //! Incidents in what an application exports. Pure: no I/O, no clock.
 
 mod exception;
+mod found;
 mod keys;
 mod logs;
 mod request;
@@ -13,10 +14,11 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::{
     collector::{logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest},
     resource::v1::Resource,
+    trace::v1::ResourceSpans,
 };
 use uuid::Uuid;
 
-pub use self::exception::last_component;
+pub use self::found::{Found, Head, Weight};
 use self::keys::Keys;
 use crate::{
     config,
@@ -62,23 +64,21 @@ pub struct Reported {
     pub service: Option<String>,
     /// In the order in which they were written.
     pub found: Vec<Found>,
-}
-
-/// One incident, and the trace that it belongs to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// 16 bytes; empty where there is none.
-    pub trace_id: Vec<u8>,
-    /// Without process, services, context and fingerprint.
-    pub incident: Incident,
+    /// Requests that traces are about: of those with incidents, and of those
+    /// that are waited for.
+    pub heads: Vec<Head>,
+    /// Traces with an exception that is ignored: their status says no more.
+    pub hushed: Vec<Vec<u8>>,
 }
 
 /// The incidents among the spans of a request. `observed`: now, ns since 1970.
+/// `awaited`: whether the request that a trace is about is waited for.
 #[must_use]
 pub fn in_spans(
     request: &ExportTraceServiceRequest,
     rules: &Rules,
     observed: u64,
+    awaited: impl Fn(&[u8]) -> bool,
 ) -> Vec<Reported> {
     let each = request.resource_spans.iter().map(|resource| {
         let mut reported = Reported::of(resource.resource.as_ref());
@@ -89,14 +89,15 @@ pub fn in_spans(
                     rules,
                     observed,
                     language,
-                    found: &mut reported.found,
+                    to: &mut reported,
                 };
                 reader.read(span);
             }
         }
+        reported.heads = heads(resource, &reported, rules, &awaited);
         reported
     });
-    each.filter(|reported| !reported.found.is_empty()).collect()
+    each.filter(Reported::says_anything).collect()
 }
 
 /// The incidents among the log records of a request.
@@ -108,13 +109,32 @@ pub fn in_logs(request: &ExportLogsServiceRequest, rules: &Rules, observed: u64)
         for scope in &resource.scope_logs {
             let logger = scope.scope.as_ref().map(|scope| scope.name.as_str());
             for record in &scope.log_records {
-                let found = logs::read(record, logger, language, rules, observed);
-                reported.found.extend(found);
+                match logs::read(record, logger, language, rules, observed) {
+                    logs::Read::Found(found) => reported.found.push(*found),
+                    logs::Read::Ignored => reported.hushed.push(record.trace_id.clone()),
+                    logs::Read::Nothing => {}
+                }
             }
         }
         reported
     });
-    each.filter(|reported| !reported.found.is_empty()).collect()
+    each.filter(Reported::says_anything).collect()
+}
+
+/// The requests that the traces are about which something is said of.
+fn heads(
+    resource: &ResourceSpans,
+    reported: &Reported,
+    rules: &Rules,
+    awaited: impl Fn(&[u8]) -> bool,
+) -> Vec<Head> {
+    let spans = resource.scope_spans.iter().flat_map(|scope| &scope.spans);
+    let spoken = |trace: &Vec<u8>| {
+        reported.found.iter().any(|one| one.trace_id == *trace) || reported.hushed.contains(trace)
+    };
+    let heads = spans.filter(|span| spans::is_head(span));
+    let heads = heads.filter(|span| awaited(&span.trace_id) || spoken(&span.trace_id));
+    heads.map(|span| Head::of(span, rules)).collect()
 }
 
 fn keys_of(resource: Option<&Resource>) -> Keys<'_> {
@@ -134,7 +154,13 @@ impl Reported {
                 .filter(|name| !name.is_empty() && !name.starts_with("unknown_service"))
                 .map(str::to_owned),
             found: Vec::new(),
+            heads: Vec::new(),
+            hushed: Vec::new(),
         }
+    }
+
+    fn says_anything(&self) -> bool {
+        !(self.found.is_empty() && self.heads.is_empty() && self.hushed.is_empty())
     }
 }
 

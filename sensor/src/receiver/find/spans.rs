@@ -4,39 +4,46 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 
-use super::{Found, Rules, empty, exception, keys::Keys, request::Request};
-use crate::incident::{exception::Exception, record::Incident};
+use super::{
+    Found, Reported, Rules, Weight, empty,
+    exception::{self, Told},
+    keys::Keys,
+    request::Request,
+};
+use crate::incident::{log::level::Level, record::Incident};
 
 pub(super) struct Reader<'a> {
     pub rules: &'a Rules,
     pub observed: u64,
     pub language: Option<&'a str>,
-    pub found: &'a mut Vec<Found>,
+    pub to: &'a mut Reported,
 }
 
 impl Reader<'_> {
     /// One incident for each of its exceptions; without any, at most one.
     pub fn read(&mut self, span: &Span) {
         let request = Request::of(Keys(&span.attributes));
-        if self.rules.ignores_path(request.path.as_deref()) {
-            return;
-        }
+        let is_ignored = self.rules.ignores_path(request.path.as_deref());
         let mut exceptions = Vec::new();
         for event in &span.events {
             let keys = Keys(&event.attributes);
-            // The name is fixed by the conventions; attributes without it are
-            // nobody's intention to report.
-            if event.name == "exception"
+            if is_report(&event.name, keys)
                 && let Some(exception) = exception::read(keys, self.language)
             {
                 exceptions.push((event.time_unix_nano, exception));
             }
         }
+        if is_ignored {
+            if !exceptions.is_empty() {
+                self.to.hushed.push(span.trace_id.clone());
+            }
+            return;
+        }
         if exceptions.is_empty() {
             if let Some(cause) = self.why(span, &request) {
                 let mut incident = empty(span.end_time_unix_nano, self.observed);
                 incident.cause = Some(cause);
-                self.keep(span, &request, incident);
+                self.keep(span, &request, incident, Weight::Status, None);
             }
             return;
         }
@@ -45,26 +52,35 @@ impl Reader<'_> {
         }
     }
 
-    fn raised(&mut self, span: &Span, request: &Request, time: u64, exception: Exception) {
+    fn raised(&mut self, span: &Span, request: &Request, time: u64, told: Told) {
+        let Told { exception, printed } = told;
         if self.rules.ignores(&exception) {
+            self.to.hushed.push(span.trace_id.clone());
             return;
         }
         let mut incident = empty(time, self.observed);
-        incident.cause = Some(match request.name() {
-            Some(request) => format!("exception reported by the application in {request}"),
-            None => "exception reported by the application".to_owned(),
-        });
+        incident.cause = Some(raised_in(request.name().as_deref()));
         incident.severity.number = exception.severity;
         incident.exception = Some(exception);
-        self.keep(span, request, incident);
+        self.keep(span, request, incident, Weight::Reason, printed);
     }
 
-    fn keep(&mut self, span: &Span, request: &Request, mut incident: Incident) {
+    fn keep(
+        &mut self,
+        span: &Span,
+        request: &Request,
+        mut incident: Incident,
+        weight: Weight,
+        printed: Option<String>,
+    ) {
         let said = span.status.as_ref().map(|status| status.message.as_str());
         incident.body = said.filter(|said| !said.is_empty()).map(str::to_owned);
         incident.request = request.attributes(self.rules.capture_request_body);
-        self.found.push(Found {
+        self.to.found.push(Found {
             trace_id: span.trace_id.clone(),
+            weight,
+            is_complete: request.path.is_some() || is_head(span),
+            printed,
             incident,
         });
     }
@@ -73,6 +89,7 @@ impl Reader<'_> {
     fn why(&self, span: &Span, request: &Request) -> Option<String> {
         let name = || request.name().unwrap_or_else(|| span.name.clone());
         if let Some(status) = request.status
+            && is_request(span, request)
             && (status >= 500 || status == 404 && self.rules.capture_404)
         {
             return Some(format!("status {status} of {}", name()));
@@ -87,10 +104,33 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a span stands for a whole request, not for a part of one.
+/// Whether an event reports what it carries. Conventions fix the name; the
+/// bridge of Rust's `tracing` takes the message for it, and says how bad it is.
+fn is_report(name: &str, keys: Keys<'_>) -> bool {
+    let level = || keys.text(&["level"]).and_then(Level::word);
+    name == "exception" || level().is_none_or(|level| level.is_error())
+}
+
+/// Whether a span stands for a whole request, not for a part of one: those
+/// have the route or the status of the whole as well (Express, ASGI).
 fn is_request(span: &Span, request: &Request) -> bool {
-    let kind = span.kind();
-    request.is_some()
-        || span.parent_span_id.is_empty()
-        || matches!(kind, SpanKind::Server | SpanKind::Consumer)
+    match span.kind() {
+        SpanKind::Server | SpanKind::Consumer => true,
+        SpanKind::Internal => span.parent_span_id.is_empty() || request.method.is_some(),
+        _ => request.is_some() || span.parent_span_id.is_empty(),
+    }
+}
+
+/// Whether it is what a process was asked to do; all else of its trace there
+/// is a part of it.
+pub(super) fn is_head(span: &Span) -> bool {
+    matches!(span.kind(), SpanKind::Server | SpanKind::Consumer) || span.parent_span_id.is_empty()
+}
+
+/// Why an exception is an incident.
+pub(super) fn raised_in(request: Option<&str>) -> String {
+    match request {
+        Some(request) => format!("exception reported by the application in {request}"),
+        None => "exception reported by the application".to_owned(),
+    }
 }

@@ -19,6 +19,9 @@ pub(in crate::receiver) fn found(trace: &[u8], name: &str, message: &str) -> Fou
     incident.exception = Some(exception);
     Found {
         trace_id: trace.to_vec(),
+        weight: Weight::Reason,
+        is_complete: true,
+        printed: None,
         incident,
     }
 }
@@ -83,7 +86,7 @@ fn spans(resource: Vec<KeyValue>, spans: Vec<Span>, rules: &Rules) -> Vec<Report
             ..ResourceSpans::default()
         }],
     };
-    in_spans(&request, rules, 99)
+    in_spans(&request, rules, 99, |_| false)
 }
 
 /// The incidents of one span.
@@ -127,7 +130,12 @@ fn an_exception_of_a_span_is_an_incident_with_frames() {
         panic!("{reported:?}");
     };
     assert_eq!((one.pid, one.service.as_deref()), (Some(41), Some("shop")));
-    let [Found { trace_id, incident }] = &one.found[..] else {
+    let [
+        Found {
+            trace_id, incident, ..
+        },
+    ] = &one.found[..]
+    else {
         panic!("{one:?}");
     };
     assert_eq!(trace_id, &[1; 16]);
@@ -174,6 +182,42 @@ fn names_and_messages_are_as_the_sdk_says_them() {
     );
     assert_eq!(one.frames[0].line, Some(12));
     assert_eq!(one.text, stack);
+}
+
+#[test]
+fn an_event_of_another_name_reports_where_it_is_an_error() {
+    for (name, level, is_one) in [
+        ("exception", "WARN", true),
+        ("no price", "ERROR", true),
+        ("no price", "", true),
+        ("no price", "WARN", false),
+    ] {
+        let mut raised = exception("", "unknown item", "");
+        raised.push(text("level", level));
+        let mut span = span(Vec::new(), vec![raised]);
+        span.events[0].name = name.to_owned();
+        let found = of_span(span, &Rules::default());
+        assert_eq!(found.len(), usize::from(is_one), "{name} {level}");
+    }
+}
+
+#[test]
+fn a_part_of_a_request_is_none_itself() {
+    let rules = Rules {
+        slow_request_threshold: Duration::from_nanos(1),
+        ..Rules::default()
+    };
+    // As Express' middleware and ASGI's `http send` have them.
+    for attributes in [
+        vec![text("http.route", "/items/:item")],
+        vec![int("http.status_code", 500)],
+    ] {
+        let mut part = span(attributes, Vec::new());
+        part.kind = 1;
+        assert!(of_span(part.clone(), &rules).is_empty());
+        part.kind = 2;
+        assert_eq!(of_span(part, &rules).len(), 1);
+    }
 }
 
 #[test]

@@ -1,0 +1,163 @@
+//! What belongs together in one trace, in whatever order it comes.
+//!
+//! - A span and a log record that carry the same exception are one incident,
+//!   and so are all spans that an exception passes through.
+//! - A status, or a slow request, is told only where nothing says why.
+//! - What was written deep in a request is told with its method and path,
+//!   which only the span of the request itself has, and that comes last.
+//!
+//! So what lacks its request waits for it, and a status for its reason. Both
+//! are bounded, and what finds no room is told as it is.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use super::{
+    find::{Found, Head, Weight},
+    once::Once,
+};
+
+/// How long the span of the request may take. SDKs send logs every second, and
+/// spans every five.
+const REQUEST: Duration = Duration::from_secs(6);
+/// How long the reason of a status may take: it was written before.
+const REASON: Duration = Duration::from_secs(1);
+/// Traces that wait, and incidents of one.
+const MOST: usize = 1_024;
+const MOST_OF_ONE: usize = 64;
+
+/// A trace, as far as one process is concerned (0: unknown).
+pub(super) type Key = (Vec<u8>, u32);
+
+/// Incidents of traces. `S`: who sent them.
+#[derive(Debug)]
+pub(super) struct Traces<S> {
+    waiting: HashMap<Key, Waiting<S>>,
+    once: Once,
+}
+
+#[derive(Debug)]
+struct Waiting<S> {
+    until: Instant,
+    sender: S,
+    found: Vec<Found>,
+}
+
+/// What one request says about one trace.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// What is an incident.
+    pub found: Vec<Found>,
+    /// The request that the trace is about, if it is there.
+    pub head: Option<Head>,
+    /// An exception of it is to be ignored.
+    pub hushed: bool,
+}
+
+impl<S> Default for Traces<S> {
+    fn default() -> Self {
+        Self {
+            waiting: HashMap::new(),
+            once: Once::default(),
+        }
+    }
+}
+
+impl<S> Traces<S> {
+    /// The traces of which something waits.
+    pub fn awaited(&self) -> HashSet<Vec<u8>> {
+        self.waiting
+            .keys()
+            .map(|(trace, _)| trace.clone())
+            .collect()
+    }
+
+    /// Takes in a part; what can be told now.
+    pub fn take(&mut self, key: Key, part: Part, sender: S, now: Instant) -> Vec<Found> {
+        let Part {
+            found,
+            head,
+            hushed,
+        } = part;
+        if key.0.iter().all(|&byte| byte == 0) {
+            return found;
+        }
+        let before = self.waiting.remove(&key);
+        let since = before.as_ref().map(|waiting| waiting.until);
+        let mut all = before.map_or_else(Vec::new, |waiting| waiting.found);
+        if head.as_ref().is_some_and(|head| head.is_ignored) {
+            if !all.is_empty() || !found.is_empty() || hushed {
+                self.once.ignore(&key, now);
+            }
+            return Vec::new();
+        }
+        if self.once.is_ignored(&key) {
+            return Vec::new();
+        }
+        for one in found {
+            if !self.once.is_known(&one) {
+                join(&mut all, one);
+            }
+        }
+        if hushed || all.iter().any(|one| one.weight == Weight::Reason) {
+            self.once.speak(&key, now);
+        }
+        if self.once.has_spoken(&key) {
+            all.retain(|one| one.weight == Weight::Reason);
+        }
+        if let Some(head) = &head {
+            all.iter_mut().for_each(|one| one.complete(head));
+        }
+        let wait = all.iter().filter_map(|one| match one.weight {
+            Weight::Reason if one.is_complete => None,
+            Weight::Reason => Some(REQUEST),
+            Weight::Status => Some(REASON),
+        });
+        match wait.max() {
+            Some(wait) if self.waiting.len() < MOST && all.len() < MOST_OF_ONE => {
+                let until = since.unwrap_or(now + wait).min(now + wait);
+                let waiting = Waiting {
+                    until,
+                    sender,
+                    found: all,
+                };
+                self.waiting.insert(key, waiting);
+                Vec::new()
+            }
+            _ => self.told(all, now),
+        }
+    }
+
+    /// What has waited long enough, or all.
+    pub fn due(&mut self, now: Option<Instant>) -> Vec<(S, Vec<Found>)> {
+        let is_due = |waiting: &Waiting<S>| now.is_none_or(|now| waiting.until <= now);
+        let due = self.waiting.extract_if(|_, waiting| is_due(waiting));
+        let due: Vec<_> = due.map(|(_, waiting)| waiting).collect();
+        let now = now.unwrap_or_else(Instant::now);
+        due.into_iter()
+            .map(|waiting| (waiting.sender, self.told(waiting.found, now)))
+            .collect()
+    }
+
+    fn told(&mut self, found: Vec<Found>, now: Instant) -> Vec<Found> {
+        for one in &found {
+            self.once.remember(one, now);
+        }
+        found
+    }
+}
+
+/// Adds one to those of the same trace; the same exception is there once, as
+/// whoever knows more frames says it.
+fn join(all: &mut Vec<Found>, one: Found) {
+    let Some(same) = all.iter_mut().find(|other| other.is_same(&one)) else {
+        return all.push(one);
+    };
+    same.join(one);
+}
+
+#[cfg(test)]
+#[path = "traces_tests.rs"]
+mod tests;

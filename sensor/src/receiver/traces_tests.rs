@@ -1,0 +1,164 @@
+use opentelemetry_proto::tonic::{
+    common::v1::{AnyValue, KeyValue, any_value::Value as Any},
+    trace::v1::Span,
+};
+
+use super::*;
+use crate::{
+    process::event::Value,
+    receiver::find::{Rules, tests::found},
+};
+
+const TRACE: [u8; 16] = [7; 16];
+
+fn key() -> Key {
+    (TRACE.to_vec(), 41)
+}
+
+fn exception(name: &str, is_complete: bool) -> Found {
+    Found {
+        is_complete,
+        ..found(&TRACE, name, "no room")
+    }
+}
+
+fn status() -> Found {
+    let mut one = found(&TRACE, "", "");
+    one.incident.exception = None;
+    one.weight = Weight::Status;
+    one
+}
+
+fn head(path: &str) -> Head {
+    let attribute = KeyValue {
+        key: "url.path".to_owned(),
+        value: Some(AnyValue {
+            value: Some(Any::StringValue(path.to_owned())),
+        }),
+        ..KeyValue::default()
+    };
+    let span = Span {
+        trace_id: TRACE.to_vec(),
+        attributes: vec![attribute],
+        ..Span::default()
+    };
+    let rules = Rules {
+        ignore_paths: vec!["/health".to_owned()],
+        ..Rules::default()
+    };
+    Head::of(&span, &rules)
+}
+
+fn part(found: Vec<Found>, head: Option<Head>) -> Part {
+    Part {
+        found,
+        head,
+        hushed: false,
+    }
+}
+
+#[test]
+fn a_status_is_told_where_nothing_says_why() {
+    let now = Instant::now();
+    let mut traces = Traces::default();
+    // Alone: it is told, if late.
+    let first = traces.take(key(), part(vec![status()], Some(head("/x"))), (), now);
+    assert_eq!(first, []);
+    assert!(traces.due(Some(now)).is_empty());
+    assert_eq!(traces.due(Some(now + REASON))[0].1.len(), 1);
+
+    // The reason comes at once, later, or before.
+    let reason = || exception("Full", true);
+    for parts in [
+        vec![vec![status(), reason()]],
+        vec![vec![reason(), status()]],
+        vec![vec![status()], vec![reason()]],
+        vec![vec![reason()], vec![status()]],
+    ] {
+        let mut traces = Traces::default();
+        let mut told = Vec::new();
+        for found in parts {
+            told.extend(traces.take(key(), part(found, None), (), now));
+        }
+        told.extend(traces.due(None).into_iter().flat_map(|(_, found)| found));
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].weight, Weight::Reason);
+    }
+
+    // That of another process is another one's.
+    let mut traces = Traces::default();
+    let other = (TRACE.to_vec(), 42);
+    let told = traces.take(other, part(vec![reason()], None), (), now);
+    assert_eq!(told.len(), 1);
+    let _ = traces.take(key(), part(vec![status()], None), (), now);
+    assert_eq!(traces.due(None).len(), 1);
+}
+
+#[test]
+fn what_lacks_its_request_waits_for_it() {
+    let now = Instant::now();
+    let mut traces = Traces::default();
+    let inner = part(vec![exception("Full", false)], None);
+    assert_eq!(traces.take(key(), inner, (), now), []);
+    assert!(traces.awaited().contains(&TRACE[..]));
+    let told = traces.take(key(), part(Vec::new(), Some(head("/x"))), (), now);
+    let path = Value::Text("/x".to_owned());
+    assert_eq!(told[0].incident.request["url.path"], path);
+    // The other half is known.
+    let again = part(vec![exception("app.Full", true)], None);
+    assert_eq!(traces.take(key(), again, (), now), []);
+    assert!(traces.due(None).is_empty());
+
+    // It does not come.
+    let mut traces = Traces::default();
+    let inner = part(vec![exception("Full", false)], None);
+    assert_eq!(traces.take(key(), inner, (), now), []);
+    assert!(traces.due(Some(now + REASON)).is_empty());
+    assert_eq!(traces.due(Some(now + REQUEST)).len(), 1);
+}
+
+#[test]
+fn a_request_that_is_ignored_takes_its_trace_along() {
+    let now = Instant::now();
+    let mut traces = Traces::default();
+    let inner = || part(vec![exception("Full", false)], None);
+    assert_eq!(traces.take(key(), inner(), (), now), []);
+    let ignored = part(Vec::new(), Some(head("/healthz")));
+    assert_eq!(traces.take(key(), ignored, (), now), []);
+    assert_eq!(traces.take(key(), inner(), (), now), []);
+    assert!(traces.due(None).is_empty());
+
+    let mut traces = Traces::default();
+    let hushed = Part {
+        found: vec![status()],
+        head: Some(head("/x")),
+        hushed: true,
+    };
+    assert_eq!(traces.take(key(), hushed, (), now), []);
+    assert_eq!(traces.take(key(), part(vec![status()], None), (), now), []);
+    assert!(traces.due(None).is_empty());
+}
+
+#[test]
+fn without_a_trace_nothing_waits_or_is_joined() {
+    let mut traces = Traces::default();
+    let now = Instant::now();
+    for trace in [vec![], vec![0; 16]] {
+        let found = || vec![exception("Full", false), exception("Full", false)];
+        let told = traces.take((trace, 41), part(found(), None), (), now);
+        assert_eq!(told.len(), 2);
+    }
+}
+
+#[test]
+fn it_is_bounded() {
+    let mut traces = Traces::default();
+    let now = Instant::now();
+    for number in 0..2 * MOST as u128 {
+        let trace = (number + 1).to_be_bytes().to_vec();
+        let mut one = exception("Full", false);
+        one.trace_id.clone_from(&trace);
+        let told = traces.take((trace, 41), part(vec![one], None), (), now);
+        assert_eq!(told.len(), usize::from(number >= MOST as u128));
+    }
+}
