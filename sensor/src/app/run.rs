@@ -132,6 +132,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         .map_err(fault)?;
     let daemon = Daemon {
         receiving,
+        received: None,
         mourning,
         outlet,
         collecting: Collecting::new(intervals(&pump), offset, config.limits.collection),
@@ -290,6 +291,8 @@ fn fault(error: io::Error) -> Stop {
 struct Daemon {
     /// Dropped before the stage that it hands on to.
     receiving: Option<Receiving>,
+    /// What it received so far.
+    received: Option<Received>,
     pump: Pump,
     plugins: Plugins,
     watch: Option<Watch>,
@@ -414,7 +417,10 @@ impl Daemon {
                 figures.transports = outlet.stats();
                 figures.homeless = outlet.homeless();
             }
-            figures.receiver = self.receiving.as_ref().map(Receiving::received);
+            if let Some(receiving) = &self.receiving {
+                self.received = Some(receiving.received());
+            }
+            figures.receiver.clone_from(&self.received);
             telemetry.update(figures);
         }
         let denied = self.collecting.denied();
@@ -471,7 +477,7 @@ impl Daemon {
 
     fn end(mut self) -> io::Result<()> {
         let mut events = Vec::new();
-        drop(self.receiving.take());
+        self.received = self.receiving.take().map(Receiving::finish);
         self.pump.finish(&mut events);
         let report = self.collecting.collect_all(&mut self.pump, &mut events);
         // What came meanwhile is told by this daemon, or by the next one, but

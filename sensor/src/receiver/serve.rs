@@ -126,6 +126,14 @@ impl Receiver {
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 
+    /// Ends it; what it did in all.
+    #[must_use]
+    pub fn finish(self) -> Received {
+        let counts = Arc::clone(&self.counts);
+        drop(self);
+        counts.now()
+    }
+
     /// What it did.
     #[must_use]
     pub fn received(&self) -> Received {

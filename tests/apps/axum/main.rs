@@ -22,24 +22,24 @@ use tracing::{Instrument, field};
 use tracing_subscriber::layer::SubscriberExt;
 
 #[derive(Debug)]
-struct UnknownItem(String);
+struct Fault(String);
 
-impl std::fmt::Display for UnknownItem {
+impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "unknown item {:?}", self.0)
+        f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for UnknownItem {}
+impl std::error::Error for Fault {}
 
-fn price(item: &str) -> Result<&'static str, UnknownItem> {
+fn price(item: &str) -> Result<&'static str, Fault> {
     match item {
         "cup" => Ok("7"),
-        other => Err(UnknownItem(other.to_owned())),
+        other => Err(Fault(format!("unknown item {other:?}"))),
     }
 }
 
-fn failed(error: &UnknownItem) -> StatusCode {
+fn failed(error: &Fault) -> StatusCode {
     let error: &dyn std::error::Error = error;
     tracing::error!(error, "no price");
     StatusCode::INTERNAL_SERVER_ERROR
@@ -51,7 +51,7 @@ async fn show(Path(item): Path<String>) -> Result<&'static str, StatusCode> {
 
 async fn order(Query(query): Query<Vec<(String, String)>>) -> StatusCode {
     let password = query.first().map_or("", |(_, value)| value);
-    failed(&UnknownItem(format!("password={password}")))
+    failed(&Fault(format!("password={password}")))
 }
 
 async fn slow() -> &'static str {
@@ -60,7 +60,7 @@ async fn slow() -> &'static str {
 }
 
 async fn health() -> StatusCode {
-    failed(&UnknownItem("not ready".to_owned()))
+    failed(&Fault("not ready".to_owned()))
 }
 
 async fn busy() -> StatusCode {

@@ -75,6 +75,11 @@ impl Receiving {
         self.receiver.follow(receiver.into());
     }
 
+    /// Receives no more; what was received in all.
+    pub(super) fn finish(self) -> Received {
+        self.receiver.finish()
+    }
+
     /// What was received.
     pub(super) fn received(&self) -> Received {
         self.receiver.received()
