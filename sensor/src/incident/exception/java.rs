@@ -7,6 +7,7 @@ use super::{
     head::{self, Look},
     place,
 };
+use crate::incident::find::Find;
 
 pub struct Java;
 
@@ -166,7 +167,7 @@ fn first(line: &str) -> Option<Section> {
     }
     if let Some((name, _)) = line
         .strip_prefix(HANDLER)
-        .and_then(|rest| rest.split_once(HANDLER_END))
+        .and_then(|rest| rest.cut(HANDLER_END))
     {
         return head::split(name).map(Section::of);
     }
@@ -256,7 +257,7 @@ fn frame(line: &str) -> Frame {
 }
 
 /// Whether the class comes with the platform.
-fn is_library(module: &str) -> bool {
+pub fn is_library(module: &str) -> bool {
     // `java.base/java.lang.Thread`, `app//com.example.Main`.
     let (platform, class) = module.rsplit_once('/').unwrap_or(("", module));
     [

@@ -12,11 +12,13 @@
 
 mod clean;
 mod core;
+mod desk;
 mod draft;
 mod embedded;
 mod envelope;
 pub mod format;
 mod gate;
+mod held;
 pub mod level;
 mod lines;
 mod options;

@@ -10,6 +10,7 @@ use super::{
     head::{self, Look},
     place,
 };
+use crate::incident::find::Find;
 
 pub struct JavaScript;
 
@@ -177,7 +178,7 @@ fn is_carets(line: &str) -> bool {
 /// Lines between frames that are none.
 fn is_between(line: &str) -> bool {
     let text = line.trim_start();
-    text.starts_with("... ") && text.contains(" lines matching ")
+    text.starts_with("... ") && text.has(" lines matching ")
         || line.starts_with("Emitted 'error' event ")
         || line.starts_with("From previous event:")
 }

@@ -7,6 +7,7 @@ use crate::incident::exception::{
     head,
     place::{self, leading_number},
 };
+use crate::incident::find::Find;
 
 /// How deep groups may be nested.
 const MAX_DEPTH: usize = 64;
@@ -208,7 +209,7 @@ fn exception(line: &str) -> Option<head::Head<'_>> {
 /// `  File "x.py", line 3, in f`.
 fn frame(line: &str) -> Option<Frame> {
     let rest = line.strip_prefix("  File \"")?;
-    let (file, rest) = rest.rsplit_once("\", line ")?;
+    let (file, rest) = rest.rcut("\", line ")?;
     let (number, rest) = leading_number(rest)?;
     let function = rest.strip_prefix(", in ").unwrap_or_default();
     Some(Frame {
@@ -221,15 +222,19 @@ fn frame(line: &str) -> Option<Frame> {
     })
 }
 
-fn is_library(file: &str) -> bool {
-    place::is_package(file)
-        || file.starts_with("<frozen ")
-        || ["lib/python", "lib64/python", "lib/pypy"]
+pub fn is_library(file: &str) -> bool {
+    if place::is_package(file) || file.starts_with("<frozen ") {
+        return true;
+    }
+    let mut rest = file;
+    while let Some((_, after)) = rest.cut("lib") {
+        let python = ["/python", "64/python", "/pypy"]
             .iter()
-            .any(|dir| {
-                file.match_indices(dir).any(|(at, _)| {
-                    let version = file[at + dir.len()..].bytes();
-                    version.take_while(|byte| *byte != b'/').count() > 0
-                })
-            })
+            .find_map(|dir| after.strip_prefix(dir));
+        if python.is_some_and(|version| !version.is_empty() && !version.starts_with('/')) {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }

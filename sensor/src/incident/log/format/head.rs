@@ -5,6 +5,7 @@
 //! only the parts of a head come before it. Prose that begins with a time, or
 //! with `ERROR:`, has none.
 
+use crate::incident::find::Find;
 use std::borrow::Cow;
 
 use super::Entry;
@@ -166,14 +167,14 @@ impl<'a> Parts<'a> {
 
     /// Reads what follows the level.
     fn after(mut self, level: Level<'a>, bracket: Option<u8>) -> Head<'a> {
-        let mut java = self.thread || self.number && self.rest.contains(" --- ");
+        let mut java = self.thread || self.number && self.rest.has(" --- ");
         let named = self.logger.is_some();
         let dashes = named && self.names == 1;
         let mut rest = self.rest;
         for _ in 0..4 {
             let start = rest.trim_start_matches([' ', '\t']);
             // Spring Boot: `1234 --- [main]`, zap: `\tlogger\tfile.go:12\t`.
-            if let Some((number, tail)) = start.split_once(" --- ")
+            if let Some((number, tail)) = start.cut(" --- ")
                 && number.bytes().all(|byte| byte.is_ascii_digit())
             {
                 rest = tail;
@@ -270,7 +271,7 @@ fn level_first(line: &str) -> Option<Head<'_>> {
         .strip_prefix("- ")
         .is_some_and(|message| !message.trim().is_empty());
     let named = logger(start).is_some_and(|(name, _)| is_logger(name)) && !start.starts_with('-');
-    if !(bracketed && start.contains("] ") && after_thread(start) || dash || named) {
+    if !(bracketed && start.has("] ") && after_thread(start) || dash || named) {
         return None;
     }
     let parts = Parts {
@@ -289,7 +290,7 @@ fn level_first(line: &str) -> Option<Head<'_>> {
 }
 
 fn after_thread(start: &str) -> bool {
-    let tail = start.split_once("] ").map_or("", |(_, tail)| tail);
+    let tail = start.cut("] ").map_or("", |(_, tail)| tail);
     logger(tail).is_some() || tail.starts_with("- ")
 }
 
@@ -366,7 +367,7 @@ fn logger(rest: &str) -> Option<(&str, &str)> {
     if token.ends_with(':') {
         // `KeyError: x` is a message.
         let lower = name.bytes().all(|byte| !byte.is_ascii_uppercase());
-        let good = !is_type(name) && (lower || name.contains("::") || name.contains('.'));
+        let good = !is_type(name) && (lower || name.has("::") || name.contains('.'));
         return good.then_some((trimmed(name), tail));
     }
     let dotted = is_logger(place) && !is_type(name) && !name.ends_with('.');
@@ -435,7 +436,7 @@ fn is_logger(text: &str) -> bool {
     is_name(text)
         && (text == "root"
             || text.contains('_')
-            || text.contains("::")
+            || text.has("::")
             || text.trim_end_matches('.').contains('.'))
 }
 
