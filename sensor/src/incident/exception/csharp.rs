@@ -39,9 +39,9 @@ impl ExceptionParser for CSharp {
     fn signs(&self) -> &'static [Sign] {
         &[
             Sign::Class,
-            Sign::Text("Exception"),
-            Sign::Text("Error"),
+            Sign::Label,
             Sign::Text("Unhandled exception"),
+            Sign::Text("Unhandled Exception"),
             Sign::Text("UNHANDLED EXCEPTION"),
         ]
     }

@@ -28,12 +28,7 @@ impl ExceptionParser for Dart {
     }
 
     fn signs(&self) -> &'static [Sign] {
-        &[
-            Sign::Class,
-            Sign::Text("Exception"),
-            Sign::Text("Error"),
-            Sign::Text(UNHANDLED),
-        ]
+        &[Sign::Class, Sign::Text(UNHANDLED), Sign::Text(FLUTTER)]
     }
 
     fn begins(&self, line: &[u8]) -> Option<Begin> {

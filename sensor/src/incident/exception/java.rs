@@ -30,7 +30,12 @@ impl ExceptionParser for Java {
     }
 
     fn signs(&self) -> &'static [Sign] {
-        &[Sign::Class, Sign::Text("Exception"), Sign::Text("Error")]
+        &[
+            Sign::Class,
+            Sign::Label,
+            Sign::Text(THREAD),
+            Sign::Text(HANDLER_END),
+        ]
     }
 
     fn begins(&self, line: &[u8]) -> Option<Begin> {

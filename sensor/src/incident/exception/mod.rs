@@ -162,6 +162,8 @@ pub enum Sign {
     Text(&'static str),
     /// It begins with what looks like the name of a class.
     Class,
+    /// It has such a name behind other words: `Cannot serve: IOError: closed`.
+    Label,
 }
 
 /// A first line.

@@ -38,8 +38,9 @@ impl ExceptionParser for Php {
     fn signs(&self) -> &'static [Sign] {
         &[
             Sign::Class,
-            Sign::Text("Exception"),
-            Sign::Text("Error"),
+            Sign::Label,
+            Sign::Text("Exception in "),
+            Sign::Text("Error in "),
             Sign::Text("atal error"),
             Sign::Text("Parse error"),
             Sign::Text(LARAVEL),

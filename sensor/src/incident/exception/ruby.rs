@@ -37,8 +37,10 @@ impl ExceptionParser for Ruby {
             Sign::Text(":in `"),
             Sign::Text(":in '"),
             Sign::Text("(SyntaxError)"),
-            Sign::Text("Error"),
-            Sign::Text("Exception"),
+            Sign::Text("Error)"),
+            Sign::Text("Error ("),
+            Sign::Text("Exception)"),
+            Sign::Text("Exception ("),
             Sign::Text("NotFound ("),
             Sign::Text(TRACEBACK),
         ]
@@ -52,7 +54,14 @@ impl ExceptionParser for Ruby {
         }
         if let Some(head) = head(text) {
             let rescued = u32::from(is_rescue(head.frame.function.as_deref()));
-            return Some(Begin::Sure(state(MESSAGE, rescued)));
+            let state = state(MESSAGE, rescued);
+            // Ruby does not indent it, but who quotes it does.
+            let quoted = text.starts_with([' ', '\t']);
+            return Some(if quoted {
+                Begin::Likely(state)
+            } else {
+                Begin::Sure(state)
+            });
         }
         let logged = split_type(text).is_some() || rails(text).is_some();
         logged.then_some(Begin::Maybe(state(BARE, 0)))

@@ -61,7 +61,11 @@ impl ExceptionParser for Sanitizer {
         if report(text).is_some() {
             return sure(REPORT);
         }
-        undefined(text).and_then(|_| sure(UNDEFINED))
+        // Who quotes it indents it.
+        let quoted = text.starts_with([' ', '\t']);
+        undefined(text)
+            .filter(|_| !quoted)
+            .and_then(|_| sure(UNDEFINED))
     }
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {

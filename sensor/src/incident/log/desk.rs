@@ -6,6 +6,7 @@ use super::{
     draft::{Around, Draft, Facts},
     held::Held,
     source::{At, Sink, Tools},
+    time::{Civil, When},
 };
 use crate::incident::exception::{Exception, Piece};
 
@@ -47,9 +48,9 @@ pub struct Pending {
 
 impl Desk {
     pub fn flush(&mut self, sink: Sink<'_>) {
-        if let Some(pending) = self.pending.take() {
-            let original = pending.original.get(..pending.own).unwrap_or_default();
-            sink(pending.number, pending.draft.finish(original));
+        if let Some(mut pending) = self.pending.take() {
+            pending.original.truncate(pending.own);
+            sink(pending.number, pending.draft.finish(pending.original));
         }
     }
 
@@ -159,7 +160,14 @@ impl Desk {
                 (self.first_number(), tools.maker.draft(&nothing))
             }
         };
-        let own_record = draft.own_level;
+        // Such as PHP's, behind its own time.
+        let stamp = head_time(&exception.text);
+        if let Some(time) = stamp
+            && draft.incident.time.is_none()
+        {
+            draft.incident.time = tools.maker.clock.nanos(time);
+        }
+        let own_record = draft.own_level || stamp.is_some();
         if let Some(mut pending) = self.pending.take() {
             if own_record {
                 self.pending = Some(pending);
@@ -168,15 +176,24 @@ impl Desk {
                 pending.original.push(b'\n');
                 pending.original.extend_from_slice(&lines);
                 pending.draft.add(exception);
-                sink(pending.number, pending.draft.finish(&pending.original));
+                sink(pending.number, pending.draft.finish(pending.original));
                 return;
             }
         }
         draft.add(exception);
-        sink(number, draft.finish(&lines));
+        sink(number, draft.finish(lines));
     }
 
     fn first_number(&self) -> u64 {
         self.held.drafts.first().map_or(0, |(_, number, _)| *number)
     }
+}
+
+/// The time that a trace begins with, in brackets or not.
+fn head_time(text: &str) -> Option<When> {
+    let text = text.strip_prefix('[').unwrap_or(text);
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    Civil::scan(text).map(|(civil, _)| When::Civil(civil))
 }

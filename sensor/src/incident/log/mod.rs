@@ -23,6 +23,7 @@ pub mod level;
 mod lines;
 mod options;
 mod order;
+mod partials;
 mod source;
 pub mod time;
 

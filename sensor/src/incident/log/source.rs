@@ -281,7 +281,7 @@ impl Source {
         if let Some(exception) = exception {
             let mut draft = tools.maker.draft(facts);
             draft.add(*exception);
-            sink(at.number, draft.finish(at.raw));
+            sink(at.number, draft.finish(at.raw.to_vec()));
         } else if facts.is_error() {
             let draft = tools.maker.draft(facts);
             self.desk.wait(draft, at.number, at.raw.to_vec());

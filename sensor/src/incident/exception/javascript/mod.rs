@@ -42,8 +42,7 @@ impl ExceptionParser for JavaScript {
     fn signs(&self) -> &'static [Sign] {
         &[
             Sign::Class,
-            Sign::Text("Error"),
-            Sign::Text("Exception"),
+            Sign::Label,
             Sign::Text("node:"),
             Sign::Text(".js:"),
             Sign::Text("cjs:"),

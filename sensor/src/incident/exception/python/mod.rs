@@ -50,12 +50,7 @@ impl ExceptionParser for Python {
     }
 
     fn signs(&self) -> &'static [Sign] {
-        &[
-            Sign::Text(TRACEBACK),
-            Sign::Text("  File \""),
-            Sign::Text("Exception"),
-            Sign::Text("Error"),
-        ]
+        &[Sign::Text(TRACEBACK), Sign::Text("  File \""), Sign::Class]
     }
 
     fn begins(&self, line: &[u8]) -> Option<Begin> {

@@ -80,9 +80,14 @@ fn items<'a>(lines: Vec<&'a str>, margin: usize) -> Vec<Item<'a>> {
     let mut members: Vec<Vec<&'a str>> = Vec::new();
     // A margin is one only after the header of a group.
     let mut group = margin > 2;
+    // The end of the innermost group, if it is the last line with a margin, is
+    // that of all.
+    let mut ended = false;
     for line in lines {
         group |= line == GROUP;
         let column = if group { column(line) } else { None };
+        let over = ended;
+        ended = column.is_some() && is_end(line);
         match column {
             Some(column) if column > margin => {
                 if column == margin + 2
@@ -108,7 +113,7 @@ fn items<'a>(lines: Vec<&'a str>, margin: usize) -> Vec<Item<'a>> {
                 members.push(Vec::new());
                 continue;
             }
-            None if let Some(member) = members.last_mut() => {
+            None if !over && let Some(member) = members.last_mut() => {
                 member.push(line);
                 continue;
             }
@@ -127,6 +132,13 @@ fn items<'a>(lines: Vec<&'a str>, margin: usize) -> Vec<Item<'a>> {
         items.push(Item::Members(members));
     }
     items
+}
+
+/// `+------`, which closes a group.
+fn is_end(line: &str) -> bool {
+    let text = line.trim_start_matches(' ');
+    let dashes = text.strip_prefix("+-");
+    dashes.is_some_and(|dashes| dashes.bytes().all(|byte| byte == b'-'))
 }
 
 /// The column of the margin: `|` or `+` after nothing but blanks.

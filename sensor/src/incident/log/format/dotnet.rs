@@ -24,10 +24,7 @@ pub fn read(line: &str) -> Option<Entry<'_>> {
         "crit" => 21,
         _ => return None,
     };
-    let (category, id) = rest
-        .strip_prefix(": ")?
-        .strip_suffix(']')?
-        .rsplit_once('[')?;
+    let (category, id) = rest.strip_prefix(": ")?.rsplit_once('[')?;
     let is_name = |text: &str| {
         text.starts_with(|first: char| first.is_alphabetic() || first == '_')
             && !text.contains([' ', '/', ':'])

@@ -50,6 +50,11 @@ impl LogFormat for Layout {
         {
             return Some(entry);
         }
+        // tracing's pretty format is indented.
+        let line = match line.strip_prefix("  ") {
+            Some(rest) if rest.starts_with(|first: char| first.is_ascii_digit()) => rest,
+            _ => line,
+        };
         let head = head::read(line)?;
         (sure || head.style == self.style).then_some(head.entry)
     }

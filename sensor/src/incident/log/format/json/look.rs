@@ -48,7 +48,13 @@ pub fn may_matter(line: &[u8]) -> bool {
     };
     let mut at = 0;
     while let Some(found) = search.find_in(line, aho_corasick::Span::from(at..line.len())) {
-        if found.pattern().as_usize() < SIGNS.len() || may_be_error(line.get(found.end()..)) {
+        let key = found.pattern().as_usize().checked_sub(SIGNS.len());
+        let Some(key) = key.and_then(|key| KEYS.get(key)) else {
+            return true;
+        };
+        // What follows a key only tells it from others.
+        let length = key.trim_end_matches([':', ' ']).len();
+        if may_be_error(line.get(found.start() + length..)) {
             return true;
         }
         at = found.end();
