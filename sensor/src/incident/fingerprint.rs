@@ -8,7 +8,6 @@
 
 mod template;
 
-use crate::incident::find::Find;
 use std::{borrow::Cow, hash::Hasher};
 
 use twox_hash::XxHash64;
@@ -19,6 +18,7 @@ use super::{
 };
 pub use template::template;
 
+use crate::incident::find::Find;
 use crate::process::event::Value;
 
 /// Most frames that count; a recursion has many.

@@ -5,16 +5,18 @@
 //! only the parts of a head come before it. Prose that begins with a time, or
 //! with `ERROR:`, has none.
 
-use crate::incident::find::Find;
 mod words;
 
 use std::borrow::Cow;
 
 use self::words::{is_logger, is_name, is_thread, logger, message, token, without_spans};
 use super::Entry;
-use crate::incident::log::{
-    level::Level,
-    time::{Civil, When},
+use crate::incident::{
+    find::Find,
+    log::{
+        level::Level,
+        time::{Civil, When},
+    },
 };
 
 /// Most parts before a level.
