@@ -12,6 +12,11 @@ use crate::incident::log::{
     time::{Civil, When},
 };
 
+/// `ERROR` is not among them.
+const LEVELS: [&str; 7] = [
+    "SEVERE", "WARNING", "INFO", "CONFIG", "FINE", "FINER", "FINEST",
+];
+
 /// Whether a line may be the first of a record: asked of nearly every line.
 #[must_use]
 pub fn may_be_head(line: &[u8]) -> bool {
@@ -40,6 +45,9 @@ pub fn read<'a>(head: &str, body: &'a str) -> Option<Entry<'a>> {
         return None;
     }
     let (word, message) = body.cut(": ")?;
+    if !LEVELS.contains(&word) {
+        return None;
+    }
     Some(Entry {
         time: Some(When::Civil(civil)),
         level: Some(Level::word(word)?),
