@@ -25,16 +25,8 @@ const TRACES: [&str; 4] = [
     "/srv/shop/app.js:3\n    throw new TypeError('no order #');\n    ^\n\nTypeError: no order #\n    at checkout (/srv/shop/app.js:3:9)\n    at Object.<anonymous> (/srv/shop/app.js:7:1)\n    at node:internal/main/run_main_module:28:49\n",
 ];
 
-const PLAIN: [&str; 8] = [
-    "10.0.0.7 - - [20/May/2023:14:30:22 +0000] \"GET /items/# HTTP/1.1\" 200 512 \"-\" \"curl/8.0\"",
-    "2023-05-20 14:30:22,123 - shop.cart - INFO - order # accepted",
-    "2023-05-20 14:30:22.123  INFO 1234 --- [nio-8080-exec-1] c.s.Cart : order # accepted",
-    "May 20 14:30:22 host systemd[1]: Started session # of user alice.",
-    "   Compiling shop v0.1.# (/srv/shop)",
-    "2023-05-20 14:30:22 status installed libc6:amd64 2.36-#",
-    "[   12.345678] usb 1-1: new high-speed USB device number # using xhci_hcd",
-    "time=\"2023-05-20T14:30:22Z\" level=info msg=\"order accepted\" order=#",
-];
+/// Lines of other programs; frames, which may belong to a trace, stay out.
+const PLAIN: &str = include_str!("../src/incident/log/tests/ordinary.txt");
 
 fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -85,12 +77,15 @@ fn make(dir: &Path, lines: usize) -> Result<()> {
         }
     }
     let mut plain = create("plain.log")?;
+    let ordinary: Vec<&str> = PLAIN
+        .lines()
+        .filter(|line| !line.starts_with([' ', '\t']))
+        .collect();
+    let mut at = 0;
     for line in 0..lines {
-        writeln!(
-            plain,
-            "{}",
-            PLAIN[line % PLAIN.len()].replace('#', &line.to_string())
-        )?;
+        // A walk in which the neighbours change.
+        at = (at * 31 + line / 7 + 3) % ordinary.len();
+        writeln!(plain, "{}", ordinary[at].replace('#', &line.to_string()))?;
     }
     for mut file in [json, traces, plain] {
         file.flush()?;

@@ -8,7 +8,7 @@
 
 mod template;
 
-use std::hash::Hasher;
+use std::{borrow::Cow, hash::Hasher};
 
 use twox_hash::XxHash64;
 
@@ -18,6 +18,7 @@ use super::{
 };
 pub use template::template;
 
+use crate::incident::find::Find;
 use crate::process::event::Value;
 
 /// Most frames that count; a recursion has many.
@@ -129,24 +130,25 @@ fn frames(exception: &Exception, hash: &mut Hash) -> bool {
     count > 0
 }
 
-fn module(frame: &Frame) -> String {
+fn module(frame: &Frame) -> Cow<'_, str> {
     stable(frame.module.as_deref().unwrap_or_default())
 }
 
 /// A name without what a compiler or a run made up: `h0123456789abcdef`,
 /// `0x7f…`, `$$Lambda$14`.
-fn stable(name: &str) -> String {
-    let name = name.split_once("$$Lambda").map_or(name, |(name, _)| name);
-    let name = match name.rsplit_once("::h") {
-        Some((before, hash))
-            if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
-        {
-            before
-        }
+fn stable(name: &str) -> Cow<'_, str> {
+    let name = name.cut("$$Lambda").map_or(name, |(name, _)| name);
+    let hash = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let name = match name
+        .len()
+        .checked_sub(19)
+        .and_then(|at| name.split_at_checked(at))
+    {
+        Some((before, last)) if last.strip_prefix("::h").is_some_and(hash) => before,
         _ => name,
     };
-    match name.find("0x") {
-        Some(_) => template(name),
-        None => name.to_owned(),
+    match name.has("0x") {
+        true => template(name).into(),
+        false => name.into(),
     }
 }

@@ -10,7 +10,8 @@ pub mod ended;
 #[cfg(test)]
 mod examples;
 pub mod exception;
-pub mod fingerprint;
+mod find;
+mod fingerprint;
 pub mod fold;
 pub mod follow;
 mod journal;

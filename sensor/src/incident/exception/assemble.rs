@@ -1,6 +1,6 @@
 //! Lines become traces.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Begin, Exception, Next, State,
@@ -238,6 +238,11 @@ impl<T: Clone> Assembler<T> {
                 Next::Weak => (reader.sure, weak) = (seen + 1, true),
                 Next::Maybe => {}
                 Next::No => reader.open = false,
+                Next::Back(lines) => {
+                    reader.open = false;
+                    let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+                    reader.sure = reader.sure.saturating_sub(lines);
+                }
             }
             open |= reader.open;
         }
@@ -288,7 +293,7 @@ impl<T: Clone> Assembler<T> {
             .filter(|reader| reader.sure > 0)
             .find_map(|reader| {
                 let end = self.lines[self.start + reader.sure - 1].end - 1;
-                let text = String::from_utf8_lossy(&self.text[begin..end]);
+                let text = lossy(&self.text[begin..end]);
                 let exception = self.parsers.get(reader.parser).parse(&text)?;
                 Some((exception.finish(text.into_owned()), reader.sure))
             });
@@ -302,6 +307,15 @@ impl<T: Clone> Assembler<T> {
             out(Piece::Plain(&self.text[self.span(self.start)], mark));
             self.start += 1;
         }
+    }
+}
+
+/// Text out of bytes: nearly all of them are UTF-8, which is found out faster
+/// than `from_utf8_lossy` does.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     Begin, Exception, ExceptionParser, Language, Next, Sign, State, finish::Section, place,
     prose::may_be_message,
 };
+use crate::incident::find::Find;
 
 pub struct Cpp;
 
@@ -92,19 +93,19 @@ impl ExceptionParser for Cpp {
 /// type and the message, or neither.
 #[expect(clippy::option_option, reason = "whether it is one, and what it says")]
 fn libcxx(line: &str) -> Option<Option<(&str, Option<&str>)>> {
-    let rest = match line.split_once(": ") {
+    let rest = match line.cut(": ") {
         Some((library, rest)) if library.starts_with("libc++abi") => rest,
-        _ if line.contains(LIBCXX) => line,
+        _ if line.has(LIBCXX) => line,
         _ => return None,
     };
     if !rest.starts_with("terminating") {
         return None;
     }
-    let Some((_, named)) = rest.split_once(LIBCXX) else {
+    let Some((_, named)) = rest.cut(LIBCXX) else {
         return Some(None);
     };
     // A type may have colons itself.
-    Some(Some(match named.split_once(": ") {
+    Some(Some(match named.cut(": ") {
         Some((name, message)) => (name, Some(message)),
         None => (named.trim_end(), None),
     }))
@@ -117,7 +118,7 @@ fn is_abort(line: &[u8]) -> bool {
     }
     // `bash: line 1: 4711 Aborted                 ./till`
     std::str::from_utf8(line).is_ok_and(|text| {
-        text.split_once(" Aborted ")
+        text.cut(" Aborted ")
             .and_then(|(before, _)| before.rsplit([' ', ':']).next())
             .is_some_and(|pid| !pid.is_empty() && place::number(pid).is_some())
     })

@@ -6,6 +6,7 @@ use super::{
     head::{self, Look},
     place,
 };
+use crate::incident::find::Find;
 
 pub struct CSharp;
 
@@ -38,9 +39,9 @@ impl ExceptionParser for CSharp {
     fn signs(&self) -> &'static [Sign] {
         &[
             Sign::Class,
-            Sign::Text("Exception"),
-            Sign::Text("Error"),
+            Sign::Label,
             Sign::Text("Unhandled exception"),
+            Sign::Text("Unhandled Exception"),
             Sign::Text("UNHANDLED EXCEPTION"),
         ]
     }
@@ -160,7 +161,7 @@ impl Reader {
             // Behind the frames of the whole.
             self.open.truncate(1);
             self.begin(
-                rest.split_once(") ").map_or(rest, |(_, rest)| rest),
+                rest.cut(") ").map_or(rest, |(_, rest)| rest),
                 Relation::Member,
             );
         } else if let Some(rest) = text
@@ -225,7 +226,7 @@ impl Reader {
 
 /// The line up to ` ---> Type: message`, and from the type on.
 fn inner(line: &str) -> (&str, Option<&str>) {
-    match line.split_once(" ---> ") {
+    match line.cut(" ---> ") {
         Some((this, inner)) if head::look(inner.as_bytes()) == Some(Look::Class) => {
             (this, Some(inner))
         }
@@ -272,12 +273,12 @@ fn is_lambda(line: &[u8]) -> bool {
 fn frame(line: &str) -> Frame {
     let rest = line.strip_prefix("at ").unwrap_or(line);
     let rest = rest.trim_end_matches("<---").trim_end();
-    let (call, place) = match rest.rsplit_once(" in ") {
+    let (call, place) = match rest.rcut(" in ") {
         Some((call, place)) if call.ends_with([')', ']']) => (call, place),
         _ => (rest, ""),
     };
     let wrapper = if call.starts_with("(wrapper ") {
-        call.find(") ").map_or(0, |at| at + 2)
+        call.place(") ").map_or(0, |at| at + 2)
     } else {
         0
     };
@@ -285,7 +286,7 @@ fn frame(line: &str) -> Frame {
         .find('(')
         .map_or(call, |open| &call[..wrapper + open])
         .trim_end();
-    let (file, line) = match place.rsplit_once(":line ") {
+    let (file, line) = match place.rcut(":line ") {
         Some((file, line)) => (file, place::number(line.trim())),
         None => match place.trim_end().rsplit_once(':') {
             // Mono: a hash and a 0 where it does not know.

@@ -7,6 +7,7 @@ use super::{
     head,
     place::{self, leading_number},
 };
+use crate::incident::find::Find;
 
 pub struct Dart;
 
@@ -27,12 +28,7 @@ impl ExceptionParser for Dart {
     }
 
     fn signs(&self) -> &'static [Sign] {
-        &[
-            Sign::Class,
-            Sign::Text("Exception"),
-            Sign::Text("Error"),
-            Sign::Text(UNHANDLED),
-        ]
+        &[Sign::Class, Sign::Text(UNHANDLED), Sign::Text(FLUTTER)]
     }
 
     fn begins(&self, line: &[u8]) -> Option<Begin> {
@@ -47,7 +43,7 @@ impl ExceptionParser for Dart {
                 number: 0,
             }));
         }
-        if text.contains(FLUTTER) || head::look(line).is_some() || text.starts_with("Bad state:") {
+        if text.has(FLUTTER) || head::look(line).is_some() || text.starts_with("Bad state:") {
             return Some(Begin::Maybe(state));
         }
         None
@@ -71,7 +67,7 @@ impl ExceptionParser for Dart {
     fn parse(&self, text: &str) -> Option<Exception> {
         let mut lines = text.lines().peekable();
         let first = lines.next()?;
-        let first = match first.split_once(FLUTTER) {
+        let first = match first.cut(FLUTTER) {
             Some((_, rest)) => rest,
             None if first.trim_end() == UNHANDLED => lines.next()?,
             None => first,
@@ -110,9 +106,9 @@ fn named(line: &str) -> Section {
     let (name, message) =
         if let Some((start, name)) = known.iter().find(|(start, _)| line.starts_with(start)) {
             (*name, &line[start.len()..])
-        } else if line.contains("Failed assertion: ") {
+        } else if line.has("Failed assertion: ") {
             ("AssertionError", line)
-        } else if line.starts_with("type '") && line.contains("' is not a subtype of ")
+        } else if line.starts_with("type '") && line.has("' is not a subtype of ")
             || line == "Null check operator used on a null value"
         {
             ("TypeError", line)
@@ -121,7 +117,7 @@ fn named(line: &str) -> Section {
             .and_then(|rest| rest.strip_suffix('\''))
         {
             (name, "")
-        } else if let Some((name, message)) = line.split_once(": ") {
+        } else if let Some((name, message)) = line.cut(": ") {
             // `RangeError (index): Invalid value`, `PathNotFoundException: …`.
             let class = name.split(" (").next().unwrap_or(name);
             if head::split(class).is_some_and(|head| head.message.is_none()) {
@@ -155,7 +151,7 @@ fn frame(line: &str) -> Option<Frame> {
         .strip_prefix("  ")?
         .trim_start()
         .strip_suffix(')')?
-        .rsplit_once(" (")?;
+        .rcut(" (")?;
     let place = place::split(location);
     let known = ["dart:", "package:", "file:", "org-dartlang"]
         .iter()
@@ -174,6 +170,6 @@ fn is_library(file: &str) -> bool {
     file.starts_with("dart:")
         || file.starts_with("org-dartlang-sdk:")
         || file.starts_with("package:flutter/")
-        || file.contains("/.pub-cache/")
+        || file.has("/.pub-cache/")
         || place::is_package(file)
 }

@@ -6,6 +6,7 @@ use super::{
     finish::{FATAL, Section},
     place,
 };
+use crate::incident::find::Find;
 
 pub struct Go;
 
@@ -51,7 +52,7 @@ impl ExceptionParser for Go {
             || text.starts_with(FATAL_ERROR)
             || text.starts_with("unexpected fault address")
             || text.starts_with("SIG")
-            || text.contains(SERVING);
+            || text.has(SERVING);
         begins.then_some(Begin::Likely(state))
     }
 
@@ -96,9 +97,9 @@ impl ExceptionParser for Go {
                 // What came before was the runtime's own preface.
                 panics.clear();
                 Some(rest)
-            } else if let Some((_, rest)) = line.split_once(SERVING) {
+            } else if let Some((_, rest)) = line.cut(SERVING) {
                 // After the address of the client.
-                Some(rest.split_once(": ").map_or(rest, |(_, message)| message))
+                Some(rest.cut(": ").map_or(rest, |(_, message)| message))
             } else if panics.is_empty() {
                 name = if line.starts_with("SIG") {
                     "signal"
@@ -267,7 +268,7 @@ fn is_library(function: Option<&str>, file: &str) -> bool {
     function == "panic"
         || STANDARD.binary_search(&package).is_ok()
         || place::is_package(file)
-        || file.contains("/pkg/mod/")
-        || file.contains("/usr/lib/go")
-        || file.contains("/usr/local/go/")
+        || file.has("/pkg/mod/")
+        || file.has("/usr/lib/go")
+        || file.has("/usr/local/go/")
 }

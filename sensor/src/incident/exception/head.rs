@@ -22,6 +22,8 @@ pub enum Look {
 /// name that a colon follows, or a name with dots all by itself.
 #[must_use]
 pub fn is_like_class(line: &[u8]) -> bool {
+    // Node shows some errors in brackets.
+    let line = line.strip_prefix(b"[").unwrap_or(line);
     let Some(first) = line.first() else {
         return false;
     };

@@ -7,6 +7,7 @@ use super::{
     head::{self, Look},
     place,
 };
+use crate::incident::find::Find;
 
 pub struct Java;
 
@@ -29,7 +30,12 @@ impl ExceptionParser for Java {
     }
 
     fn signs(&self) -> &'static [Sign] {
-        &[Sign::Class, Sign::Text("Exception"), Sign::Text("Error")]
+        &[
+            Sign::Class,
+            Sign::Label,
+            Sign::Text(THREAD),
+            Sign::Text(HANDLER_END),
+        ]
     }
 
     fn begins(&self, line: &[u8]) -> Option<Begin> {
@@ -166,7 +172,7 @@ fn first(line: &str) -> Option<Section> {
     }
     if let Some((name, _)) = line
         .strip_prefix(HANDLER)
-        .and_then(|rest| rest.split_once(HANDLER_END))
+        .and_then(|rest| rest.cut(HANDLER_END))
     {
         return head::split(name).map(Section::of);
     }
@@ -256,7 +262,7 @@ fn frame(line: &str) -> Frame {
 }
 
 /// Whether the class comes with the platform.
-fn is_library(module: &str) -> bool {
+pub fn is_library(module: &str) -> bool {
     // `java.base/java.lang.Thread`, `app//com.example.Main`.
     let (platform, class) = module.rsplit_once('/').unwrap_or(("", module));
     [

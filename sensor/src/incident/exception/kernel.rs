@@ -9,6 +9,7 @@ use super::{
     finish::{ERROR, FATAL},
     place::{self, leading_number},
 };
+use crate::incident::find::Find;
 
 pub struct Kernel;
 
@@ -78,9 +79,7 @@ impl ExceptionParser for Kernel {
 
     fn begins(&self, line: &[u8]) -> Option<Begin> {
         let text = bare(std::str::from_utf8(line).ok()?);
-        let part = if text.contains(INVOKED) && text.contains("gfp_mask=")
-            || text.starts_with(CONSTRAINT)
-        {
+        let part = if text.has(INVOKED) && text.has("gfp_mask=") || text.starts_with(CONSTRAINT) {
             REPORT
         } else if KILL.iter().any(|kill| text.starts_with(kill)) {
             KILLED
@@ -136,7 +135,7 @@ impl ExceptionParser for Kernel {
             .find(|line| KILL.iter().any(|kill| line.starts_with(kill)));
         let pid = killed.and_then(victim).or_else(|| {
             let line = lines.clone().find(|line| line.starts_with(CONSTRAINT))?;
-            let (_, rest) = line.split_once(",pid=")?;
+            let (_, rest) = line.cut(",pid=")?;
             u32::try_from(leading_number(rest)?.0).ok()
         });
         Some(Exception {
@@ -150,17 +149,14 @@ impl ExceptionParser for Kernel {
 
 /// The line without `kernel: ` and `[  123.456] `.
 fn bare(line: &str) -> &str {
-    let line = match line.find("kernel: ") {
+    let line = match line.place("kernel: ") {
         // `Nov 22 05:46:47 shop kernel: `
         Some(at) if at == 0 || at < 80 && line[..at].ends_with(' ') => {
             &line[at + "kernel: ".len()..]
         }
         _ => line,
     };
-    let Some((time, rest)) = line
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once("] "))
-    else {
+    let Some((time, rest)) = line.strip_prefix('[').and_then(|rest| rest.cut("] ")) else {
         return line;
     };
     // dmesg -T has a date in words here.
@@ -178,34 +174,34 @@ fn is_report(text: &str) -> bool {
         || text.starts_with(CONSTRAINT)
         || text.ends_with(" pages RAM")
         || text.ends_with("kB")
-        || text.contains(" pages ")
+        || text.has(" pages ")
         || STARTS.iter().any(|start| text.starts_with(start))
 }
 
 /// The pid in `… Killed process 4711 (name) …`.
 fn victim(line: &str) -> Option<u32> {
-    let (_, rest) = line.split_once(" process ")?;
+    let (_, rest) = line.cut(" process ")?;
     u32::try_from(leading_number(rest)?.0).ok()
 }
 
 /// What kind of fault a line tells of, and of which process.
 fn fault(text: &str) -> Option<(&'static str, Option<u32>)> {
-    if let Some((program, rest)) = text.split_once(SEGFAULT) {
+    if let Some((program, rest)) = text.cut(SEGFAULT) {
         let address = rest.split(' ').next().is_some_and(|address| {
             !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_hexdigit())
         });
         let pid = pid(program)?;
-        return (address && rest.contains(" ip ")).then_some(("segfault", Some(pid)));
+        return (address && rest.has(" ip ")).then_some(("segfault", Some(pid)));
     }
     // `traps: till[4711] trap divide error ip:55d0 sp:7ffd error:0 in till[55d0+1000]`
     let rest = text.strip_prefix("traps: ").unwrap_or(text);
-    if let Some((program, behind)) = rest.split_once(PROTECTION)
-        && behind.contains(" ip:")
+    if let Some((program, behind)) = rest.cut(PROTECTION)
+        && behind.has(" ip:")
     {
         return Some(("general protection fault", Some(pid(program)?)));
     }
-    if let Some((program, behind)) = rest.split_once(TRAP)
-        && behind.contains(" ip:")
+    if let Some((program, behind)) = rest.cut(TRAP)
+        && behind.has(" ip:")
     {
         let name = [
             "divide error",
@@ -221,7 +217,7 @@ fn fault(text: &str) -> Option<(&'static str, Option<u32>)> {
     }
     // The kernel's own: `general protection fault, probably for non-canonical
     // address 0x…: 0000 [#1] SMP`.
-    (text.starts_with("general protection fault") && text.contains("[#"))
+    (text.starts_with("general protection fault") && text.has("[#"))
         .then_some(("general protection fault", None))
 }
 

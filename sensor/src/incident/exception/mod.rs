@@ -28,6 +28,8 @@ mod tests;
 
 pub use assemble::{Assembler, MAX_BYTES, MAX_LINES, Piece, parse_text};
 pub use finish::{MAX_CAUSES, MAX_FRAMES};
+pub(super) use java::is_library as is_java_library;
+pub(super) use python::is_library as is_python_library;
 pub use registry::{Parsers, shipped};
 
 /// An exception as it was printed.
@@ -160,6 +162,8 @@ pub enum Sign {
     Text(&'static str),
     /// It begins with what looks like the name of a class.
     Class,
+    /// It has such a name behind other words: `Cannot serve: IOError: closed`.
+    Label,
 }
 
 /// A first line.
@@ -197,4 +201,7 @@ pub enum Next {
     Last,
     /// No part of it: the trace ended before.
     No,
+    /// No part of it, nor are so many lines before it that were taken for
+    /// such.
+    Back(u32),
 }

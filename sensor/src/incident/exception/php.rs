@@ -7,6 +7,7 @@ use super::{
     head::{self, Look},
     place,
 };
+use crate::incident::find::Find;
 
 pub struct Php;
 
@@ -37,8 +38,9 @@ impl ExceptionParser for Php {
     fn signs(&self) -> &'static [Sign] {
         &[
             Sign::Class,
-            Sign::Text("Exception"),
-            Sign::Text("Error"),
+            Sign::Label,
+            Sign::Text("Exception in "),
+            Sign::Text("Error in "),
             Sign::Text("atal error"),
             Sign::Text("Parse error"),
             Sign::Text(LARAVEL),
@@ -55,11 +57,11 @@ impl ExceptionParser for Php {
                 located(rest).map(|_| Begin::Sure(state(END)))
             };
         }
-        if text.contains(LARAVEL) {
+        if text.has(LARAVEL) {
             return Some(Begin::Likely(state(PRINTED)));
         }
         let printed = head::look(line) == Some(Look::Class)
-            || text.split_once(" in ").is_some_and(|(name, place)| {
+            || text.cut(" in ").is_some_and(|(name, place)| {
                 head::has_usual_ending(name.as_bytes())
                     && !name.contains(' ')
                     && place::split(place).line.is_some()
@@ -99,7 +101,7 @@ impl ExceptionParser for Php {
     fn parse(&self, text: &str) -> Option<Exception> {
         let first = text.lines().next()?;
         let (kind, rest) = error(first).unwrap_or(("", first));
-        if kind.is_empty() && first.contains(LARAVEL) {
+        if kind.is_empty() && first.has(LARAVEL) {
             return laravel(text);
         }
         let Some(rest) = (if kind.is_empty() {
@@ -158,6 +160,9 @@ impl ExceptionParser for Php {
 
 /// The kind of an error and what follows.
 fn error(line: &str) -> Option<(&'static str, &str)> {
+    if !line.has(" error") {
+        return None;
+    }
     KINDS.into_iter().find_map(|kind| {
         let rest = if let Some(rest) = line.strip_prefix(kind) {
             rest.strip_prefix(": ")?
@@ -180,9 +185,9 @@ fn error(line: &str) -> Option<(&'static str, &str)> {
 fn located(text: &str) -> Option<(&str, &str, u64)> {
     let plain = text.trim_end_matches("<br />");
     let tag = |text: &'_ str| -> usize { text.len() - text.trim_start_matches("<b>").len() };
-    let (rest, number) = plain.rsplit_once(" on line ")?;
+    let (rest, number) = plain.rcut(" on line ")?;
     let number = number[tag(number)..].trim_end_matches("</b>");
-    let (message, file) = rest.rsplit_once(" in ")?;
+    let (message, file) = rest.rcut(" in ")?;
     let file = file[tag(file)..].trim_end_matches("</b>");
     Some((message, file, place::number(number)?))
 }
@@ -190,16 +195,16 @@ fn located(text: &str) -> Option<(&str, &str, u64)> {
 /// `Type: message in FILE:LINE`, over several lines, with its frames.
 fn section(head: &[&str], mut frames: Vec<Frame>) -> Section {
     let text = head.join("\n");
-    let (text, place) = match text.rsplit_once(" in ") {
+    let (text, place) = match text.rcut(" in ") {
         Some((before, place)) if place::split(place.trim_end()).line.is_some() => {
             (before, Some(place::split(place.trim_end())))
         }
         _ => (text.as_str(), None),
     };
-    let (name, message) = text.split_once(": ").unwrap_or((text, ""));
+    let (name, message) = text.cut(": ").unwrap_or((text, ""));
     // PHP puts these words behind the message of a TypeError.
     let message = match message.strip_suffix(" and defined") {
-        Some(own) if own.contains(", called in ") => own,
+        Some(own) if own.has(", called in ") => own,
         _ => message,
     };
     if let Some(place) = place
@@ -253,7 +258,7 @@ fn frame(line: &str) -> Option<Frame> {
             ..Frame::default()
         });
     }
-    let (place, call) = rest.split_once("): ")?;
+    let (place, call) = rest.cut("): ")?;
     let (file, number) = place.rsplit_once('(')?;
     Some(Frame {
         function: place::some(function(call)),
@@ -266,7 +271,7 @@ fn frame(line: &str) -> Option<Frame> {
 fn function(call: &str) -> &str {
     // The name of a closure may itself have brackets: `{closure:f():3}`.
     let after = call
-        .find("{closure")
+        .place("{closure")
         .and_then(|at| Some(at + call[at..].find('}')?));
     let from = after.unwrap_or(0);
     call[from..]
@@ -290,7 +295,7 @@ fn laravel(text: &str) -> Option<Exception> {
     let mut sections: Vec<Section> = Vec::new();
     let mut head: Option<String> = None;
     for line in text.lines() {
-        let object = line.split_once(LARAVEL).map(|(_, rest)| rest.to_owned());
+        let object = line.cut(LARAVEL).map(|(_, rest)| rest.to_owned());
         if object.is_some() {
             head = object;
         } else if line == LARAVEL_TRACE {
@@ -315,9 +320,9 @@ fn laravel(text: &str) -> Option<Exception> {
 }
 
 fn object_section(head: &str) -> Option<Section> {
-    let (name, rest) = head.split_once("(code: ")?;
-    let (_, rest) = rest.split_once("): ")?;
-    let (message, place) = rest.trim_end().trim_end_matches(')').rsplit_once(" at ")?;
+    let (name, rest) = head.cut("(code: ")?;
+    let (_, rest) = rest.cut("): ")?;
+    let (message, place) = rest.trim_end().trim_end_matches(')').rcut(" at ")?;
     let place = place::split(place);
     Some(Section {
         name: name.to_owned(),

@@ -1,5 +1,9 @@
 //! Places in files, and whose files they are.
 
+use memchr::memchr2_iter;
+
+use crate::incident::find::Find;
+
 /// `file:line:column`, `file:line` or `file`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
@@ -59,24 +63,28 @@ pub fn leading_number(text: &str) -> Option<(u64, &str)> {
     Some((text[..end].parse().ok()?, &text[end..]))
 }
 
+/// Whether the path goes through a directory of this name.
+pub fn has_dir(file: &str, name: &str) -> bool {
+    let mut dirs = file.split(['/', '\\']);
+    // The last part is the file.
+    dirs.next_back();
+    dirs.any(|dir| dir == name)
+}
+
 /// Whether the file is of a package that somebody else wrote: the directories
 /// of the package managers.
 pub fn is_package(file: &str) -> bool {
-    file.contains("site-packages")
-        || file.contains("dist-packages")
-        || has_dir(file, "node_modules")
-        || has_dir(file, "gems")
-        || has_dir(file, "vendor")
-        || has_dir(file, "registry")
-}
-
-/// Whether the path goes through a directory of this name.
-pub fn has_dir(file: &str, name: &str) -> bool {
-    file.match_indices(name).any(|(at, _)| {
-        let before = file[..at].bytes().next_back();
-        let after = file[at + name.len()..].bytes().next();
-        matches!(before, None | Some(b'/' | b'\\')) && matches!(after, Some(b'/' | b'\\'))
-    })
+    let bytes = file.as_bytes();
+    let mut start = 0;
+    for end in memchr2_iter(b'/', b'\\', bytes) {
+        let dir = bytes.get(start..end).unwrap_or_default();
+        start = end + 1;
+        if matches!(dir, b"node_modules" | b"gems" | b"vendor" | b"registry") {
+            return true;
+        }
+    }
+    // Also in the name of an archive, and of what lies beside it.
+    bytes.len() > 12 && (file.has("site-packages") || file.has("dist-packages"))
 }
 
 /// `Some`, where there is anything.

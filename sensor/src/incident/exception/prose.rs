@@ -16,6 +16,7 @@ pub(super) fn may_be_message(line: &[u8]) -> bool {
         Some(b'[') => line.starts_with(b"[SQL") || line.starts_with(b"[parameters"),
         // A prompt or the header of a report.
         Some(b'=' | b'$') => false,
+        Some(b'>') if line.starts_with(b">>> ") => false,
         // Ruby's Logger: `E, [2026-11-22T05:31:50.465751 #12] ERROR -- : `.
         _ if word.len() == 1 && rest.starts_with(b", [") => false,
         _ => !is_level(word) && !rest.starts_with(b"="),

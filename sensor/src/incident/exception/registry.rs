@@ -15,11 +15,18 @@ pub struct Parsers {
     /// The same with vector instructions, several times as fast; there are at
     /// most 64 texts for them, and four bytes of each should be rare.
     packed: Option<packed::Searcher>,
-    /// Who waits for a text: bit n is the nth parser.
-    waiting: Vec<u32>,
+    /// Who waits for a text: bit n is the nth parser; [`LABEL`].
+    waiting: Vec<u64>,
     /// Who waits for a line that begins with the name of a class.
-    classes: u32,
+    classes: u64,
+    /// Who waits for a line that has one behind other words.
+    labels: u64,
 }
+
+/// The line may have a name behind other words.
+const LABEL: u64 = 1 << 32;
+/// What such names end with.
+const ENDINGS: [&str; 2] = ["Exception", "Error"];
 
 impl std::fmt::Debug for Parsers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,22 +49,27 @@ impl Parsers {
     pub fn new(list: Vec<Box<dyn ExceptionParser>>) -> Result<Self, aho_corasick::BuildError> {
         assert!(list.len() <= 32, "{} parsers", list.len());
         let mut texts: Vec<&'static str> = Vec::new();
-        let mut waiting: Vec<u32> = Vec::new();
-        let mut classes = 0;
+        let mut waiting: Vec<u64> = Vec::new();
+        let (mut classes, mut labels) = (0, 0);
+        let mut wait = |text: &'static str, who: u64| {
+            if let Some(known) = texts.iter().position(|known| *known == text) {
+                waiting[known] |= who;
+            } else {
+                texts.push(text);
+                waiting.push(who);
+            }
+        };
         for (number, parser) in list.iter().enumerate() {
             for sign in parser.signs() {
                 match *sign {
                     Sign::Class => classes |= 1 << number,
-                    Sign::Text(text) => {
-                        if let Some(known) = texts.iter().position(|known| *known == text) {
-                            waiting[known] |= 1 << number;
-                        } else {
-                            texts.push(text);
-                            waiting.push(1 << number);
-                        }
-                    }
+                    Sign::Label => labels |= 1 << number,
+                    Sign::Text(text) => wait(text, 1 << number),
                 }
             }
+        }
+        if labels != 0 {
+            ENDINGS.into_iter().for_each(|ending| wait(ending, LABEL));
         }
         // A text within another one is found with it, not after it.
         for (inner, text) in texts.iter().enumerate() {
@@ -81,13 +93,15 @@ impl Parsers {
             packed,
             waiting,
             classes,
+            labels,
         })
     }
 
     /// Tells which parsers see a first line in this one.
     pub(super) fn begin(&self, line: &[u8], found: &mut dyn FnMut(usize, Begin)) {
         let mut asked = 0;
-        if head::is_like_class(line) {
+        let class = head::is_like_class(line);
+        if class {
             asked |= self.classes;
         }
         match &self.packed {
@@ -100,6 +114,12 @@ impl Parsers {
                 for sign in self.signs.find_iter(line) {
                     asked |= self.waiting[sign.pattern().as_usize()];
                 }
+            }
+        }
+        if asked & LABEL != 0 {
+            asked &= !LABEL;
+            if !class && head::labelled(line).is_some() {
+                asked |= self.labels;
             }
         }
         while asked != 0 {

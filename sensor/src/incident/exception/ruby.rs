@@ -8,6 +8,7 @@ use super::{
     place::{self, Place, number},
     prose::may_be_message,
 };
+use crate::incident::find::Find;
 
 pub struct Ruby;
 
@@ -36,8 +37,10 @@ impl ExceptionParser for Ruby {
             Sign::Text(":in `"),
             Sign::Text(":in '"),
             Sign::Text("(SyntaxError)"),
-            Sign::Text("Error"),
-            Sign::Text("Exception"),
+            Sign::Text("Error)"),
+            Sign::Text("Error ("),
+            Sign::Text("Exception)"),
+            Sign::Text("Exception ("),
             Sign::Text("NotFound ("),
             Sign::Text(TRACEBACK),
         ]
@@ -51,7 +54,14 @@ impl ExceptionParser for Ruby {
         }
         if let Some(head) = head(text) {
             let rescued = u32::from(is_rescue(head.frame.function.as_deref()));
-            return Some(Begin::Sure(state(MESSAGE, rescued)));
+            let state = state(MESSAGE, rescued);
+            // Ruby does not indent it, but who quotes it does.
+            let quoted = text.starts_with([' ', '\t']);
+            return Some(if quoted {
+                Begin::Likely(state)
+            } else {
+                Begin::Sure(state)
+            });
         }
         let logged = split_type(text).is_some() || rails(text).is_some();
         logged.then_some(Begin::Maybe(state(BARE, 0)))
@@ -115,8 +125,8 @@ impl ExceptionParser for Ruby {
             } else if let Some((name, message)) = rails(line).or_else(|| split_type(line)) {
                 // Logger's own prefix: `E, [time #pid] ERROR -- prog: `.
                 let message = message
-                    .split_once(" -- ")
-                    .and_then(|(_, rest)| rest.split_once(": "))
+                    .cut(" -- ")
+                    .and_then(|(_, rest)| rest.cut(": "))
                     .map_or(message, |(_, message)| message);
                 sections.push(Section {
                     name: name.to_owned(),
@@ -148,7 +158,7 @@ impl ExceptionParser for Ruby {
 /// A line behind the first one of what the interpreter prints.
 fn interpreter(state: &mut State, line: &str) -> Next {
     if is_from(line) || is_elision(line) {
-        state.number |= u32::from(line.contains("rescue in ") || line.contains("ensure in "));
+        state.number |= u32::from(line.has("rescue in ") || line.has("ensure in "));
         state.part = FROM;
         return Next::Part;
     }
@@ -217,7 +227,7 @@ fn split_type(line: &str) -> Option<(&str, &str)> {
 
 /// Rails: `Type (message):`.
 fn rails(line: &str) -> Option<(&str, &str)> {
-    let (name, message) = line.trim_end().strip_suffix("):")?.split_once(" (")?;
+    let (name, message) = line.trim_end().strip_suffix("):")?.cut(" (")?;
     is_constant(name).then_some((name, message))
 }
 
@@ -233,7 +243,7 @@ fn is_constant(name: &str) -> bool {
 
 /// `FILE:LINE:in 'function'`, and what follows.
 fn frame(line: &str) -> Option<(Frame, &str)> {
-    let at = line.find(":in `").or_else(|| line.find(":in '"))?;
+    let at = line.place(":in `").or_else(|| line.place(":in '"))?;
     let (file, digits) = line[..at].rsplit_once(':')?;
     let number = number(digits)?;
     let rest = &line[at + ":in `".len()..];
@@ -252,7 +262,7 @@ fn syntax_error(line: &str) -> Option<(Frame, &str)> {
     if !line.ends_with("(SyntaxError)") {
         return None;
     }
-    let at = line.find(": ")?;
+    let at = line.place(": ")?;
     let place = place::split(&line[..at]);
     place.line?;
     Some((of(place, ""), &line[at..]))
@@ -271,7 +281,7 @@ fn of(place: Place<'_>, function: &str) -> Frame {
 
 /// `\tfrom FILE:LINE:in 'function'`, also with a number before it.
 fn from(line: &str) -> Option<Frame> {
-    let start = line.find("from ")?;
+    let start = line.place("from ")?;
     let before = line[..start].trim().trim_end_matches(':');
     if start == 0 || !before.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -309,6 +319,6 @@ fn is_library(file: &str) -> bool {
     place::is_package(file)
         || file.starts_with("<internal:")
         || file.starts_with("/usr/lib/ruby/")
-        || file.contains("/lib/ruby/")
-        || file.contains("/vendor_ruby/")
+        || file.has("/lib/ruby/")
+        || file.has("/vendor_ruby/")
 }

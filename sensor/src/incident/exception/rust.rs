@@ -7,6 +7,7 @@ use super::{
     place::{self, Place, leading_number},
     prose::may_be_message,
 };
+use crate::incident::find::Find;
 
 pub struct Rust;
 
@@ -135,14 +136,14 @@ impl ExceptionParser for Rust {
 /// What follows `thread 'name' (id) panicked at `.
 fn panicked(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("thread ")?;
-    let at = rest.find(" panicked at ")?;
+    let at = rest.place(" panicked at ")?;
     // `'name'` or `'name' (12345)`; `<unnamed>` once had no quotes.
     Some(&rest[at + " panicked at ".len()..])
 }
 
 /// The message and the place of `'message', src/main.rs:3:5`.
 fn quoted(line: &str) -> Option<(&str, Place<'_>)> {
-    let (message, place) = line.rsplit_once("', ")?;
+    let (message, place) = line.rcut("', ")?;
     let place = place::split(place);
     (place.line.is_some() && !place.file.contains(' ')).then_some((message, place))
 }
@@ -172,7 +173,7 @@ fn frames<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Frame> {
         {
             let function = function.trim_start();
             // `0x55d0c3a1 - function` of the full backtrace.
-            let function = match function.split_once(" - ") {
+            let function = match function.cut(" - ") {
                 Some((address, function)) if address.starts_with("0x") => function,
                 _ => function,
             };
@@ -208,9 +209,9 @@ fn names(frame: &Frame, place: &Frame) -> bool {
 fn is_library_file(file: &str) -> bool {
     place::is_package(file)
         || file.starts_with("/rustc/")
-        || file.contains("/rustlib/src/rust/library/")
-        || file.contains("/sysdeps/")
-        || file.contains("/csu/libc-start")
+        || file.has("/rustlib/src/rust/library/")
+        || file.has("/sysdeps/")
+        || file.has("/csu/libc-start")
 }
 
 fn is_library(function: &str) -> bool {

@@ -5,6 +5,7 @@ use super::{
     Begin, Exception, ExceptionParser, Frame, Language, Next, Sign, State,
     place::{self, leading_number, number},
 };
+use crate::incident::find::Find;
 
 pub struct Sanitizer;
 
@@ -60,7 +61,11 @@ impl ExceptionParser for Sanitizer {
         if report(text).is_some() {
             return sure(REPORT);
         }
-        undefined(text).and_then(|_| sure(UNDEFINED))
+        // Who quotes it indents it.
+        let quoted = text.starts_with([' ', '\t']);
+        undefined(text)
+            .filter(|_| !quoted)
+            .and_then(|_| sure(UNDEFINED))
     }
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
@@ -99,7 +104,7 @@ impl ExceptionParser for Sanitizer {
             (name(message).to_owned(), message, pid, None)
         } else {
             let (place, message) = undefined(first)?;
-            let name = match message.split_once(": ") {
+            let name = match message.cut(": ") {
                 Some((name, _)) => name,
                 None if message
                     .bytes()
@@ -154,7 +159,7 @@ fn is_rule(line: &[u8]) -> bool {
 
 /// The pid and what follows `XSanitizer: ` on a first line.
 fn report(line: &str) -> Option<(Option<u32>, &str)> {
-    let (before, message) = line.split_once("Sanitizer: ")?;
+    let (before, message) = line.cut("Sanitizer: ")?;
     let level = before.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let level = level.trim_end_matches(' ');
     let prefix = ["ERROR:", "WARNING:", "FATAL:"]
@@ -162,7 +167,7 @@ fn report(line: &str) -> Option<(Option<u32>, &str)> {
         .find_map(|word| level.strip_suffix(word))?;
     if prefix.is_empty() {
         let pid = message
-            .rsplit_once("(pid=")
+            .rcut("(pid=")
             .and_then(|(_, pid)| number(pid.strip_suffix(')')?));
         return Some((pid.and_then(|pid| u32::try_from(pid).ok()), message));
     }
@@ -172,9 +177,9 @@ fn report(line: &str) -> Option<(Option<u32>, &str)> {
 
 /// The place and the text of `FILE:LINE:COLUMN: runtime error: text`.
 fn undefined(line: &str) -> Option<(place::Place<'_>, &str)> {
-    let (place, message) = line.split_once(RUNTIME_ERROR)?;
+    let (place, message) = line.cut(RUNTIME_ERROR)?;
     let place = place::split(place);
-    (place.column.is_some() && !place.file.contains(": ")).then_some((place, message))
+    (place.column.is_some() && !place.file.has(": ")).then_some((place, message))
 }
 
 /// What the error is called.
@@ -197,7 +202,7 @@ fn name(message: &str) -> &str {
 fn frame(line: &str) -> Option<Frame> {
     let (_, rest) = leading_number(line.strip_prefix('#')?)?;
     let rest = rest.trim_start();
-    let rest = match rest.split_once(" in ") {
+    let rest = match rest.cut(" in ") {
         Some((address, rest)) if address.starts_with("0x") => rest,
         _ if rest.starts_with("0x") => rest
             .split_once(' ')
@@ -207,9 +212,9 @@ fn frame(line: &str) -> Option<Frame> {
     // The module, and perhaps its build, in brackets at the end.
     let mut rest = rest;
     let mut shared = false;
-    while let Some((before, module)) = rest.rsplit_once(" (")
+    while let Some((before, module)) = rest.rcut(" (")
         && module.ends_with(')')
-        && (module.contains("+0x") || module.starts_with("BuildId"))
+        && (module.has("+0x") || module.starts_with("BuildId"))
     {
         shared |= module.starts_with("/usr/lib") || module.starts_with("/lib");
         rest = before;

@@ -13,17 +13,18 @@ use super::{
         export::{Export, Taken},
     },
     format::{Formats, LogFormat, json},
-    lines::{LINE_MAX, Line},
+    lines::Line,
     options::LogOptions,
     order::Order,
+    partials::{Partial, Partials},
     source::{At, Source, Tools},
 };
 use crate::incident::record::Incident;
 
 /// Most sources at once.
-const SOURCES_MAX: usize = 1_024;
+pub const SOURCES_MAX: usize = 1_024;
 /// Most bytes that all of them hold.
-const HELD_MAX: usize = 12 << 20;
+pub const HELD_MAX: usize = 12 << 20;
 /// Most envelopes one in the other.
 const DEPTH_MAX: u8 = 4;
 /// The source of text without envelopes.
@@ -36,7 +37,6 @@ pub struct Core {
     export: Export,
     /// Place of the JSON format, where lines of it are the usual ones.
     json: Option<usize>,
-    skipped: u64,
 }
 
 #[derive(Debug)]
@@ -49,24 +49,15 @@ struct Inner {
     own: bool,
     root: Source,
     others: HashMap<u64, Slot>,
-    /// Lines that go on in the next record of their source.
-    partials: HashMap<u64, Partial>,
+    partials: Partials,
     order: Order,
     lines: u64,
     held: usize,
-    skipped: u64,
 }
 
 #[derive(Debug, Default)]
 struct Slot {
     source: Source,
-    used: u64,
-}
-
-#[derive(Debug, Default)]
-struct Partial {
-    text: Vec<u8>,
-    raw: Vec<u8>,
     used: u64,
 }
 
@@ -93,17 +84,15 @@ impl Core {
             own,
             root: Source::default(),
             others: HashMap::new(),
-            partials: HashMap::new(),
+            partials: Partials::default(),
             order: Order::default(),
             lines: 0,
             held: 0,
-            skipped: 0,
         };
         Self {
             inner,
             export: Export::default(),
             json: json.filter(|_| !own),
-            skipped: 0,
         }
     }
 
@@ -113,7 +102,7 @@ impl Core {
     }
 
     pub fn skipped(&self) -> u64 {
-        self.skipped + self.inner.skipped
+        self.inner.partials.skipped()
     }
 
     pub fn line(&mut self, line: Line<'_>, found: &mut dyn FnMut(Incident)) {
@@ -256,59 +245,23 @@ impl Inner {
             kernel: opened.kernel || around.kernel,
         };
         if opened.unfinished {
-            self.keep(key, &opened.text, raw);
+            self.partials.keep(key, &opened.text, raw, self.lines);
             return;
         }
-        let joined = match self.partials.is_empty() {
-            true => None,
-            false => self.partials.remove(&key),
-        };
-        let Some(mut joined) = joined else {
-            let text = clean(&opened.text);
-            self.text(&text, &around, raw, key, depth + 1, found);
-            return;
-        };
-        self.skipped += append(&mut joined.text, &opened.text);
-        joined.raw.push(b'\n');
-        append(&mut joined.raw, raw);
-        self.text(
-            &clean(&joined.text),
-            &around,
-            &joined.raw,
-            key,
-            depth + 1,
-            found,
-        );
-    }
-
-    /// Keeps a part of a line for the next one.
-    fn keep(&mut self, key: u64, text: &[u8], raw: &[u8]) {
-        if self.partials.len() >= SOURCES_MAX / 8 && !self.partials.contains_key(&key) {
-            let oldest = self.partials.iter().min_by_key(|(_, partial)| partial.used);
-            if let Some(oldest) = oldest.map(|(key, _)| *key) {
-                self.partials.remove(&oldest);
+        match self.partials.take(key, &opened.text, raw) {
+            None => {
+                let text = clean(&opened.text);
+                self.text(&text, &around, raw, key, depth + 1, found);
+            }
+            Some(Partial { text, raw, .. }) => {
+                self.text(&clean(&text), &around, &raw, key, depth + 1, found);
             }
         }
-        // What all of them may have, shared.
-        let most = (HELD_MAX / (2 * (self.partials.len() + 1))).min(LINE_MAX);
-        let partial = self.partials.entry(key).or_default();
-        partial.used = self.lines;
-        if !partial.raw.is_empty() && partial.raw.len() < most {
-            partial.raw.push(b'\n');
-        }
-        if partial.text.len() + text.len() <= most {
-            partial.text.extend_from_slice(text);
-        } else {
-            self.skipped += append_to(&mut partial.text, text, most);
-        }
-        append_to(&mut partial.raw, raw, most);
     }
 
     /// Lines whose last part never came.
     fn finish_partials(&mut self, found: &mut dyn FnMut(Incident)) {
-        let mut partials: Vec<_> = self.partials.drain().collect();
-        partials.sort_by_key(|(_, partial)| partial.used);
-        for (key, partial) in partials {
+        for (key, partial) in self.partials.drain() {
             let text = clean(&partial.text);
             self.text(&text, &Around::default(), &partial.raw, key, 1, found);
         }
@@ -433,16 +386,4 @@ impl Inner {
         }
         self.order.release(found);
     }
-}
-
-/// Appends within [`LINE_MAX`]; says how many bytes found no room.
-fn append(to: &mut Vec<u8>, text: &[u8]) -> u64 {
-    append_to(to, text, LINE_MAX)
-}
-
-fn append_to(to: &mut Vec<u8>, text: &[u8], most: usize) -> u64 {
-    let room = most.saturating_sub(to.len()).min(text.len());
-    let (kept, over) = text.split_at(room);
-    to.extend_from_slice(kept);
-    over.len() as u64
 }

@@ -205,7 +205,7 @@ impl Draft {
     }
 
     /// The record, with the lines as they were.
-    pub fn finish(self, original: &[u8]) -> Incident {
+    pub fn finish(self, mut original: Vec<u8>) -> Incident {
         let mut incident = self.incident;
         let mut end = original.len().min(ORIGINAL_MAX);
         while end < original.len()
@@ -214,8 +214,10 @@ impl Draft {
         {
             end -= 1;
         }
-        let original = clean::lossy(original.get(..end).unwrap_or_default());
-        incident.origin.original = Some(original.into_owned()).filter(|text| !text.is_empty());
+        original.truncate(end);
+        let original = String::from_utf8(original)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        incident.origin.original = Some(original).filter(|text| !text.is_empty());
         incident.fingerprint = fingerprint(&incident);
         incident
     }

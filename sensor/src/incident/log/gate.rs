@@ -5,9 +5,11 @@ use std::sync::LazyLock;
 
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
-const WORDS: [&str; 20] = [
-    "ERR", "err", "Err", "FATAL", "fatal", "Fatal", "CRIT", "crit", "Crit", "ALERT", "alert",
-    "Alert", "EMERG", "emerg", "PANIC", "panic", "SEVERE", "severe", "FTL", "ftl",
+/// `FATA` and `PANI` are all that logrus prints, `PNC` is zerolog's, `fail: `
+/// that of .NET.
+const WORDS: [&str; 22] = [
+    "ERR", "err", "Err", "FATA", "fatal", "Fatal", "CRIT", "crit", "Crit", "ALERT", "alert",
+    "Alert", "EMERG", "emerg", "PANI", "panic", "SEVERE", "severe", "FTL", "ftl", "PNC", "fail: ",
 ];
 
 static SEARCH: LazyLock<Option<Searcher>> = LazyLock::new(|| {
@@ -26,4 +28,40 @@ pub fn may_have_level(line: &[u8]) -> bool {
     SEARCH
         .as_ref()
         .is_none_or(|search| search.find(line).is_some())
+}
+
+/// Whether a line may have a head, of whatever level: one that does not begin
+/// as a date, a bracket, an object or a level does has none. `false` is sure.
+#[must_use]
+pub fn may_be_record(line: &[u8]) -> bool {
+    let Some(first) = line.first() else {
+        return false;
+    };
+    match first {
+        b'0'..=b'9' | b'[' | b'{' | b'<' => true,
+        // A level, or the name of a day or a month.
+        b'A'..=b'Z' => {
+            let word = line
+                .iter()
+                .take(16)
+                .position(|byte| !byte.is_ascii_uppercase());
+            let end = word.unwrap_or(line.len());
+            let next = line.get(end).copied().unwrap_or(b' ');
+            end > 2 && matches!(next, b' ' | b'\t' | b':' | b'[')
+                || end == 1 && (next == b',' || next.is_ascii_digit())
+                || matches!(line.get(3), Some(b' ' | b','))
+                || is_pair(line)
+        }
+        // .NET's levels have four letters.
+        b'a'..=b'z' => line.get(4) == Some(&b':') || is_pair(line),
+        b'_' | b'@' => is_pair(line),
+        _ => false,
+    }
+}
+
+/// `key=…`
+fn is_pair(line: &[u8]) -> bool {
+    let key = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.@/".contains(byte);
+    let end = line.iter().take(65).position(|byte| !key(byte));
+    end.and_then(|end| line.get(end)) == Some(&b'=')
 }

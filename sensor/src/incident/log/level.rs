@@ -82,7 +82,7 @@ pub fn word(text: &str) -> Option<u8> {
         b"error" | b"err" | b"severe" => ERROR,
         b"critical" | b"crit" | b"dpanic" => 18,
         b"alert" => 19,
-        b"fatal" | b"ftl" | b"panic" | b"emerg" | b"emergency" => 21,
+        b"fatal" | b"ftl" | b"panic" | b"pnc" | b"emerg" | b"emergency" => 21,
         _ => return None,
     })
 }

@@ -12,15 +12,18 @@
 
 mod clean;
 mod core;
+mod desk;
 mod draft;
 mod embedded;
 mod envelope;
 pub mod format;
 mod gate;
+mod held;
 pub mod level;
 mod lines;
 mod options;
 mod order;
+mod partials;
 mod source;
 pub mod time;
 

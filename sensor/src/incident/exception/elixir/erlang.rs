@@ -5,6 +5,7 @@ use crate::incident::exception::{
     finish::Section,
     place::{self, leading_number},
 };
+use crate::incident::find::Find;
 
 const CLASSES: [&str; 3] = ["exception error: ", "exception exit: ", "exception throw: "];
 const PROCESS: &str = "Error in process <";
@@ -15,7 +16,7 @@ pub(super) fn begins(line: &str) -> bool {
 
 /// `Error in process <0.79.0> with exit value:`
 pub(super) fn names_process(line: &str) -> bool {
-    line.starts_with(PROCESS) && line.contains(" with exit value:")
+    line.starts_with(PROCESS) && line.has(" with exit value:")
 }
 
 /// `error` and the message of `** exception error: message`.
@@ -72,10 +73,10 @@ fn frame(line: &str) -> Option<Frame> {
         .strip_prefix("in function ")
         .or_else(|| line.strip_prefix("in call from "))?
         .trim();
-    let (function, place) = rest.split_once(" (").unwrap_or((rest, ""));
+    let (function, place) = rest.cut(" (").unwrap_or((rest, ""));
     let (file, line) = place
         .trim_end_matches(')')
-        .split_once(", line ")
+        .cut(", line ")
         .unwrap_or(("", ""));
     let (module, function) = function
         .trim()
@@ -100,8 +101,8 @@ fn process(term: &str) -> Exception {
         .find(|c: char| !(c.is_alphanumeric() || c == '_'))
         .unwrap_or(reason.len());
     let mut frames = Vec::new();
-    let mut rest = inner.split_once(",[{").map_or("", |(_, stack)| stack);
-    while let Some(at) = rest.find("[{file,\"") {
+    let mut rest = inner.cut(",[{").map_or("", |(_, stack)| stack);
+    while let Some(at) = rest.place("[{file,\"") {
         let (head, behind) = rest.split_at(at);
         let behind = behind.trim_start_matches("[{file,\"");
         let (file, behind) = behind.split_once('"').unwrap_or((behind, ""));

@@ -8,6 +8,7 @@ use super::{
     finish::Section,
     place::{self, leading_number},
 };
+use crate::incident::find::Find;
 
 pub struct Elixir;
 
@@ -175,14 +176,11 @@ fn is_context(line: &str) -> bool {
 /// `(app 0.1.0) lib/till.ex:3: Till.take/2`, `:erlang.map_get(:b, %{})`.
 fn frame(line: &str) -> Option<Frame> {
     let text = line.trim();
-    let (app, rest) = match text
-        .strip_prefix('(')
-        .and_then(|rest| rest.split_once(") "))
-    {
+    let (app, rest) = match text.strip_prefix('(').and_then(|rest| rest.cut(") ")) {
         Some((app, rest)) if !app.is_empty() => (Some(app), rest),
         _ => (None, text),
     };
-    let (place, call) = match rest.split_once(": ") {
+    let (place, call) = match rest.cut(": ") {
         Some((place, call)) if is_place(place) => (Some(place), call),
         // Of a file alone nothing follows the line.
         None if rest.ends_with(':') && is_place(rest.trim_end_matches(':')) => {
@@ -236,7 +234,7 @@ fn is_call(text: &str) -> bool {
 
 fn function(call: &str) -> &str {
     // `anonymous fn/0 in Till.run/1` and `(file)` have no arguments.
-    if call.starts_with('(') || call.contains("fn/") {
+    if call.starts_with('(') || call.has("fn/") {
         return call;
     }
     match call.find('(') {

@@ -1,6 +1,7 @@
 //! `at function (file:line:column)` and the like.
 
 use crate::incident::exception::{Frame, place};
+use crate::incident::find::Find;
 
 /// Whether a line is a frame of V8.
 pub(super) fn is_frame(line: &str) -> bool {
@@ -14,18 +15,18 @@ pub(super) fn is_frame(line: &str) -> bool {
     let rest = rest.strip_suffix(" {").unwrap_or(rest);
     if let Some(inner) = rest.strip_suffix(')') {
         // The blank tells it from Java.
-        let Some(open) = inner.find(" (") else {
+        let Some(open) = inner.place(" (") else {
             return false;
         };
         let location = &inner[open + 2..];
         return has_place(location)
             || location.starts_with("index ")
             || matches!(location, "native" | "unknown location")
-            || location.contains("<anonymous>")
-            || location.contains("wasm");
+            || location.has("<anonymous>")
+            || location.has("wasm");
     }
     let place = place::split(rest);
-    place.column.is_some() && !rest.contains(" in ") || rest.ends_with("<anonymous>")
+    place.column.is_some() && !rest.has(" in ") || rest.ends_with("<anonymous>")
 }
 
 /// A frame of Firefox: `function@file:line:column`.
@@ -48,10 +49,7 @@ pub(super) fn read(line: &str) -> Frame {
         let (function, location) = text.split_once('@').unwrap_or(("", text));
         return at(function, location);
     };
-    match rest
-        .strip_suffix(')')
-        .and_then(|inner| inner.split_once(" ("))
-    {
+    match rest.strip_suffix(')').and_then(|inner| inner.cut(" (")) {
         Some((function, location)) => at(function, location),
         None => match rest.strip_prefix("async ") {
             Some(location) => at("async", location),

@@ -10,6 +10,7 @@ use super::{
     head::{self, Look},
     place,
 };
+use crate::incident::find::Find;
 
 pub struct JavaScript;
 
@@ -41,8 +42,7 @@ impl ExceptionParser for JavaScript {
     fn signs(&self) -> &'static [Sign] {
         &[
             Sign::Class,
-            Sign::Text("Error"),
-            Sign::Text("Exception"),
+            Sign::Label,
             Sign::Text("node:"),
             Sign::Text(".js:"),
             Sign::Text("cjs:"),
@@ -177,7 +177,7 @@ fn is_carets(line: &str) -> bool {
 /// Lines between frames that are none.
 fn is_between(line: &str) -> bool {
     let text = line.trim_start();
-    text.starts_with("... ") && text.contains(" lines matching ")
+    text.starts_with("... ") && text.has(" lines matching ")
         || line.starts_with("Emitted 'error' event ")
         || line.starts_with("From previous event:")
 }

@@ -7,6 +7,7 @@ use crate::incident::exception::{
     head::{self, Head},
     place,
 };
+use crate::incident::find::Find;
 
 /// An exception of the text.
 #[derive(Default)]
@@ -164,7 +165,7 @@ fn shown(line: &str) -> Option<Shown<'_>> {
     }
     head::look(line.as_bytes())?;
     let head = head::split(line).or_else(|| {
-        let (name, rest) = line.split_once(" [")?;
+        let (name, rest) = line.cut(" [")?;
         let (_, rest) = rest.split_once(']')?;
         let message = rest
             .strip_prefix(':')

@@ -1,10 +1,14 @@
 //! Python: tracebacks of 2.7 to 3.13, chained, of groups, of syntax errors.
 
+mod message;
 mod tree;
 
 use super::{
     Begin, Exception, ExceptionParser, Language, Next, Sign, State, head, prose::may_be_message,
 };
+
+use message::{Evidence, Progress, Taken};
+pub use tree::is_library;
 
 pub struct Python;
 
@@ -14,9 +18,6 @@ pub(super) const CONTEXT: &str =
     "During handling of the above exception, another exception occurred:";
 pub(super) const CAUSE: &str =
     "The above exception was the direct cause of the following exception:";
-
-/// Most lines of a message that nothing confirms.
-const MAX_MESSAGE: u32 = 200;
 
 /// An exception without a traceback, which is one only as a cause.
 const BARE: u32 = 0;
@@ -39,7 +40,8 @@ const END: u32 = 9;
 /// A syntax error that no traceback comes before.
 const SYNTAX: u32 = 7;
 
-/// The part of the state, and in the upper half how many lines the message has.
+/// The part of the state. The other bits are what the last line of the program
+/// says of the message, and then how far that got.
 const PART: u32 = 0xff;
 
 impl ExceptionParser for Python {
@@ -48,12 +50,7 @@ impl ExceptionParser for Python {
     }
 
     fn signs(&self) -> &'static [Sign] {
-        &[
-            Sign::Text(TRACEBACK),
-            Sign::Text("  File \""),
-            Sign::Text("Exception"),
-            Sign::Text("Error"),
-        ]
+        &[Sign::Text(TRACEBACK), Sign::Text("  File \""), Sign::Class]
     }
 
     fn begins(&self, line: &[u8]) -> Option<Begin> {
@@ -104,28 +101,35 @@ impl ExceptionParser for Python {
                     || line.starts_with(b"\t")
                     || line.starts_with(b"(Background on this error") =>
             {
-                message(state)
+                message(state, line)
             }
             LINK if blank => Next::Maybe,
             LINK if is_header(line) || line.starts_with(b"  File \"") => {
                 to(state, FRAMES, Next::Part)
             }
             LINK if line == GROUP.as_bytes() => to(state, MARGIN, Next::Part),
-            FRAMES if line.starts_with(b"  ") => Next::Part,
-            FRAMES if is_exception(line) => to(
-                state,
-                if is_whole(line) { END } else { MESSAGE },
-                Next::Part,
-            ),
+            FRAMES if line.starts_with(b"  File \"") => to(state, FRAMES, Next::Part),
+            FRAMES if line.starts_with(b"  ") => {
+                let evidence = Evidence(state.part >> 8).line(line);
+                to(state, evidence.0 << 8 | FRAMES, Next::Part)
+            }
+            FRAMES if is_exception(line) => {
+                let part = if Evidence(state.part >> 8).is_whole(line) {
+                    END
+                } else {
+                    Progress::first(line).pack() << 8 | MESSAGE
+                };
+                to(state, part, Next::Part)
+            }
             SYNTAX if line.starts_with(b"    ") => Next::Maybe,
             SYNTAX if is_syntax_error(line) => to(state, MESSAGE, Next::Part),
-            MARGIN if is_group_end(line) => to(state, GROUP_END, Next::Part),
-            MARGIN if is_margin(line) => Next::Part,
+            MARGIN | GROUP_END if is_group_end(line) => to(state, GROUP_END, Next::Part),
+            MARGIN | GROUP_END if is_margin(line) => to(state, MARGIN, Next::Part),
             // Messages of more than one line have no margin.
             MARGIN => Next::Maybe,
             MESSAGE | END if blank => to(state, BLANK, Next::Maybe),
             MESSAGE if is_header(line) => Next::No,
-            MESSAGE if may_be_message(line) => message(state),
+            MESSAGE if may_be_message(line) => message(state, line),
             _ => Next::No,
         }
     }
@@ -190,19 +194,16 @@ fn to(state: &mut State, part: u32, next: Next) -> Next {
 }
 
 /// A line of a message, as far as one can tell.
-fn message(state: &mut State) -> Next {
-    let lines = state.part >> 8;
-    if lines >= MAX_MESSAGE {
-        return Next::No;
+fn message(state: &mut State, line: &[u8]) -> Next {
+    let progress = if state.part & PART == MESSAGE {
+        Progress::unpack(state.part >> 8)
+    } else {
+        Progress::default()
+    };
+    match progress.line(line) {
+        Taken::Part(progress) => to(state, progress.pack() << 8 | MESSAGE, Next::Weak),
+        Taken::No(before) => Next::Back(before),
     }
-    state.part = (lines + 1) << 8 | MESSAGE;
-    Next::Weak
-}
-
-/// Whether the message ends with the line: there is none, or it is the `repr`
-/// of a key.
-fn is_whole(line: &[u8]) -> bool {
-    line.starts_with(b"KeyError: ") || !line.contains(&b':')
 }
 
 fn is_header(line: &[u8]) -> bool {
@@ -219,10 +220,14 @@ fn is_margin(line: &[u8]) -> bool {
     text.len() < line.len() && (text.starts_with(b"|") || text.starts_with(b"+-"))
 }
 
-/// The line below the last member of the outermost group.
+/// The line below the last member of a group: the last of all, if no margin
+/// follows.
 fn is_group_end(line: &[u8]) -> bool {
-    line.strip_prefix(b"    +")
-        .is_some_and(|dashes| dashes.iter().all(|&byte| byte == b'-'))
+    let text = line.trim_ascii_start();
+    line.len() >= text.len() + 4
+        && text
+            .strip_prefix(b"+-")
+            .is_some_and(|dashes| dashes.iter().all(|&byte| byte == b'-'))
 }
 
 fn is_syntax_error(line: &[u8]) -> bool {

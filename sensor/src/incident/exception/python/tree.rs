@@ -7,6 +7,7 @@ use crate::incident::exception::{
     head,
     place::{self, leading_number},
 };
+use crate::incident::find::Find;
 
 /// How deep groups may be nested.
 const MAX_DEPTH: usize = 64;
@@ -79,9 +80,14 @@ fn items<'a>(lines: Vec<&'a str>, margin: usize) -> Vec<Item<'a>> {
     let mut members: Vec<Vec<&'a str>> = Vec::new();
     // A margin is one only after the header of a group.
     let mut group = margin > 2;
+    // The end of the innermost group, if it is the last line with a margin, is
+    // that of all.
+    let mut ended = false;
     for line in lines {
         group |= line == GROUP;
         let column = if group { column(line) } else { None };
+        let over = ended;
+        ended = column.is_some() && is_end(line);
         match column {
             Some(column) if column > margin => {
                 if column == margin + 2
@@ -107,7 +113,7 @@ fn items<'a>(lines: Vec<&'a str>, margin: usize) -> Vec<Item<'a>> {
                 members.push(Vec::new());
                 continue;
             }
-            None if let Some(member) = members.last_mut() => {
+            None if !over && let Some(member) = members.last_mut() => {
                 member.push(line);
                 continue;
             }
@@ -126,6 +132,13 @@ fn items<'a>(lines: Vec<&'a str>, margin: usize) -> Vec<Item<'a>> {
         items.push(Item::Members(members));
     }
     items
+}
+
+/// `+------`, which closes a group.
+fn is_end(line: &str) -> bool {
+    let text = line.trim_start_matches(' ');
+    let dashes = text.strip_prefix("+-");
+    dashes.is_some_and(|dashes| dashes.bytes().all(|byte| byte == b'-'))
 }
 
 /// The column of the margin: `|` or `+` after nothing but blanks.
@@ -208,7 +221,7 @@ fn exception(line: &str) -> Option<head::Head<'_>> {
 /// `  File "x.py", line 3, in f`.
 fn frame(line: &str) -> Option<Frame> {
     let rest = line.strip_prefix("  File \"")?;
-    let (file, rest) = rest.rsplit_once("\", line ")?;
+    let (file, rest) = rest.rcut("\", line ")?;
     let (number, rest) = leading_number(rest)?;
     let function = rest.strip_prefix(", in ").unwrap_or_default();
     Some(Frame {
@@ -221,15 +234,19 @@ fn frame(line: &str) -> Option<Frame> {
     })
 }
 
-fn is_library(file: &str) -> bool {
-    place::is_package(file)
-        || file.starts_with("<frozen ")
-        || ["lib/python", "lib64/python", "lib/pypy"]
+pub fn is_library(file: &str) -> bool {
+    if place::is_package(file) || file.starts_with("<frozen ") {
+        return true;
+    }
+    let mut rest = file;
+    while let Some((_, after)) = rest.cut("lib") {
+        let python = ["/python", "64/python", "/pypy"]
             .iter()
-            .any(|dir| {
-                file.match_indices(dir).any(|(at, _)| {
-                    let version = file[at + dir.len()..].bytes();
-                    version.take_while(|byte| *byte != b'/').count() > 0
-                })
-            })
+            .find_map(|dir| after.strip_prefix(dir));
+        if python.is_some_and(|version| !version.is_empty() && !version.starts_with('/')) {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }

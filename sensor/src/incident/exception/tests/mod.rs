@@ -2,6 +2,7 @@
 
 mod extending;
 mod fixtures;
+mod messages;
 mod ordinary;
 mod streams;
 

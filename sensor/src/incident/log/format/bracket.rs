@@ -2,6 +2,7 @@
 //! `[ERROR][2023-05-20 14:30:22] MyModule - KeyError: 'user_id' in process_user`.
 
 use super::{Entry, LogFormat};
+use crate::incident::find::Find;
 use crate::incident::{
     exception::{Exception, Language},
     log::{level::Level, time::When},
@@ -21,10 +22,10 @@ impl LogFormat for Bracket {
     }
 
     fn read<'a>(&self, line: &'a str, _sure: bool) -> Option<Entry<'a>> {
-        let (word, rest) = line.strip_prefix('[')?.split_once("][")?;
+        let (word, rest) = line.strip_prefix('[')?.cut("][")?;
         let level = Level::word(word)?;
-        let (time, rest) = rest.split_once("] ")?;
-        let (module, message) = rest.split_once(" - ")?;
+        let (time, rest) = rest.cut("] ")?;
+        let (module, message) = rest.cut(" - ")?;
         if module.is_empty() || module.contains(' ') {
             return None;
         }

@@ -5,12 +5,18 @@
 //! only the parts of a head come before it. Prose that begins with a time, or
 //! with `ERROR:`, has none.
 
+mod words;
+
 use std::borrow::Cow;
 
+use self::words::{is_logger, is_name, is_thread, logger, message, token, without_spans};
 use super::Entry;
-use crate::incident::log::{
-    level::{self, Level},
-    time::{Civil, When},
+use crate::incident::{
+    find::Find,
+    log::{
+        level::Level,
+        time::{Civil, When},
+    },
 };
 
 /// Most parts before a level.
@@ -166,14 +172,14 @@ impl<'a> Parts<'a> {
 
     /// Reads what follows the level.
     fn after(mut self, level: Level<'a>, bracket: Option<u8>) -> Head<'a> {
-        let mut java = self.thread || self.number && self.rest.contains(" --- ");
+        let mut java = self.thread || self.number && self.rest.has(" --- ");
         let named = self.logger.is_some();
         let dashes = named && self.names == 1;
         let mut rest = self.rest;
         for _ in 0..4 {
             let start = rest.trim_start_matches([' ', '\t']);
             // Spring Boot: `1234 --- [main]`, zap: `\tlogger\tfile.go:12\t`.
-            if let Some((number, tail)) = start.split_once(" --- ")
+            if let Some((number, tail)) = start.cut(" --- ")
                 && number.bytes().all(|byte| byte.is_ascii_digit())
             {
                 rest = tail;
@@ -190,7 +196,11 @@ impl<'a> Parts<'a> {
             }
         }
         let mut python = bracket.is_some() && !java;
-        if !named && let Some((logger, tail)) = logger(rest) {
+        let found = logger(rest).or_else(|| {
+            let inner = without_spans(rest);
+            (inner.len() < rest.trim_start().len()).then(|| logger(inner))?
+        });
+        if !named && let Some((logger, tail)) = found {
             java |= logger.contains('.') && logger.bytes().any(|byte| byte.is_ascii_uppercase());
             self.logger = Some(logger);
             rest = tail;
@@ -270,7 +280,7 @@ fn level_first(line: &str) -> Option<Head<'_>> {
         .strip_prefix("- ")
         .is_some_and(|message| !message.trim().is_empty());
     let named = logger(start).is_some_and(|(name, _)| is_logger(name)) && !start.starts_with('-');
-    if !(bracketed && start.contains("] ") && after_thread(start) || dash || named) {
+    if !(bracketed && start.has("] ") && after_thread(start) || dash || named) {
         return None;
     }
     let parts = Parts {
@@ -289,7 +299,7 @@ fn level_first(line: &str) -> Option<Head<'_>> {
 }
 
 fn after_thread(start: &str) -> bool {
-    let tail = start.split_once("] ").map_or("", |(_, tail)| tail);
+    let tail = start.cut("] ").map_or("", |(_, tail)| tail);
     logger(tail).is_some() || tail.starts_with("- ")
 }
 
@@ -322,125 +332,4 @@ fn monolog(token: &str, bracket: Option<u8>) -> Option<(&str, Level<'_>)> {
     let capitals = word.bytes().all(|byte| byte.is_ascii_uppercase());
     (bracket.is_none() && capitals && is_name(channel)).then_some(())?;
     Some((channel, Level::word(word)?))
-}
-
-/// The next part: its text, what follows, and its bracket.
-fn token(text: &str) -> Option<(&str, &str, Option<u8>)> {
-    let open = text.bytes().next()?;
-    let close = match open {
-        b'[' => ']',
-        b'(' => ')',
-        b'{' => '}',
-        b'<' => '>',
-        _ => {
-            let end = text.find([' ', '\t', '|']).unwrap_or(text.len());
-            let (token, rest) = text.split_at_checked(end)?;
-            return Some((token, rest, None));
-        }
-    };
-    let (inner, rest) = text.get(1..)?.split_once(close)?;
-    (inner.len() <= 128).then_some((inner, rest, Some(open)))
-}
-
-/// `name - `, `name: `, `name | `, `a.b.name `, at the beginning.
-fn logger(rest: &str) -> Option<(&str, &str)> {
-    let tab = rest.starts_with('\t');
-    let start = rest.trim_start_matches([' ', '\t']);
-    if start.starts_with("- ") || start.starts_with(": ") {
-        return None;
-    }
-    let start = start.strip_prefix("| ").unwrap_or(start);
-    let (token, tail, bracket) = token(start)?;
-    if let Some(bracket) = bracket {
-        let good = bracket == b'[' && is_logger(token) && tail.starts_with(' ');
-        return good.then_some((token, tail));
-    }
-    let name = token.trim_end_matches(':');
-    if !is_name(name) {
-        return None;
-    }
-    let place = name.split(':').next().unwrap_or(name);
-    let next = tail.trim_start_matches(' ');
-    let separated =
-        next.starts_with("- ") || next.starts_with(": ") || next.starts_with("| ") || next == "-";
-    if token.ends_with(':') {
-        // `KeyError: x` is a message.
-        let lower = name.bytes().all(|byte| !byte.is_ascii_uppercase());
-        let good = !is_type(name) && (lower || name.contains("::") || name.contains('.'));
-        return good.then_some((trimmed(name), tail));
-    }
-    let dotted = is_logger(place) && !is_type(name) && !name.ends_with('.');
-    (separated || dotted || tab && tail.starts_with('\t'))
-        .then_some((trimmed(place_less(name)), tail))
-}
-
-/// Without the line that some layouts put behind a logger.
-fn place_less(name: &str) -> &str {
-    match name.rsplit_once(':') {
-        Some((logger, line))
-            if !line.is_empty()
-                && line.bytes().all(|byte| byte.is_ascii_digit())
-                && !logger.ends_with(':') =>
-        {
-            logger
-        }
-        _ => name,
-    }
-}
-
-fn trimmed(name: &str) -> &str {
-    name.trim_end_matches(':')
-}
-
-/// Without the separator between a head and its message.
-fn message(rest: &str) -> &str {
-    let start = rest.trim_start_matches([' ', '\t']);
-    for separator in ["- ", ": ", "| ", "-- ", "-- : "] {
-        if let Some(message) = start.strip_prefix(separator) {
-            let message = message.strip_prefix(": ").unwrap_or(message);
-            return message.trim_start_matches(' ');
-        }
-    }
-    match start {
-        "-" | ":" => "",
-        _ => start,
-    }
-}
-
-fn is_thread(inner: &str, tail: &str) -> bool {
-    !inner.is_empty()
-        && tail.starts_with([' ', '\t', '['])
-        && level::word(inner).is_none()
-        && (!inner.contains(' ')
-            || tail
-                .trim_start()
-                .starts_with(|c: char| c.is_alphabetic() || c == '-' || c == ':' || c == '['))
-}
-
-fn is_name(text: &str) -> bool {
-    let text = text.trim_end_matches(':');
-    !text.is_empty()
-        && text.len() <= 256
-        && text
-            .bytes()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-$/:@#<>".contains(&byte))
-}
-
-/// Looks like the name of a logger, not like a word.
-fn is_logger(text: &str) -> bool {
-    is_name(text)
-        && (text == "root"
-            || text.contains('_')
-            || text.contains("::")
-            || text.trim_end_matches('.').contains('.'))
-}
-
-/// Looks like the type of an exception.
-fn is_type(name: &str) -> bool {
-    let last = name.rsplit(['.', ':']).next().unwrap_or(name);
-    last.ends_with("Error") || last.ends_with("Exception") || last.ends_with("Throwable")
 }

@@ -1,6 +1,7 @@
 //! klog and glog: `E0520 14:30:22.123456    1234 file.go:12] message`.
 
 use super::{Entry, LogFormat};
+use crate::incident::find::Find;
 use crate::incident::{
     exception::Frame,
     log::{
@@ -42,7 +43,7 @@ impl LogFormat for Klog {
             month_day.get(2..)?.parse().ok()?,
         );
         let (before, message) = rest
-            .split_once("] ")
+            .cut("] ")
             .or_else(|| Some((rest.strip_suffix(']')?, "")))?;
         let (thread, place) = before.trim_start().split_once(' ')?;
         if !thread.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -2,9 +2,11 @@
 //! one reader of heads.
 
 use super::{
-    Entry, LogFormat,
+    Entry, LogFormat, dotnet,
     head::{self, Style},
+    zap,
 };
+use crate::incident::find::Find;
 
 /// Lines that Python's logging writes.
 pub const PYTHON: Layout = Layout {
@@ -30,13 +32,29 @@ impl LogFormat for Layout {
     }
 
     fn begins(&self, first: u8) -> bool {
-        first.is_ascii_digit() || first.is_ascii_uppercase() || first == b'[' || first == b' '
+        let head =
+            first.is_ascii_digit() || first.is_ascii_uppercase() || matches!(first, b'[' | b' ');
+        // Levels of .NET.
+        head || self.style == Style::Java && b"fcwitd".contains(&first)
     }
 
     fn read<'a>(&self, line: &'a str, sure: bool) -> Option<Entry<'a>> {
-        if let Some(entry) = spring(line).or_else(|| ruby(line)) {
-            return (sure || self.style == Style::Java).then_some(entry);
+        let kin = || {
+            spring(line)
+                .or_else(|| ruby(line))
+                .or_else(|| zap::read(line))
+                .or_else(|| dotnet::read(line))
+        };
+        if (sure || self.style == Style::Java)
+            && let Some(entry) = kin()
+        {
+            return Some(entry);
         }
+        // tracing's pretty format is indented.
+        let line = match line.strip_prefix("  ") {
+            Some(rest) if rest.starts_with(|first: char| first.is_ascii_digit()) => rest,
+            _ => line,
+        };
         let head = head::read(line)?;
         (sure || head.style == self.style).then_some(head.entry)
     }
@@ -46,15 +64,15 @@ impl LogFormat for Layout {
 /// that of a container.
 fn spring(line: &str) -> Option<Entry<'_>> {
     let rest = line.strip_prefix(' ')?;
-    let (before, _) = rest.split_once(" --- [")?;
+    let (before, _) = rest.cut(" --- [")?;
     let number = before.rsplit(' ').next()?;
     number.parse::<u32>().ok()?;
     // A time makes it a head.
     let start = rest.trim_start();
     let end = start.find(' ')?;
     let level = crate::incident::log::level::Level::word(start.get(..end)?)?;
-    let (_, tail) = rest.split_once("] ")?;
-    let (logger, message) = tail.split_once(" : ")?;
+    let (_, tail) = rest.cut("] ")?;
+    let (logger, message) = tail.cut(" : ")?;
     Some(Entry {
         level: Some(level),
         logger: Some(logger.trim().into()),
@@ -67,10 +85,10 @@ fn spring(line: &str) -> Option<Entry<'_>> {
 fn ruby(line: &str) -> Option<Entry<'_>> {
     let rest = line.get(1..)?.strip_prefix(", [")?;
     let (civil, rest) = crate::incident::log::time::Civil::scan(rest)?;
-    let (_, rest) = rest.split_once("] ")?;
-    let (word, rest) = rest.trim_start().split_once(" -- ")?;
+    let (_, rest) = rest.cut("] ")?;
+    let (word, rest) = rest.trim_start().cut(" -- ")?;
     let level = crate::incident::log::level::Level::word(word)?;
-    let (logger, message) = rest.split_once(": ")?;
+    let (logger, message) = rest.cut(": ")?;
     let logger = Some(logger.trim()).filter(|logger| !logger.is_empty());
     Some(Entry {
         time: Some(crate::incident::log::time::When::Civil(civil)),

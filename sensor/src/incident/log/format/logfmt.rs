@@ -1,9 +1,10 @@
-//! logfmt: `time=2023-05-20T14:30:22Z level=error msg="it broke" err="…"`.
+//! logfmt: `time=2023-05-20T14:30:22Z level=error msg="it broke" err="…"`, and
+//! what its libraries print on a terminal.
 
 use std::borrow::Cow;
 
 use super::{
-    Entry, LogFormat,
+    Entry, LogFormat, console,
     json::{Fields, Node},
 };
 
@@ -20,44 +21,49 @@ impl LogFormat for Logfmt {
     }
 
     fn begins(&self, first: u8) -> bool {
-        first.is_ascii_alphabetic() || matches!(first, b'_' | b'@')
+        first.is_ascii_alphanumeric() || matches!(first, b'_' | b'@')
     }
 
     fn read<'a>(&self, line: &'a str, _sure: bool) -> Option<Entry<'a>> {
-        let (first, _) = line.split_once('=')?;
-        if !is_key(first) {
-            return None;
-        }
-        let mut fields = Fields::default();
-        let mut rest = line;
-        let mut leveled = false;
-        for _ in 0..PAIRS {
-            rest = rest.trim_start_matches([' ', '\t']);
-            if rest.is_empty() {
-                break;
-            }
-            let end = rest.find(['=', ' ', '\t'])?.min(rest.len());
-            let (key, tail) = rest.split_at_checked(end)?;
-            let Some(tail) = tail.strip_prefix('=') else {
-                // A key alone, as true.
-                rest = tail;
-                continue;
-            };
-            let (value, tail) = value(tail)?;
-            leveled |= matches!(key, "level" | "lvl" | "severity" | "log.level" | "loglevel");
-            if is_key(key) {
-                fields.set(key, || Node::Text(value));
-            }
-            rest = tail;
-        }
-        let entry = fields.entry(false);
-        // Pairs alone are no log: they need a level, or a message and a time.
-        (leveled && entry.level.is_some() || entry.message.is_some() && entry.time.is_some())
-            .then_some(entry)
+        console::read(line).or_else(|| pairs(line))
     }
 }
 
-fn is_key(key: &str) -> bool {
+fn pairs(line: &str) -> Option<Entry<'_>> {
+    let (first, _) = line.split_once('=')?;
+    if !is_key(first) || first.bytes().next()?.is_ascii_digit() {
+        return None;
+    }
+    let mut fields = Fields::default();
+    let mut rest = line;
+    let mut leveled = false;
+    for _ in 0..PAIRS {
+        rest = rest.trim_start_matches([' ', '\t']);
+        if rest.is_empty() {
+            break;
+        }
+        let end = rest.find(['=', ' ', '\t'])?.min(rest.len());
+        let (key, tail) = rest.split_at_checked(end)?;
+        let Some(tail) = tail.strip_prefix('=') else {
+            // A key alone, as true.
+            rest = tail;
+            continue;
+        };
+        let (value, tail) = value(tail)?;
+        leveled |= matches!(key, "level" | "lvl" | "severity" | "log.level" | "loglevel");
+        if is_key(key) {
+            fields.set(key, || Node::Text(value));
+        }
+        rest = tail;
+    }
+    let entry = fields.entry(false);
+    // Pairs alone are no log: they need a level, or a message and a time.
+    (leveled && entry.level.is_some() || entry.message.is_some() && entry.time.is_some())
+        .then_some(entry)
+}
+
+/// Whether a text can be the key of a pair.
+pub(super) fn is_key(key: &str) -> bool {
     !key.is_empty()
         && key.len() <= 64
         && key

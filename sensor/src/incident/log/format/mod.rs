@@ -5,13 +5,17 @@
 
 mod apache;
 mod bracket;
+mod console;
 pub mod custom;
+mod dotnet;
 pub(super) mod head;
 pub(super) mod json;
+pub(super) mod jul;
 mod klog;
 mod layout;
 mod logfmt;
 mod nginx;
+mod zap;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -62,23 +66,30 @@ pub trait LogFormat: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Formats {
     all: Vec<Arc<dyn LogFormat>>,
+    /// Who is asked about a line that begins with a byte.
+    asked: Vec<Vec<usize>>,
+    /// The place of log4j, whose kin writes records of two lines.
+    java: Option<usize>,
 }
 
 impl Default for Formats {
     fn default() -> Self {
-        Self {
-            all: vec![
-                Arc::new(json::Json),
-                Arc::new(bracket::Bracket),
-                Arc::new(klog::Klog),
-                Arc::new(nginx::Nginx),
-                Arc::new(apache::Apache),
-                Arc::new(layout::PYTHON),
-                Arc::new(layout::LOG4J),
-                Arc::new(logfmt::Logfmt),
-            ],
-        }
+        Self::with([])
     }
+}
+
+/// The built-in formats, in the order in which they are asked.
+fn shipped() -> [Arc<dyn LogFormat>; 8] {
+    [
+        Arc::new(json::Json),
+        Arc::new(bracket::Bracket),
+        Arc::new(klog::Klog),
+        Arc::new(nginx::Nginx),
+        Arc::new(apache::Apache),
+        Arc::new(layout::LOG4J),
+        Arc::new(layout::PYTHON),
+        Arc::new(logfmt::Logfmt),
+    ]
 }
 
 impl Formats {
@@ -87,8 +98,15 @@ impl Formats {
     #[must_use]
     pub fn with(custom: impl IntoIterator<Item = Arc<dyn LogFormat>>) -> Self {
         let mut all: Vec<_> = custom.into_iter().collect();
-        all.extend(Self::default().all);
-        Self { all }
+        all.extend(shipped());
+        let begin = |byte| {
+            let places = all.iter().enumerate();
+            let places = places.filter(|(_, format)| format.begins(byte));
+            places.map(|(place, _)| place).collect()
+        };
+        let asked = (0..=u8::MAX).map(begin).collect();
+        let java = all.iter().position(|format| format.name() == "log4j");
+        Self { all, asked, java }
     }
 
     /// All of them, in the order in which they are asked.
@@ -99,6 +117,18 @@ impl Formats {
     /// By its place in that order.
     pub(super) fn get(&self, index: usize) -> Option<&dyn LogFormat> {
         self.all.get(index).map(AsRef::as_ref)
+    }
+
+    /// The places of those that a line may be of which begins with this byte.
+    pub(super) fn asked(&self, first: u8) -> &[usize] {
+        self.asked
+            .get(usize::from(first))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The place of log4j.
+    pub(super) fn java(&self) -> Option<usize> {
+        self.java
     }
 
     /// The place of a name.

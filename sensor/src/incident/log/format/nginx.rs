@@ -2,6 +2,7 @@
 //! `2023/05/20 14:30:22 [error] 1234#1234: *5 open() "/x" failed, client: …`.
 
 use super::{Entry, LogFormat};
+use crate::incident::find::Find;
 use crate::incident::log::{
     level::Level,
     time::{Civil, When},
@@ -28,9 +29,9 @@ impl LogFormat for Nginx {
             return None;
         }
         let (civil, rest) = Civil::scan(line)?;
-        let (word, rest) = rest.strip_prefix(" [")?.split_once("] ")?;
+        let (word, rest) = rest.strip_prefix(" [")?.cut("] ")?;
         let level = Level::word(word)?;
-        let (ids, message) = rest.split_once(": ")?;
+        let (ids, message) = rest.cut(": ")?;
         let (pid, thread) = ids.split_once('#')?;
         thread.parse::<u64>().ok()?;
         let message = message

@@ -132,6 +132,18 @@ fn others_with_a_head() {
             "17 ERROR [app::db] it failed",
         ),
         (
+            "2023-05-20T14:30:22Z ERROR request{id=7 m=\"GET\"}:query{n=1}: app::db: it failed",
+            "17 ERROR [app::db] it failed",
+        ),
+        (
+            "2023-05-20T14:30:22Z ERROR ThreadId(01) app::db: it failed",
+            "17 ERROR [app::db] it failed",
+        ),
+        (
+            "  2023-05-20T14:30:22Z ERROR app::db: it failed",
+            "17 ERROR [app::db] it failed",
+        ),
+        (
             "2023-05-20T14:30:22Z\tERROR\tapp\tmain.go:12\tit failed",
             "17 ERROR [app]",
         ),
@@ -159,6 +171,92 @@ fn others_with_a_head() {
             "{line}: {found:?}"
         );
     }
+}
+
+#[test]
+fn java_util_logging() {
+    check(
+        "May 20, 2023 2:30:21 PM com.shop.Cart close\nINFO: closing\n\
+         May 20, 2023 2:30:22 PM com.shop.Cart close\nSEVERE: it failed\n\
+         java.lang.IllegalStateException: closed\n\tat com.shop.Cart.close(Cart.java:12)\n\n\
+         May 20, 2023 2:30:22 PM com.shop.Cart close\nSEVERE: alone\n\
+         May 20, 2023 2:30:22 PM com.shop.Cart close\nWARNING: fine\nSEVERE: prose\n",
+        &[
+            "log4j exception 17 SEVERE [com.shop.Cart] it failed {java.lang.IllegalStateException: closed}",
+            "log4j log 17 SEVERE [com.shop.Cart] alone",
+        ],
+    );
+    let found = parse("May 20, 2023 2:30:22 PM a.B c\nSEVERE: x\n");
+    let original = found[0].origin.original.as_deref();
+    assert_eq!(original, Some("May 20, 2023 2:30:22 PM a.B c\nSEVERE: x"));
+}
+
+#[test]
+fn consoles_of_logrus_and_zerolog() {
+    check(
+        "INFO[0000] fine          a=1\n\
+         ERRO[0012] it failed     err=\"x y\" order=7\n\
+         FATA[2023-05-20T14:30:22Z] it died  err=x\n\
+         2:30PM INF fine a=1\n\
+         2:30PM ERR it failed error=\"x y\" order=7\n\
+         2:30PM PNC it died\n",
+        &[
+            "logfmt log 17 ERRO it failed @-",
+            "logfmt log 21 FATA it died",
+            "logfmt log 17 ERR it failed @-",
+            "logfmt log 21 PNC it died @-",
+        ],
+    );
+}
+
+#[test]
+fn console_of_zap() {
+    let text = "2023-05-20T14:30:22.000Z\tINFO\tapp\tshop/main.go:12\tfine\t{\"a\": 1}\n\
+         2023-05-20T14:30:22.000Z\tERROR\tapp\tshop/main.go:12\tit failed\t{\"error\": \"x\"}\n\
+         2023-05-20T14:30:22.000Z\tERROR\tmain.go:12\tno name\n\
+         1.684593022e+09\terror\tno place\n";
+    check(
+        text,
+        &[
+            "log4j log 17 ERROR [app] it failed",
+            "log4j log 17 ERROR no name",
+            "log4j log 17 error no place",
+        ],
+    );
+    let place = parse(text).swap_remove(0).origin.place.unwrap();
+    assert_eq!(
+        (place.file.as_deref(), place.line),
+        (Some("shop/main.go"), Some(12))
+    );
+}
+
+#[test]
+fn console_of_dotnet() {
+    check(
+        "info: Shop.Cart[0]\n      fine\n\
+         fail: Shop.Cart[13]\n      it failed\n      System.InvalidOperationException: boom\n         \
+         at Shop.Cart.Add(Int32 n) in /srv/Cart.cs:line 33\n\
+         crit: Shop.Cart[0]\n      it died\n\
+         warn: Shop.Cart[0]\n      fine\n\
+         fail: no category\n",
+        &[
+            "log4j exception 17 fail [Shop.Cart] it failed {System.InvalidOperationException: boom} @-",
+            "log4j log 21 crit [Shop.Cart] it died @-",
+        ],
+    );
+}
+
+#[test]
+fn a_trace_behind_a_time_of_its_own_is_another_record() {
+    check(
+        "[20-May-2023 14:30:22] ERROR: [pool www] unable to fork\n\
+         [20-May-2023 14:30:22 UTC] PHP Fatal error:  Uncaught Exception: first in /srv/a.php:3\n\
+         Stack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3\n",
+        &[
+            "log4j log 17 ERROR unable to fork",
+            "- exception 17 {Exception: first}",
+        ],
+    );
 }
 
 #[test]

@@ -104,6 +104,113 @@ fn exceptions_inside() {
 }
 
 #[test]
+fn frames_as_objects() {
+    let found = parse(
+        r#"{"event":"m","level":"error","exception":[{"exc_type":"ValueError","exc_value":"bad","is_cause":false,"frames":[{"filename":"/srv/a.py","lineno":12,"name":"main"},{"filename":"/usr/lib/python3.11/b.py","lineno":3,"name":"inner"}]},{"exc_type":"KeyError","exc_value":"'x'","is_cause":true,"frames":[{"filename":"/srv/c.py","lineno":5,"name":"deep"}]}]}
+{"level":"ERROR","message":"m","thrown":{"name":"a.BError","message":"bad","extendedStackTrace":[{"class":"a.B","method":"c","file":"B.java","line":3}],"cause":{"name":"a.C","message":"x"}}}
+{"level":3,"version":"1.1","host":"h","short_message":"m","full_message":"m\njava.lang.Exception: x\n\tat a.B.c(B.java:3)"}
+"#,
+    );
+    let shown: Vec<String> = found.iter().map(shown).collect();
+    assert_eq!(
+        shown,
+        [
+            "json exception 17 error m {ValueError: bad} @-",
+            "json exception 17 ERROR m {a.BError: bad} @-",
+            "json exception 17 3 m {java.lang.Exception: x} @-",
+        ]
+    );
+    let python = found[0].exception.as_ref().unwrap();
+    let names: Vec<_> = python
+        .frames
+        .iter()
+        .map(|one| one.function.as_deref())
+        .collect();
+    assert_eq!(names, [Some("inner"), Some("main")]);
+    assert_eq!(
+        [python.frames[0].in_app, python.frames[1].in_app],
+        [false, true]
+    );
+    assert_eq!(python.causes[0].name, "KeyError");
+    assert_eq!(python.causes[0].frames[0].line, Some(5));
+    let java = found[1].exception.as_ref().unwrap();
+    assert_eq!(java.frames[0].module.as_deref(), Some("a.B"));
+    assert_eq!(java.causes[0].name, "a.C");
+}
+
+#[test]
+fn the_first_look_misses_no_error() {
+    // Without a line before it, the whole reader decides.
+    let keys = [
+        "level",
+        "Level",
+        "LEVEL",
+        "severity",
+        "SEVERITY",
+        "levelname",
+        "level_name",
+        "loglevel",
+        "log_level",
+        "logLevel",
+        "LogLevel",
+        "lvl",
+        "@l",
+        "severityText",
+        "severity_text",
+        "SeverityText",
+        "log.level",
+        "s",
+    ];
+    let values = [
+        "error",
+        "ERROR",
+        "Err",
+        "fatal",
+        "CRITICAL",
+        "alert",
+        "emergency",
+        "panic",
+        "dpanic",
+        "DPANIC",
+        "severe",
+        "ftl",
+        " ERROR",
+        "E",
+        "F",
+    ];
+    for key in keys {
+        for value in values {
+            for line in [
+                format!(r#"{{"msg":"m","{key}":"{value}"}}"#),
+                format!(r#"{{"{key}" : "{value}","msg":"m"}}"#),
+            ] {
+                let alone = parse(&line).len();
+                let behind =
+                    parse(&format!("{{\"level\":\"info\",\"msg\":\"x\"}}\n{line}\n")).len();
+                assert_eq!((alone, behind), (1, 1), "{line}");
+            }
+        }
+    }
+    for (key, value) in [
+        ("priority", 3),
+        ("PRIORITY", 2),
+        ("levelno", 45),
+        ("severityNumber", 17),
+        ("severity_number", 20),
+        ("level_value", 40_000),
+        ("level", 500),
+    ] {
+        let line = format!(r#"{{"msg":"m","time":"2023-05-20T14:30:22Z","{key}":{value}}}"#);
+        let behind = format!("{{\"level\":\"info\",\"msg\":\"x\"}}\n{line}\n");
+        assert_eq!((parse(&line).len(), parse(&behind).len()), (1, 1), "{line}");
+    }
+    let trace = r"thread 'main' panicked at src/main.rs:3:5:\nboom\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
+    let line = format!(r#"{{"level":"info","msg":"{trace}"}}"#);
+    let behind = format!("{{\"level\":\"info\",\"msg\":\"x\"}}\n{line}\n");
+    assert_eq!((parse(&line).len(), parse(&behind).len()), (1, 1), "{line}");
+}
+
+#[test]
 fn a_type_without_a_stack() {
     check(
         r#"{"level":"error","msg":"m","error":{"type":"db.Timeout","message":"too slow"}}"#,

@@ -2,6 +2,7 @@ mod envelopes;
 mod formats;
 mod hostile;
 mod json;
+mod million;
 mod ordinary;
 mod traces;
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{super::bracket::named, fields::Part, node::Node};
+use super::{super::bracket::named, fields::Part, node::Node, structured};
 use crate::incident::{
     exception::{Exception, Language},
     log::{embedded, level::Level},
@@ -44,22 +44,28 @@ pub struct Reported<'a> {
     stack: Option<Cow<'a, str>>,
     /// A text that may be a message or a trace: `"error": "…"`.
     loose: Option<Cow<'a, str>>,
+    /// One whose frames are objects.
+    structured: Option<Box<Exception>>,
 }
 
 impl<'a> Reported<'a> {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        self.name.is_none() && self.stack.is_none()
+        self.name.is_none() && self.stack.is_none() && self.structured.is_none()
     }
 
     /// Takes in a part.
     pub fn put(&mut self, part: Part, value: Node<'a>) {
         match (part, value) {
-            (Part::Whole, value @ Node::Map(_)) => self.object(&value),
+            (Part::Whole, value @ Node::Map(_)) => {
+                self.structured = structured::read(&value);
+                self.object(&value);
+            }
             (Part::Whole, Node::List(list)) if matches!(list.first(), Some(Node::Map(_))) => {
                 if let Some(first) = list.first() {
                     self.object(first);
                 }
+                self.structured = structured::read(&Node::List(list));
             }
             (Part::Whole, Node::Text(text)) => {
                 if self.loose.is_none() || text.contains('\n') {
@@ -103,7 +109,11 @@ impl<'a> Reported<'a> {
             message: own,
             stack,
             loose,
+            structured,
         } = self;
+        if structured.is_some() {
+            return structured;
+        }
         let text = stack
             .as_deref()
             .or_else(|| loose.as_deref().filter(|text| text.contains('\n')));

@@ -238,9 +238,8 @@ impl Meaning {
             "@mt" => Self::Message(4),
             "logger" | "logger_name" | "loggerName" | "log.logger" | "name" | "SourceContext"
             | "category" | "channel" | "c" => Self::Logger,
-            "exc_info" | "exception" | "err" | "error" | "error_details" | "thrown" | "exc" => {
-                Self::Exception(Part::Whole)
-            }
+            "exc_info" | "exception" | "err" | "error" | "error_details" | "thrown" | "exc"
+            | "full_message" => Self::Exception(Part::Whole),
             "stack_trace"
             | "stacktrace"
             | "stackTrace"

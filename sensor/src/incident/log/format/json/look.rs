@@ -7,50 +7,33 @@ use aho_corasick::packed::{Config, MatchKind, Searcher};
 
 use crate::incident::log::level::{self, ERROR, Scale};
 
-/// What the line has where it may matter: a word of a level or a key of an
-/// exception, each with its quote, or the first lines of traces.
-const SIGNS: [&str; 27] = [
+/// Keys of exceptions, and what journald has in every record.
+const SIGNS: [&str; 7] = [
     "\"err",
-    "\"ERR",
-    "\"Err",
-    "\"fatal",
-    "\"FATAL",
-    "\"Fatal",
-    "\"crit",
-    "\"CRIT",
-    "\"Crit",
-    "\"alert",
-    "\"ALERT",
-    "\"emerg",
-    "\"EMERG",
-    "\"panic",
-    "\"PANIC",
-    "\"dpanic",
-    "\"SEVERE",
     "\"exc",
     "\"stack",
     "\"@x\"",
     "\"thrown",
-    "\"tracebac",
-    "\\n\\tat",
-    "\\n    at",
-    "\\u001b",
+    "\"traceb",
     "\"__REALTIME",
-    "Traceback (",
 ];
-/// Keys whose values are looked at: a number, a single letter, a word padded.
-const KEYS: [&str; 9] = [
-    "evel\"",
-    "everity\"",
-    "EVEL\"",
-    "evelno\"",
-    "everity_number\"",
-    "everityNumber\"",
+/// Parts of keys of levels, whose values are looked at.
+const KEYS: [&str; 10] = [
+    "evel",
+    "EVEL",
+    "everity",
+    "EVERITY",
     "riority\"",
-    "\"s\"",
-    "evel_value\"",
+    "RIORITY\"",
+    "\"lvl\"",
+    "\"@l\"",
+    "\"s\":",
+    "\"s\" ",
 ];
+/// What may follow such a part: `name`, `_number`, `Text`.
+const SUFFIX: usize = 8;
 
+// No more than 32 of at least four letters: so many are found fastest.
 static SEARCH: LazyLock<Option<Searcher>> = LazyLock::new(|| {
     let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
     builder.extend(SIGNS.iter().chain(&KEYS));
@@ -65,34 +48,48 @@ pub fn may_matter(line: &[u8]) -> bool {
     };
     let mut at = 0;
     while let Some(found) = search.find_in(line, aho_corasick::Span::from(at..line.len())) {
-        if found.pattern().as_usize() < SIGNS.len() || may_be_error(line.get(found.end()..)) {
+        let key = found.pattern().as_usize().checked_sub(SIGNS.len());
+        let Some(key) = key.and_then(|key| KEYS.get(key)) else {
+            return true;
+        };
+        // What follows a key only tells it from others.
+        let length = key.trim_end_matches([':', ' ']).len();
+        if may_be_error(line.get(found.start() + length..)) {
             return true;
         }
         at = found.end();
     }
-    false
+    has_lines(line)
 }
 
-/// Whether the value that follows a key of levels may be an error. Words with
-/// their quote before them are found as signs.
+/// Whether a text in it has several lines, as a trace has, or colours.
+fn has_lines(line: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', line).any(|at| matches!(line.get(at + 1), Some(b'n' | b'u')))
+}
+
+/// Whether the value behind a key of levels may be an error.
 fn may_be_error(rest: Option<&[u8]>) -> bool {
     let Some(rest) = rest else { return false };
-    let mut bytes = rest
+    let end = rest
         .iter()
-        .copied()
-        .skip_while(|byte| matches!(byte, b' ' | b'\t'));
-    if bytes.next() != Some(b':') {
+        .take(SUFFIX)
+        .position(|byte| matches!(byte, b'"' | b':' | b' '));
+    let Some(rest) = end.and_then(|end| rest.get(end..)) else {
+        return false;
+    };
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let mut bytes = rest.strip_prefix(b"\"").unwrap_or(rest).iter();
+    if bytes.by_ref().copied().find(|byte| !is_blank(byte)) != Some(b':') {
         return false;
     }
-    let mut bytes = bytes.skip_while(|byte| matches!(byte, b' ' | b'\t'));
+    let mut bytes = bytes.copied().skip_while(is_blank);
     match bytes.next() {
-        Some(b'"') => match (bytes.next(), bytes.next()) {
-            (Some(one), Some(b'"')) => {
-                level::letter(one.to_ascii_uppercase()).is_some_and(|number| number >= ERROR)
-                    || one.is_ascii_digit()
-            }
-            (Some(b' ' | b'0'..=b'9' | b'\\'), _) => true,
-            _ => false,
+        Some(b'"') => match bytes.next() {
+            // First letters of the words and letters of ERROR and above, also
+            // behind a blank or an escape, and numbers.
+            Some(b'd' | b'D') => matches!(bytes.next(), Some(b'p' | b'P')),
+            Some(first) => b"eEfFcCaApPsS \\0123456789".contains(&first),
+            None => false,
         },
         Some(first @ b'0'..=b'9') => {
             let mut value = i64::from(first - b'0');
@@ -102,7 +99,7 @@ fn may_be_error(rest: Option<&[u8]>) -> bool {
             // On which scale is told by the whole key: any will do here.
             let at_least =
                 |scale| level::number(value, scale).is_some_and(|number| number >= ERROR);
-            at_least(Scale::Level) || at_least(Scale::Otlp) || value == 40
+            at_least(Scale::Level) || at_least(Scale::Otlp) || (40..60).contains(&value)
         }
         Some(b'-' | b'{') => true,
         _ => false,

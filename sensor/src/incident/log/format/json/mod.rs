@@ -4,6 +4,7 @@ mod exception;
 mod fields;
 mod look;
 mod node;
+mod structured;
 
 use super::{Entry, LogFormat};
 pub use fields::Fields;

@@ -7,8 +7,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node<'a> {
-    /// null, true, false
+    /// null, or a number that is none of ours.
     Nothing,
+    /// true, false
+    Bool(bool),
     /// A whole number.
     Int(i64),
     /// A number with a fraction.
@@ -88,8 +90,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Nothing)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Node::Nothing)
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Node::Bool(value))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {

@@ -1,0 +1,199 @@
+//! What waits in a source: an error line for its trace, and drafts of lines
+//! that are held.
+
+use super::{
+    clean,
+    draft::{Around, Draft, Facts},
+    held::Held,
+    source::{At, Sink, Tools},
+    time::{Civil, When},
+};
+use crate::incident::exception::{Exception, Piece};
+
+/// Lines without a level that may stand between an error line and its trace.
+const GAP: u32 = 4;
+/// The same for blank and indented lines.
+const BLANK_GAP: u32 = 16;
+
+/// The line that is being taken in.
+pub struct Now<'a> {
+    pub n: u64,
+    pub facts: &'a Facts<'a>,
+    pub at: &'a At<'a>,
+}
+
+#[derive(Debug, Default)]
+pub struct Desk {
+    pub pending: Option<Box<Pending>>,
+    pub held: Held,
+    /// Last line that came out of the assembler.
+    pub done: Option<u64>,
+    /// All lines of the open trace have a head of this format.
+    pub prefix: Option<usize>,
+    /// Level of the envelope around the last line.
+    pub outer: Option<u8>,
+}
+
+/// An error line that waits for its trace.
+#[derive(Debug)]
+pub struct Pending {
+    draft: Draft,
+    pub number: u64,
+    pub original: Vec<u8>,
+    /// Bytes of its own line; the rest may be its trace's.
+    own: usize,
+    gap: u32,
+    blank: u32,
+}
+
+impl Desk {
+    pub fn flush(&mut self, sink: Sink<'_>) {
+        if let Some(mut pending) = self.pending.take() {
+            pending.original.truncate(pending.own);
+            sink(pending.number, pending.draft.finish(pending.original));
+        }
+    }
+
+    pub fn wait(&mut self, draft: Draft, number: u64, original: Vec<u8>) {
+        let own = original.len();
+        self.pending = Some(Box::new(Pending {
+            draft,
+            number,
+            original,
+            own,
+            gap: 0,
+            blank: 0,
+        }));
+    }
+
+    /// A line that is no error stands behind one.
+    fn between(&mut self, line: &[u8], raw: &[u8], is_record: bool, sink: Sink<'_>) {
+        let Some(pending) = &mut self.pending else {
+            return;
+        };
+        let blank = line.first().is_none_or(u8::is_ascii_whitespace);
+        if blank {
+            pending.blank += 1;
+        } else {
+            pending.gap += 1;
+        }
+        if is_record && !line.is_empty()
+            || pending.gap > GAP
+            || pending.blank > BLANK_GAP
+            || raw.len() > 64 << 10
+        {
+            self.flush(sink);
+        } else {
+            pending.original.push(b'\n');
+            pending.original.extend_from_slice(raw);
+            // .NET puts the message below its head.
+            let body = &mut pending.draft.incident.body;
+            if body.is_none() && line.starts_with(b"  ") && !line.trim_ascii().is_empty() {
+                *body = Some(clean::lossy(line.trim_ascii()).into_owned());
+                pending.own = pending.original.len();
+            }
+        }
+    }
+
+    pub fn piece(
+        &mut self,
+        piece: Piece<'_, u64>,
+        now: Option<&Now<'_>>,
+        tools: &mut Tools<'_>,
+        sink: Sink<'_>,
+    ) {
+        match piece {
+            Piece::Plain(line, n) => {
+                self.done = Some(n);
+                match now.filter(|now| now.n == n) {
+                    Some(now) if now.facts.is_error() => {
+                        self.flush(sink);
+                        let draft = tools.maker.draft(now.facts);
+                        self.wait(draft, now.at.number, now.at.raw.to_vec());
+                    }
+                    Some(now) => self.between(line, now.at.raw, now.facts.is_record(), sink),
+                    None => self.released(line, n, sink),
+                }
+            }
+            Piece::Trace(exception, n) => self.trace(*exception, n, now, tools, sink),
+        }
+    }
+
+    /// A line that was held and is of no trace.
+    fn released(&mut self, line: &[u8], n: u64, sink: Sink<'_>) {
+        let raw = self.held.original(n, n, &[]);
+        match self.held.take(n) {
+            Some((number, draft)) if draft.is_error => {
+                self.flush(sink);
+                self.wait(draft, number, raw);
+            }
+            Some((_, draft)) => self.between(line, &raw, draft.incident.severity.number > 0, sink),
+            None => self.between(line, &raw, false, sink),
+        }
+    }
+
+    fn trace(
+        &mut self,
+        exception: Exception,
+        n: u64,
+        now: Option<&Now<'_>>,
+        tools: &mut Tools<'_>,
+        sink: Sink<'_>,
+    ) {
+        let breaks =
+            memchr::memchr_iter(b'\n', exception.text.trim_end_matches('\n').as_bytes()).count();
+        let last = n + breaks as u64;
+        self.done = Some(last);
+        let current = now
+            .filter(|now| now.n <= last)
+            .map_or(&b""[..], |now| now.at.raw);
+        let lines = self.held.original(n, last, current);
+        let (number, mut draft) = match (self.held.take(n), now.filter(|now| now.n == n)) {
+            (Some(found), _) => found,
+            (None, Some(now)) => (now.at.number, tools.maker.draft(now.facts)),
+            (None, None) => {
+                let nothing = Facts {
+                    around: Around::default(),
+                    entry: None,
+                    text: b"",
+                };
+                (self.first_number(), tools.maker.draft(&nothing))
+            }
+        };
+        // Such as PHP's, behind its own time.
+        let stamp = head_time(&exception.text);
+        if let Some(time) = stamp
+            && draft.incident.time.is_none()
+        {
+            draft.incident.time = tools.maker.clock.nanos(time);
+        }
+        let own_record = draft.own_level || stamp.is_some();
+        if let Some(mut pending) = self.pending.take() {
+            if own_record {
+                self.pending = Some(pending);
+                self.flush(sink);
+            } else {
+                pending.original.push(b'\n');
+                pending.original.extend_from_slice(&lines);
+                pending.draft.add(exception);
+                sink(pending.number, pending.draft.finish(pending.original));
+                return;
+            }
+        }
+        draft.add(exception);
+        sink(number, draft.finish(lines));
+    }
+
+    fn first_number(&self) -> u64 {
+        self.held.drafts.first().map_or(0, |(_, number, _)| *number)
+    }
+}
+
+/// The time that a trace begins with, in brackets or not.
+fn head_time(text: &str) -> Option<When> {
+    let text = text.strip_prefix('[').unwrap_or(text);
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    Civil::scan(text).map(|(civil, _)| When::Civil(civil))
+}

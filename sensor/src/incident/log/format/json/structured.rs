@@ -1,0 +1,110 @@
+//! Exceptions whose frames are objects: structlog's `dict_tracebacks`, a list
+//! of `{exc_type, exc_value, frames: [{filename, lineno, name}]}`, and log4j's
+//! `thrown`, `{name, message, extendedStackTrace: [{class, method, file,
+//! line}], cause: {…}}`.
+
+use super::{super::bracket::named, node::Node};
+use crate::incident::exception::{
+    Cause, Exception, Frame, Language, Relation, is_java_library, is_python_library,
+};
+
+/// Most exceptions of one line.
+const MOST: usize = 64;
+
+const TYPES: [&str; 5] = ["exc_type", "type", "name", "class", "exception_type"];
+const MESSAGES: [&str; 4] = ["exc_value", "message", "localizedMessage", "value"];
+const FRAMES: [&str; 5] = [
+    "frames",
+    "extendedStackTrace",
+    "stackTrace",
+    "stacktrace",
+    "stack",
+];
+
+/// Reads one exception with its causes. `None` where it has no frames.
+#[must_use]
+pub fn read(value: &Node<'_>) -> Option<Box<Exception>> {
+    let (first, others) = match value {
+        Node::List(list) => list.split_first()?,
+        one => (one, &[][..]),
+    };
+    let mut frames = frames(first)?;
+    let python = first.get("exc_type").is_some();
+    let mut exception = named(
+        first.first(&TYPES)?,
+        first.first(&MESSAGES).unwrap_or_default(),
+    );
+    exception.language = if python {
+        Language::Python
+    } else {
+        Language::Java
+    };
+    // Python's innermost frame comes last.
+    if python {
+        frames.reverse();
+    }
+    exception.frames = frames;
+    let mut below = first.get("cause");
+    let mut causes: Vec<&Node<'_>> = others.iter().collect();
+    while let Some(cause) = below.filter(|_| causes.len() < MOST) {
+        causes.push(cause);
+        below = cause.get("cause");
+    }
+    exception.causes = causes
+        .into_iter()
+        .filter_map(|one| cause(one, python))
+        .collect();
+    Some(Box::new(exception))
+}
+
+fn cause(value: &Node<'_>, python: bool) -> Option<Cause> {
+    let mut frames = frames(value).unwrap_or_default();
+    if python {
+        frames.reverse();
+    }
+    let context = python && matches!(value.get("is_cause"), Some(Node::Bool(false)));
+    Some(Cause {
+        name: value.first(&TYPES)?.to_owned(),
+        message: value.first(&MESSAGES).map(str::to_owned),
+        frames,
+        relation: if context {
+            Relation::Context
+        } else {
+            Relation::Cause
+        },
+    })
+}
+
+/// The frames of an exception, in the order in which they stand there.
+fn frames(value: &Node<'_>) -> Option<Vec<Frame>> {
+    let list = FRAMES.iter().find_map(|key| match value.get(key)? {
+        Node::List(list) => Some(list),
+        _ => None,
+    })?;
+    list.iter().map(frame).collect()
+}
+
+fn frame(value: &Node<'_>) -> Option<Frame> {
+    let text = |keys: &[&str]| value.first(keys).map(str::to_owned);
+    let module = text(&["class", "className", "module"]);
+    let file = text(&["filename", "file", "fileName"]);
+    let function = text(&["name", "method", "methodName", "function"]);
+    let line = ["lineno", "line", "lineNumber"].iter();
+    let line = line.filter_map(|key| value.get(key)?.number()).next();
+    if file.is_none() && function.is_none() {
+        return None;
+    }
+    let in_app = match (&module, &file) {
+        (Some(module), _) => !is_java_library(module),
+        (None, Some(file)) => !is_python_library(file),
+        _ => true,
+    };
+    Some(Frame {
+        function,
+        module,
+        file,
+        line: line.and_then(|line| u64::try_from(line).ok()),
+        column: None,
+        in_app,
+    })
+}
