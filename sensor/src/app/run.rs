@@ -3,6 +3,7 @@
 mod pinning;
 mod receiving;
 mod reloading;
+mod supervisor;
 
 use std::{
     io::{self, Write},
@@ -14,6 +15,7 @@ use self::{
     pinning::Attached,
     receiving::Receiving,
     reloading::{Cause, watch},
+    supervisor::Supervisor,
 };
 use super::{
     collecting::Collecting,
@@ -130,6 +132,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         .transpose()
         .map_err(fault)?;
     let daemon = Daemon {
+        supervisor: Supervisor::of_environment(),
         receiving,
         mourning,
         outlet,
@@ -276,6 +279,7 @@ fn fault(error: io::Error) -> Stop {
 }
 
 struct Daemon {
+    supervisor: Supervisor,
     /// Dropped before the stage that it hands on to.
     receiving: Option<Receiving>,
     pump: Pump,
@@ -321,6 +325,7 @@ impl Daemon {
             // A ring that was replaced can be read only once.
             self.write();
         }
+        self.tell_ready();
         loop {
             self.pump.drain(&mut events);
             if self.pump.reconcile_after_loss(&mut events) {
@@ -332,6 +337,7 @@ impl Daemon {
             }
             self.checkpoint();
             let now = Instant::now();
+            self.supervisor.beat(now);
             if self.end.is_some_and(|end| now >= end) {
                 break;
             }
@@ -348,7 +354,11 @@ impl Daemon {
             match waiter.wait(self.next_deadline())? {
                 Woken::End => break,
                 Woken::Events => {}
-                Woken::Reload => self.reload(Cause::Signal, &mut events)?,
+                Woken::Reload => {
+                    self.supervisor.reloading();
+                    self.reload(Cause::Signal, &mut events)?;
+                    self.tell_ready();
+                }
                 Woken::Files => {
                     if let Some(watch) = &mut self.watch {
                         watch.read()?;
@@ -361,6 +371,7 @@ impl Daemon {
             }
             if self.watch.as_mut().is_some_and(Watch::is_due) {
                 self.reload(Cause::Files, &mut events)?;
+                self.tell_ready();
             }
         }
         self.end()
@@ -368,6 +379,7 @@ impl Daemon {
 
     fn next_deadline(&mut self) -> Instant {
         let next = self.pump.next_look();
+        let next = self.supervisor.due().map_or(next, |due| due.min(next));
         let next = self.write_due.map_or(next, |due| due.min(next));
         let changed = self.watch.as_ref().and_then(Watch::due);
         let next = changed.map_or(next, |due| due.min(next));
@@ -456,6 +468,7 @@ impl Daemon {
     }
 
     fn end(mut self) -> io::Result<()> {
+        self.supervisor.stopping();
         let mut events = Vec::new();
         drop(self.receiving.take());
         self.pump.finish(&mut events);
