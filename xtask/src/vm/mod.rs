@@ -129,7 +129,7 @@ fn machines(args: &VmArgs, work: &Path) -> Result<Vec<Machine>> {
         }));
     }
     if (args.systemd || args.test.is_empty())
-        && let Some(kernel) = chosen().last()
+        && let Some(kernel) = chosen().next_back()
     {
         let words = vec!["--ignored", "--nocapture", args.test.as_str()];
         machines.push(Machine {
