@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 
 use anyhow::Result;
 
-use crate::shell::{root, run};
+use crate::shell::{cargo, root, run};
 
 /// Where tests that cannot run here write their name and the reason.
 const SKIPPED: &str = "SENSOR_SKIPPED";
@@ -16,10 +16,9 @@ pub fn run_all() -> Result<()> {
     let skipped = root().join("target/skipped-tests.txt");
     fs::create_dir_all(root().join("target"))?;
     fs::write(&skipped, "")?;
-    let cargo = |args: &[&str]| {
-        let mut cargo = Command::new("cargo");
+    let call = |args: &[&str]| {
+        let mut cargo = cargo();
         cargo
-            .current_dir(root())
             .args(args)
             .env(SKIPPED, &skipped)
             // Backtraces of expected failures are noise.
@@ -27,8 +26,8 @@ pub fn run_all() -> Result<()> {
         run(&mut cargo)
     };
     // The program under test, once, before tests compete for the build lock.
-    cargo(&["build", "--locked", "--package", "sensor"])?;
-    let result = cargo(&["nextest", "run", "--locked", "--no-fail-fast"]);
+    call(&["build", "--locked", "--package", "sensor"])?;
+    let result = call(&["nextest", "run", "--locked", "--no-fail-fast"]);
     let names = fs::read_to_string(&skipped)?;
     println!("\nskipped tests: {}", names.lines().count());
     for line in names.lines() {

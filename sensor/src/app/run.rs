@@ -3,6 +3,7 @@
 mod pinning;
 mod receiving;
 mod reloading;
+mod supervisor;
 
 use std::{
     io::{self, Write},
@@ -14,6 +15,7 @@ use self::{
     pinning::Attached,
     receiving::Receiving,
     reloading::{Cause, watch},
+    supervisor::Supervisor,
 };
 use super::{
     collecting::Collecting,
@@ -131,6 +133,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
         .transpose()
         .map_err(fault)?;
     let daemon = Daemon {
+        supervisor: Supervisor::of_environment(),
         receiving,
         received: None,
         mourning,
@@ -289,6 +292,7 @@ fn fault(error: io::Error) -> Stop {
 }
 
 struct Daemon {
+    supervisor: Supervisor,
     /// Dropped before the stage that it hands on to.
     receiving: Option<Receiving>,
     /// What it received so far.
@@ -336,6 +340,7 @@ impl Daemon {
             // A ring that was replaced can be read only once.
             self.write();
         }
+        self.tell_ready();
         loop {
             self.pump.drain(&mut events);
             if self.pump.reconcile_after_loss(&mut events) {
@@ -347,6 +352,7 @@ impl Daemon {
             }
             self.checkpoint();
             let now = Instant::now();
+            self.supervisor.beat(now);
             if self.end.is_some_and(|end| now >= end) {
                 break;
             }
@@ -363,7 +369,11 @@ impl Daemon {
             match waiter.wait(self.next_deadline())? {
                 Woken::End => break,
                 Woken::Events => {}
-                Woken::Reload => self.reload(Cause::Signal, &mut events)?,
+                Woken::Reload => {
+                    self.supervisor.reloading();
+                    self.reload(Cause::Signal, &mut events)?;
+                    self.tell_ready();
+                }
                 Woken::Files => {
                     if let Some(watch) = &mut self.watch {
                         watch.read()?;
@@ -376,6 +386,7 @@ impl Daemon {
             }
             if self.watch.as_mut().is_some_and(Watch::is_due) {
                 self.reload(Cause::Files, &mut events)?;
+                self.tell_ready();
             }
         }
         self.end()
@@ -383,6 +394,7 @@ impl Daemon {
 
     fn next_deadline(&mut self) -> Instant {
         let next = self.pump.next_look();
+        let next = self.supervisor.due().map_or(next, |due| due.min(next));
         let next = self.write_due.map_or(next, |due| due.min(next));
         let changed = self.watch.as_ref().and_then(Watch::due);
         let next = changed.map_or(next, |due| due.min(next));
@@ -476,6 +488,7 @@ impl Daemon {
     }
 
     fn end(mut self) -> io::Result<()> {
+        self.supervisor.stopping();
         let mut events = Vec::new();
         self.received = self.receiving.take().map(Receiving::finish);
         self.pump.finish(&mut events);

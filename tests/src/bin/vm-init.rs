@@ -1,5 +1,6 @@
 //! Process 1 of the virtual machines of `cargo xtask test-vm`: mounts what a
-//! host has, runs the tests that the image brings, and switches off.
+//! host has, runs the tests that the image brings, and switches off. With
+//! systemd as process 1 it is a service of it, `vm-init steps`.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -18,6 +19,10 @@ use std::{
 const STEPS: &str = "/steps";
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("steps") {
+        end(run_steps());
+        return;
+    }
     if process::id() != 1 {
         eprintln!("vm-init is process 1 of a virtual machine, see `cargo xtask test-vm`");
         process::exit(2);
@@ -28,7 +33,11 @@ fn main() {
         prepare();
         process::exit(run_steps());
     }
-    let status = reap_until(child);
+    end(reap_until(child));
+}
+
+/// Tells the host how it ended, and switches off.
+fn end(status: i32) {
     println!("VM END {status}");
     // SAFETY: without arguments that could be wrong.
     unsafe {
@@ -105,7 +114,7 @@ fn run_steps() -> i32 {
         let status = Command::new(program)
             .args(words)
             .env_clear()
-            .env("PATH", "/")
+            .env("PATH", "/usr/bin:/bin")
             .env("TMPDIR", "/tmp")
             .current_dir("/tmp")
             .stdin(Stdio::null())

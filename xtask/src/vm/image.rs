@@ -3,16 +3,15 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result, ensure};
-use cpio::newc::Builder;
 use serde_json::Value;
 
-use crate::shell::{root, run};
+use super::{archive::Archive, systemd};
+use crate::shell::{self, run};
 
 /// Where the tests lie in the image; the programs they run are one above, as
 /// cargo has them.
@@ -21,31 +20,68 @@ const TESTS: &str = "t/deps";
 const PROGRAMS: [&str; 2] = ["sensor-under-test", "workload"];
 const INIT: &str = "vm-init";
 
-/// Builds the tests and packs them; the path of the archive.
-pub fn build(work: &Path, steps: &[(&str, Vec<&str>)]) -> Result<PathBuf> {
-    let built = executables()?;
-    let find = |name: &str| {
-        let found = built.iter().find(|(known, _)| known == name);
+/// A test program, and its arguments.
+pub type Step<'a> = (&'a str, Vec<&'a str>);
+
+/// What cargo has built of the package of whole-program tests.
+pub struct Built(Vec<(String, PathBuf)>);
+
+impl Built {
+    /// Builds these tests, and what they need.
+    pub fn new(tests: &[&str]) -> Result<Self> {
+        executables(tests).map(Self)
+    }
+
+    fn find(&self, name: &str) -> Result<PathBuf> {
+        let found = self.0.iter().find(|(known, _)| known == name);
         found
             .map(|(_, path)| path.clone())
             .with_context(|| format!("cargo built no {name}"))
-    };
-    let mut files = vec![("init".to_owned(), find(INIT)?)];
-    for program in PROGRAMS {
-        files.push((format!("t/{program}"), find(program)?));
     }
-    for (test, _) in steps {
-        files.push((format!("{TESTS}/{test}"), find(test)?));
-    }
-    let libraries = libraries(files.iter().map(|(_, path)| path.as_path()))?;
-    let list: String = steps
-        .iter()
-        .map(|(test, args)| format!("/{TESTS}/{test} {}\n", args.join(" ")))
-        .collect();
 
-    let path = work.join("initrd.cpio");
-    let mut archive = Archive::new(File::create(&path)?);
-    for (name, source) in &files {
+    /// Packs tests with an init of our own; the path of the archive.
+    pub fn pack(&self, work: &Path, steps: &[Step<'_>]) -> Result<PathBuf> {
+        let mut files = self.files(steps)?;
+        files.push(("init".to_owned(), self.find(INIT)?));
+        let path = work.join("initrd.cpio");
+        let mut archive = Archive::new(File::create(&path)?);
+        add_programs(&mut archive, work, &files)?;
+        add_common(&mut archive, steps)?;
+        archive.finish()?;
+        Ok(path)
+    }
+
+    /// Packs tests and systemd, which starts them; the path of the archive.
+    pub fn pack_with_systemd(&self, work: &Path, steps: &[Step<'_>]) -> Result<PathBuf> {
+        let mut files = self.files(steps)?;
+        files.push(("usr/bin/vm-init".to_owned(), self.find(INIT)?));
+        files.push(("usr/bin/sensor".to_owned(), self.find(PROGRAMS[0])?));
+        files.extend(systemd::programs());
+        let path = work.join("systemd.cpio");
+        let mut archive = Archive::new(File::create(&path)?);
+        systemd::add_tree(&mut archive)?;
+        add_programs(&mut archive, work, &files)?;
+        add_common(&mut archive, steps)?;
+        archive.finish()?;
+        Ok(path)
+    }
+
+    /// Where the tests and the programs they run lie in an image.
+    fn files(&self, steps: &[Step<'_>]) -> Result<Vec<(String, PathBuf)>> {
+        let mut files = Vec::new();
+        for program in PROGRAMS {
+            files.push((format!("t/{program}"), self.find(program)?));
+        }
+        for (test, _) in steps {
+            files.push((format!("{TESTS}/{test}"), self.find(test)?));
+        }
+        Ok(files)
+    }
+}
+
+/// Adds programs without what only a debugger reads, and their libraries.
+fn add_programs(archive: &mut Archive, work: &Path, files: &[(String, PathBuf)]) -> Result<()> {
+    for (name, source) in files {
         let stripped = work.join("stripped");
         run(Command::new("objcopy")
             .arg("--strip-debug")
@@ -53,28 +89,41 @@ pub fn build(work: &Path, steps: &[(&str, Vec<&str>)]) -> Result<PathBuf> {
             .arg(&stripped))?;
         archive.file(name, &fs::read(&stripped)?, 0o755)?;
     }
-    for library in libraries {
+    for library in libraries(files.iter().map(|(_, path)| path.as_path()))? {
+        // /lib and /lib64 are links where systemd is.
         let name = library.to_string_lossy();
-        archive.file(name.trim_start_matches('/'), &fs::read(&library)?, 0o755)?;
+        let name = name.trim_start_matches('/');
+        let name = match archive.has_link("lib") && name.starts_with("lib") {
+            true => format!("usr/{name}"),
+            false => name.to_owned(),
+        };
+        archive.file(&name, &fs::read(&library)?, 0o755)?;
     }
+    Ok(())
+}
+
+fn add_common(archive: &mut Archive, steps: &[Step<'_>]) -> Result<()> {
+    let list: String = steps
+        .iter()
+        .map(|(test, args)| format!("/{TESTS}/{test} {}\n", args.join(" ")))
+        .collect();
     archive.file("steps", list.as_bytes(), 0o644)?;
     archive.file(
         "etc/passwd",
         b"root:x:0:0::/:/\nnobody:x:65534:65534::/:/\n",
         0o644,
     )?;
+    archive.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n", 0o644)?;
     for directory in ["proc", "sys", "dev", "tmp"] {
         archive.directory(directory)?;
     }
-    archive.finish()?;
-    Ok(path)
+    Ok(())
 }
 
-/// Name and path of everything that the package of whole-program tests builds.
-fn executables() -> Result<Vec<(String, PathBuf)>> {
+/// Name and path of programs and tests of the package of whole-program tests.
+fn executables(tests: &[&str]) -> Result<Vec<(String, PathBuf)>> {
     let cargo = |args: &[&str]| -> Result<Vec<u8>> {
-        let output = Command::new("cargo")
-            .current_dir(root())
+        let output = shell::cargo()
             .args(args)
             .args(["--locked", "--package", "sensor-tests"])
             .args(["--message-format", "json-render-diagnostics"])
@@ -85,7 +134,9 @@ fn executables() -> Result<Vec<(String, PathBuf)>> {
         Ok(output.stdout)
     };
     let mut messages = cargo(&["build", "--bins"])?;
-    messages.extend(cargo(&["test", "--no-run", "--tests"])?);
+    let mut words = vec!["test", "--no-run"];
+    words.extend(tests.iter().flat_map(|test| ["--test", test]));
+    messages.extend(cargo(&words)?);
     let mut found = Vec::new();
     for message in serde_json::Deserializer::from_slice(&messages).into_iter::<Value>() {
         let message = message?;
@@ -122,59 +173,4 @@ fn libraries<'a>(programs: impl Iterator<Item = &'a Path>) -> Result<BTreeSet<Pa
         );
     }
     Ok(found)
-}
-
-/// A cpio archive as the kernel unpacks it; parents come before children.
-struct Archive {
-    output: Option<File>,
-    directories: BTreeSet<String>,
-    inode: u32,
-}
-
-const DIRECTORY: u32 = 0o040_000;
-const FILE: u32 = 0o100_000;
-
-impl Archive {
-    fn new(output: File) -> Self {
-        Self {
-            output: Some(output),
-            directories: BTreeSet::new(),
-            inode: 1,
-        }
-    }
-
-    fn file(&mut self, name: &str, content: &[u8], mode: u32) -> Result<()> {
-        if let Some((parent, _)) = name.rsplit_once('/') {
-            self.directory(parent)?;
-        }
-        self.entry(name, content, FILE | mode)
-    }
-
-    fn directory(&mut self, name: &str) -> Result<()> {
-        if let Some((parent, _)) = name.rsplit_once('/') {
-            self.directory(parent)?;
-        }
-        if self.directories.insert(name.to_owned()) {
-            self.entry(name, &[], DIRECTORY | 0o755)?;
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, name: &str, content: &[u8], mode: u32) -> Result<()> {
-        let output = self.output.take().context("the archive is finished")?;
-        let size = u32::try_from(content.len()).context("a file of 4 GiB")?;
-        self.inode += 1;
-        let header = Builder::new(name).ino(self.inode).mode(mode).nlink(1);
-        let mut writer = header.write(output, size);
-        writer.write_all(content)?;
-        self.output = Some(writer.finish()?);
-        Ok(())
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        match self.output.take() {
-            Some(output) => cpio::newc::trailer(output).map(drop),
-            None => Ok(()),
-        }
-    }
 }

@@ -14,6 +14,7 @@ use crate::shell::run;
 const SERIES: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-6.12-cloud-amd64"];
 
 /// A kernel that can be booted.
+#[derive(Clone)]
 pub struct Kernel {
     /// As `uname -r` says.
     pub version: String,
@@ -23,7 +24,13 @@ pub struct Kernel {
 
 /// Downloads what is missing.
 pub fn matrix(work: &Path) -> Result<Vec<Kernel>> {
-    SERIES.iter().map(|series| fetch(work, series)).collect()
+    let all =
+        || -> Result<Vec<Kernel>> { SERIES.iter().map(|series| fetch(work, series)).collect() };
+    all().or_else(|_| {
+        // Lists of packages that are old name kernels that are gone.
+        run(Command::new("apt-get").args(["update", "-qq"]))?;
+        all()
+    })
 }
 
 fn fetch(work: &Path, series: &str) -> Result<Kernel> {

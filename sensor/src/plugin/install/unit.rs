@@ -12,7 +12,9 @@ const OWNER: &str = "X-Sensor-Plugin=";
 /// What a user's manager can do without a user namespace of the unit's own.
 /// In one, /proc would refuse io, fd and exe even of the user's own processes,
 /// and a user's manager has no capabilities to give.
-const FOR_USERS: [&str; 12] = [
+const FOR_USERS: [&str; 14] = [
+    "Type",
+    "WatchdogSec",
     "Restart",
     "RestartSec",
     "StateDirectory",
