@@ -182,7 +182,7 @@ fn check(incident: &Value, expected: &[(&str, Value)]) {
 
 /// With all options: the exception, the 404, the slow one and the busy one.
 #[track_caller]
-fn check_options<'a>(all: &'a [Value]) -> &'a Value {
+fn check_options(all: &[Value]) -> &Value {
     let paths: Vec<&str> = all.iter().map(path).collect();
     assert_eq!(
         paths,
@@ -202,7 +202,7 @@ fn check_options<'a>(all: &'a [Value]) -> &'a Value {
 
 /// Without any: the exceptions, and the busy one.
 #[track_caller]
-fn check_defaults<'a>(all: &'a [Value]) -> &'a Value {
+fn check_defaults(all: &[Value]) -> &Value {
     let paths: Vec<&str> = all.iter().map(path).collect();
     assert_eq!(
         paths,
