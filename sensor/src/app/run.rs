@@ -37,6 +37,7 @@ use crate::{
     process::event::ProcessEvent,
     procfs::allow_descriptors,
     pump::Pump,
+    receiver::Received,
     selfmon::{self, Figures, Telemetry},
     source::{
         capability,
