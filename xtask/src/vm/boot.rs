@@ -43,7 +43,7 @@ pub fn run(name: &str, kernel: &Kernel, image: &Path, work: &Path) -> Result<()>
             }
         };
         writeln!(log, "{line}")?;
-        if line.starts_with("test ") && line.contains(" ... ") || line.starts_with("SKIPPED") {
+        if line.starts_with("test ") && line.contains(" ...") || line.starts_with("SKIPPED") {
             println!("{name}: {line} ({} s)", began.elapsed().as_secs());
         }
         steps += usize::from(line.starts_with("VM DONE"));
