@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 
-use self::kernel::Kernel;
+use self::{boot::Hardware, kernel::Kernel};
 use crate::shell::root;
 
 /// What `cargo xtask test-vm` takes.
@@ -68,6 +68,7 @@ const WITH_SYSTEMD: &str = "systemd";
 
 /// A machine to boot.
 struct Machine {
+    hardware: Hardware,
     name: String,
     kernel: Kernel,
     image: PathBuf,
@@ -93,7 +94,13 @@ pub fn test(args: &VmArgs) -> Result<()> {
                 while let Some(machine) = next() {
                     let name = machine.name;
                     println!("{name}: starting");
-                    if let Err(error) = boot::run(&name, &machine.kernel, &machine.image, &work) {
+                    if let Err(error) = boot::run(
+                        machine.hardware,
+                        &name,
+                        &machine.kernel,
+                        &machine.image,
+                        &work,
+                    ) {
                         println!("{name}: {error:#}");
                         failed
                             .lock()
@@ -123,6 +130,7 @@ fn machines(args: &VmArgs, work: &Path) -> Result<Vec<Machine>> {
     if !args.systemd {
         let image = built.pack(work, &steps(&args.test))?;
         machines.extend(chosen().map(|kernel| Machine {
+            hardware: Hardware::Exact,
             name: kernel.version.clone(),
             kernel: kernel.clone(),
             image: image.clone(),
@@ -133,6 +141,7 @@ fn machines(args: &VmArgs, work: &Path) -> Result<Vec<Machine>> {
     {
         let words = vec!["--ignored", "--nocapture", args.test.as_str()];
         machines.push(Machine {
+            hardware: Hardware::Cheap,
             name: format!("systemd-{}", kernel.version),
             kernel: kernel.clone(),
             image: built.pack_with_systemd(work, &[(WITH_SYSTEMD, words)])?,
