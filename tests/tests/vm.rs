@@ -162,7 +162,7 @@ fn pids_that_come_round_are_other_processes() {
         Some(true),
         "{pids:?}"
     );
-    let lines = summary.received("exit") as usize;
+    let lines = usize::try_from(summary.received("exit")).unwrap();
     let told = summary
         .events
         .iter()
