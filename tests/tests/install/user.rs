@@ -119,7 +119,7 @@ fn a_dry_run_prints_everything_and_creates_nothing() {
         );
     }
     assert!(
-        ended.out.contains("\n[Service]\nExecStart="),
+        ended.out.contains("\n[Service]\n") && ended.out.contains("\nExecStart="),
         "{}",
         ended.out
     );
