@@ -171,10 +171,11 @@ fn chart(looks: &[Look]) -> Chart {
     let descriptors = looks
         .iter()
         .map(|look| (look.minutes, look.descriptors as f64));
-    let cpu = looks.windows(2).map(|pair| {
+    let cpu = looks.windows(2).filter_map(|pair| {
         let seconds = (pair[1].minutes - pair[0].minutes) * 60.0;
         let used = (pair[1].cpu_ns - pair[0].cpu_ns) as f64 / 1e6;
-        (pair[1].minutes, used / seconds)
+        // The last look may come right after the one before.
+        (seconds > 1.0).then_some((pair[1].minutes, used / seconds))
     });
     Chart::new(
         "minutes",
