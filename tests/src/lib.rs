@@ -11,9 +11,11 @@
 pub mod accounting;
 pub mod background;
 pub mod bpffs;
+pub mod cgroup;
 pub mod collector;
 pub mod faults;
 pub mod gate;
+pub mod isolated;
 pub mod plugins;
 pub mod process;
 pub mod received;
