@@ -75,7 +75,7 @@ impl Small {
 impl Drop for Small {
     fn drop(&mut self) {
         // The kernel takes a moment to forget the last process.
-        for _ in 0..1_000 {
+        for _ in 0..4_000 {
             if fs::remove_dir(&self.0).is_ok() {
                 return;
             }

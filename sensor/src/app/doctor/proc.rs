@@ -33,6 +33,10 @@ pub(super) fn check() -> Check {
             Err(_) => {}
         }
     }
+    if open + closed == 0 {
+        // The doctor itself would be there.
+        return Check::new(NAME, Status::Failed, "/proc shows no process").remedy("mount /proc");
+    }
     let missing = capability::missing_for_reading();
     let hidden = fs::read_to_string("/proc/self/mountinfo")
         .ok()
