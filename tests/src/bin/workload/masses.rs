@@ -4,7 +4,7 @@ use std::{
     io::Read,
     ptr,
     sync::{
-        Arc, Barrier,
+        Arc,
         atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
     },
     thread,
@@ -143,25 +143,24 @@ pub(super) fn crowd(count: u64) {
     }
 }
 
-/// So many threads at once, beside the first; they end with standard input.
+/// So many threads at once, beside the first, which ends them all when
+/// standard input ends.
 pub(super) fn threads(count: u64) {
-    let all = usize::try_from(count).unwrap() + 1;
-    let (ready, over) = (Arc::new(Barrier::new(all)), Arc::new(Barrier::new(all)));
-    let start = |_| {
-        let (ready, over) = (Arc::clone(&ready), Arc::clone(&over));
+    let ready = Arc::new(AtomicU64::new(0));
+    for _ in 0..count {
+        let ready = Arc::clone(&ready);
         let small = thread::Builder::new().stack_size(64 * 1_024);
         let work = move || {
-            ready.wait();
-            over.wait();
+            ready.fetch_add(1, Ordering::SeqCst);
+            loop {
+                thread::park();
+            }
         };
-        small.spawn(work).unwrap()
-    };
-    let threads: Vec<_> = (0..count).map(start).collect();
-    ready.wait();
+        drop(small.spawn(work).unwrap());
+    }
+    while ready.load(Ordering::SeqCst) < count {
+        thread::sleep(PAUSE);
+    }
     say("ready");
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    over.wait();
-    for thread in threads {
-        thread.join().unwrap();
-    }
 }
