@@ -9,6 +9,8 @@
 mod ends;
 #[path = "accounting/figures.rs"]
 mod figures;
+#[path = "accounting/hostile.rs"]
+mod hostile;
 #[path = "accounting/identity.rs"]
 mod identity;
 #[path = "accounting/programs.rs"]

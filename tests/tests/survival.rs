@@ -17,8 +17,12 @@ mod cost;
 mod disk;
 #[path = "survival/kill.rs"]
 mod kill;
+#[path = "survival/masses.rs"]
+mod masses;
 #[path = "survival/once.rs"]
 mod once;
+#[path = "survival/resolver.rs"]
+mod resolver;
 #[path = "survival/restart.rs"]
 mod restart;
 

@@ -5,6 +5,9 @@
     reason = "helpers of tests too: a panic is how a test fails"
 )]
 
+#[path = "vm/clock.rs"]
+mod clock;
+
 use std::{
     collections::BTreeSet,
     ffi::CString,

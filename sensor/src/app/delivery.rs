@@ -117,6 +117,11 @@ pub fn checked(settings: &OtlpSettings) -> Result<Otlp, Stop> {
         })
 }
 
-fn runtime() -> io::Result<runtime::Runtime> {
+/// A runtime on the calling thread.
+///
+/// # Errors
+///
+/// Where the kernel gives it no descriptors.
+pub fn runtime() -> io::Result<runtime::Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
 }

@@ -1,42 +1,31 @@
 //! `sensor doctor`: what works on this host, and what does not.
 
 mod cost;
+mod endpoint;
+mod kernel;
+mod proc;
+mod store;
 
-use std::{
-    io::{self, Write},
-    net::{TcpStream, ToSocketAddrs},
-    time::Duration,
-};
+use std::io::{self, Write};
 
 use sensor_common::field::{self, ABSENT, Field};
 use serde::Serialize;
 
 use super::{
-    delivery,
     run::{chain, no_events},
     setup::{self, Stop},
-    store,
 };
 use crate::{
     cli::DoctorArgs,
-    config::{Environment, ExportFlags, export_settings},
     exit::Exit,
-    export::otlp::Signal,
-    procfs::{Proc, ReadError},
     source::{
         btf::{self, Btf},
         capability, clocksource,
         ebpf::{EbpfError, Kernel},
         hook::{self, Hook},
-        pins,
     },
-    store::{StoreError, default_path},
 };
 
-/// Longest wait for the collector's port.
-const CONNECT: Duration = Duration::from_secs(3);
-/// As many processes as are looked at to see whether /proc is open.
-const PROCESSES_TRIED: usize = 1_000;
 /// A small ring: doctor only tries. It holds what happens between two looks,
 /// so that the hooks are not measured while they throw away.
 const RING: u32 = 256 << 10;
@@ -97,11 +86,11 @@ struct Findings {
 pub fn run(args: &DoctorArgs) -> Result<Exit, Stop> {
     let config = setup::config(args.config.as_deref())?;
     let btf = Btf::of_kernel();
-    let mut checks = vec![kernel(), btf_check(&btf)];
+    let mut checks = vec![kernel::check(&config), btf_check(&btf)];
     checks.extend(hooks(btf.as_ref().ok()));
-    checks.push(proc());
-    checks.push(store_check(&config));
-    checks.push(endpoint(args, &config)?);
+    checks.push(proc::check());
+    checks.push(store::check(&config));
+    checks.push(endpoint::check(args, &config)?);
     let findings = Findings {
         ok: checks.iter().all(|check| check.status != Status::Failed),
         checks,
@@ -138,20 +127,6 @@ fn print(findings: &Findings) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn kernel() -> Check {
-    let uname = rustix::system::uname();
-    let release = uname.release().to_string_lossy().into_owned();
-    let mut numbers = release.split(|char: char| !char.is_ascii_digit());
-    let mut number = || numbers.next().and_then(|text| text.parse::<u32>().ok());
-    let version = (number().unwrap_or(0), number().unwrap_or(0));
-    let detail = format!("Linux {release}{}", pins::described());
-    if version < (5, 8) {
-        return Check::new("kernel", Status::Degraded, detail)
-            .remedy("kernel events need Linux 5.8 or later; scans of /proc work");
-    }
-    Check::ok("kernel", detail)
 }
 
 fn btf_check(btf: &Result<Btf, btf::BtfError>) -> Check {
@@ -314,113 +289,9 @@ fn hook_check(
         Ok(_) => Check::ok(&name, format!("{} attached", hook.tracepoint)),
         Err(error) => {
             let detail = format!("{}; no {}", no_events(error), hook.gives);
-            Check::new(&name, Status::Failed, detail)
-                .remedy("see the kernel log; a security module may forbid eBPF")
+            Check::new(&name, Status::Failed, detail).remedy(kernel::refused())
         }
     }
-}
-
-fn proc() -> Check {
-    let mut pids = Vec::new();
-    let listed = Proc::open().and_then(|mut proc| proc.pids(&mut pids).map(|()| proc));
-    let mut proc = match listed {
-        Ok(proc) => proc,
-        Err(error) => {
-            return Check::new("proc", Status::Failed, format!("/proc: {error}"))
-                .remedy("mount /proc");
-        }
-    };
-    pids.truncate(PROCESSES_TRIED);
-    let mut closed = 0;
-    let mut open = 0;
-    for pid in pids {
-        match proc.io(pid) {
-            Ok(_) => open += 1,
-            Err(ReadError::Denied) => closed += 1,
-            Err(_) => {}
-        }
-    }
-    match closed {
-        0 => Check::ok("proc", format!("figures of all {open} processes tried")),
-        // A few may stay closed to everybody.
-        _ if capability::can_read_others() => {
-            let all = closed + open;
-            Check::ok("proc", format!("figures of {open} of {all} processes"))
-        }
-        _ => Check::new(
-            "proc",
-            Status::Degraded,
-            format!(
-                "figures of {closed} of {} processes are closed",
-                closed + open
-            ),
-        )
-        .remedy("run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"),
-    }
-}
-
-fn store_check(config: &crate::config::Config) -> Check {
-    let path = config.store.path.clone().unwrap_or_else(default_path);
-    let shown = path.display();
-    match store::look(&path) {
-        Ok(Some(what)) => Check::ok("store", format!("{shown}: {what}")),
-        Ok(None) => Check::skipped(
-            "store",
-            format!("none at {shown} yet; `sensor run` makes it"),
-        ),
-        Err(error) => {
-            let status = match error {
-                StoreError::Newer { .. } | StoreError::Unsafe { .. } => Status::Failed,
-                _ => Status::Degraded,
-            };
-            let stop = store::stop(&error);
-            Check::new("store", status, stop.lines.join("; "))
-                .remedy("`sensor store verify` says more; [store] path names another place")
-        }
-    }
-}
-
-fn endpoint(args: &DoctorArgs, config: &crate::config::Config) -> Result<Check, Stop> {
-    let flags = ExportFlags {
-        agent_host: args.agent_host.clone(),
-        agent_port: args.agent_port,
-        ..ExportFlags::default()
-    };
-    let settings = export_settings(&flags, &Environment::of_process(), config)
-        .map_err(|problems| Stop::problems(Exit::Config, &problems))?;
-    let Some(settings) = settings else {
-        return Ok(Check::skipped(
-            "endpoint",
-            "none is set, nothing is exported",
-        ));
-    };
-    let otlp = delivery::checked(&settings)?;
-    let target = otlp
-        .target(Signal::Metrics)
-        .or_else(|| otlp.target(Signal::Logs));
-    let Some(target) = target else {
-        return Ok(Check::skipped(
-            "endpoint",
-            "none is set, nothing is exported",
-        ));
-    };
-    let address = target.to_string();
-    Ok(match reach(&address) {
-        Ok(()) => Check::ok("endpoint", format!("{address} accepts connections")),
-        Err(error) => Check::new("endpoint", Status::Failed, format!("{address}: {error}"))
-            .remedy("start the collector, or correct host, port and firewall"),
-    })
-}
-
-fn reach(address: &str) -> io::Result<()> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT) {
-            Ok(_) => return Ok(()),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 #[cfg(test)]

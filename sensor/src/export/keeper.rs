@@ -190,7 +190,7 @@ impl Writer {
     fn work(mut self) {
         loop {
             let snapshot = || {
-                let time = clock::wall();
+                let time = clock::steady();
                 let parts = self.lanes.iter().map(|lane| lane.changes(time));
                 (time, parts.collect::<Vec<_>>())
             };

@@ -49,10 +49,29 @@ pub fn missing() -> Vec<&'static str> {
         .collect()
 }
 
-/// Whether the process may read other users' files in /proc.
+/// Names of the capabilities for reading other users' processes that this
+/// process lacks.
 #[must_use]
-pub fn can_read_others() -> bool {
-    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE))
+pub fn missing_for_reading() -> Vec<&'static str> {
+    let has = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    // CAP_DAC_OVERRIDE is all that CAP_DAC_READ_SEARCH is, and more.
+    let reads = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE;
+    let wanted = [
+        ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
+        ("CAP_DAC_READ_SEARCH", reads),
+    ];
+    let missing = wanted.iter().filter(|(_, any)| !has.intersects(*any));
+    missing.map(|(name, _)| *name).collect()
+}
+
+/// Major and minor version of the kernel; what cannot be read is 0.
+#[must_use]
+pub fn kernel_version() -> (u32, u32) {
+    let release = rustix::system::uname();
+    let release = release.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|char: char| !char.is_ascii_digit());
+    let mut number = || numbers.next().and_then(|text| text.parse::<u32>().ok());
+    (number().unwrap_or(0), number().unwrap_or(0))
 }
 
 /// Gives up, for good, every capability that is not needed after the hooks
@@ -100,12 +119,7 @@ pub fn drop_unneeded(keep_bpf: bool) -> rustix::io::Result<Vec<(&'static str, &'
 /// unprivileged bpf(2) is off.
 #[must_use]
 pub fn maps_need_bpf() -> bool {
-    let release = rustix::system::uname();
-    let release = release.release().to_string_lossy().into_owned();
-    let mut numbers = release.split(|char: char| !char.is_ascii_digit());
-    let mut number = || numbers.next().and_then(|text| text.parse::<u32>().ok());
-    let version = (number().unwrap_or(0), number().unwrap_or(0));
     let disabled = std::fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled")
         .is_ok_and(|text| text.trim() != "0");
-    disabled && version < (5, 19)
+    disabled && kernel_version() < (5, 19)
 }

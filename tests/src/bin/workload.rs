@@ -7,6 +7,9 @@
     reason = "a process that cannot do its work ends with the reason"
 )]
 
+#[path = "workload/masses.rs"]
+mod masses;
+
 use std::{
     env,
     ffi::{CString, OsString},
@@ -59,6 +62,11 @@ fn main() {
         "until-eof" => until_eof(number(2), micros(3)),
         "workers" => workers(number(2)),
         "turns" => turns(micros(2)),
+        "bomb" => masses::bomb(),
+        "crowd" => masses::crowd(number(2)),
+        "many-threads" => masses::threads(number(2)),
+        "exec-loop" => exec_loop(number(2)),
+        "rewrite-argv" => rewrite_argv(&args[2]),
         "zombie" => zombie(),
         "leader-gone" => leader_gone(),
         "spin-forever" => loop {
@@ -311,6 +319,47 @@ fn exec(args: &[OsString]) {
     // SAFETY: a null-terminated array of C strings that live.
     unsafe { libc::execv(pointers[0], pointers.as_ptr()) };
     panic!("execv: {}", std::io::Error::last_os_error());
+}
+
+/// Runs itself again, so many times.
+fn exec_loop(times: u64) {
+    let Some(left) = times.checked_sub(1) else {
+        return;
+    };
+    let itself = CString::new(env::args_os().next().unwrap().into_vec()).unwrap();
+    let left = CString::new(left.to_string()).unwrap();
+    let args = [
+        itself.as_ptr(),
+        c"exec-loop".as_ptr(),
+        left.as_ptr(),
+        std::ptr::null(),
+    ];
+    // SAFETY: a null-terminated array of C strings that live.
+    unsafe { libc::execv(args[0], args.as_ptr()) };
+    panic!("execv: {}", std::io::Error::last_os_error());
+}
+
+/// Writes over its own arguments, and waits for the end of standard input.
+fn rewrite_argv(text: &OsString) {
+    let text = text.clone().into_vec();
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let behind = stat.trim_end().rsplit_once(") ").unwrap().1;
+    // arg_start and arg_end are fields 48 and 49 (proc(5)); the state is the
+    // third.
+    let fields: Vec<usize> = behind
+        .split(' ')
+        .skip(45)
+        .map(|n| n.parse().unwrap())
+        .collect();
+    let (start, end) = (fields[0], fields[1]);
+    for offset in 0..end - start {
+        let byte = text.get(offset).copied().unwrap_or(0);
+        // SAFETY: the kernel has put the arguments there, and nobody reads
+        // them any more.
+        unsafe { std::ptr::with_exposed_provenance_mut::<u8>(start + offset).write_volatile(byte) };
+    }
+    say("ready");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
 /// A thread that is not the leader runs a new program.

@@ -1,9 +1,10 @@
 //! Killed for want of memory.
 
-use std::{fs, os::unix::process::CommandExt, path::PathBuf, process::Command, time::Instant};
+use std::{fs, process::Command, time::Instant};
 
 use sensor_tests::{
     bpffs::{own_bpffs, pins},
+    cgroup::Small,
     plugins::service,
     process::{Ended, Running},
     sensor::{LIMIT, Lines, sensor, skipped, store},
@@ -11,72 +12,28 @@ use sensor_tests::{
 
 use super::*;
 
-/// A cgroup with little memory; gone when dropped.
-struct Small(PathBuf);
+/// What the cgroup may have.
+const LITTLE: u64 = 16 << 20;
 
-impl Small {
-    /// Below where v1, or v2, has the memory controller.
-    fn new(name: &str) -> Result<Self, String> {
-        let limit = (16 << 20).to_string();
-        let places = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            ("/sys/fs/cgroup", "memory.max"),
-        ];
-        let mut why = String::new();
-        for (base, file) in places {
-            let path = PathBuf::from(base).join(name);
-            let made = fs::create_dir(&path).and_then(|()| fs::write(path.join(file), &limit));
-            match made {
-                Ok(()) => {
-                    // Without it, what is too much is swapped out.
-                    let _ = fs::write(path.join("memory.swap.max"), "0");
-                    let _ = fs::write(path.join("memory.memsw.limit_in_bytes"), &limit);
-                    return Ok(Self(path));
-                }
-                Err(error) => {
-                    why = format!("{}: {error}", path.join(file).display());
-                    let _ = fs::remove_dir(&path);
-                }
-            }
-        }
-        Err(why)
-    }
-
-    /// Runs a program with 64 MiB, four times of what there is.
-    fn overflow(&self, watched: &Watched) -> Ended {
-        let ended = run(&mut self.inside(watched, &["touch", "67108864"]));
-        let signal = ended.status & 0x7f;
-        assert_eq!(signal, libc::SIGKILL, "the limit does not hold");
-        ended
-    }
-
-    fn inside(&self, watched: &Watched, args: &[&str]) -> Command {
-        let procs = self.0.join("cgroup.procs");
-        let mut command = watched.command(args);
-        // SAFETY: writing a file allocates nothing that another thread could
-        // hold.
-        unsafe { command.pre_exec(move || fs::write(&procs, "0")) };
-        command
-    }
+/// Runs a program with 64 MiB, four times of what there is.
+fn overflow(small: &Small, watched: &Watched) -> Ended {
+    let ended = run(&mut inside(small, watched, &["touch", "67108864"]));
+    let signal = ended.status & 0x7f;
+    assert_eq!(signal, libc::SIGKILL, "the limit does not hold");
+    ended
 }
 
-impl Drop for Small {
-    fn drop(&mut self) {
-        // The kernel takes a moment to forget the last process.
-        for _ in 0..1_000 {
-            if fs::remove_dir(&self.0).is_ok() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
+fn inside(small: &Small, watched: &Watched, args: &[&str]) -> Command {
+    let mut command = watched.command(args);
+    small.hold(&mut command);
+    command
 }
 
 #[test]
 fn out_of_memory_is_what_the_kernel_says() {
     let plugins = Plugins::new();
     let watched = plugins.watch(false);
-    let small = match Small::new(&watched.name) {
+    let small = match Small::new(&watched.name, LITTLE) {
         Ok(small) => small,
         Err(why) => return skipped("out_of_memory_is_what_the_kernel_says", &why),
     };
@@ -86,7 +43,7 @@ fn out_of_memory_is_what_the_kernel_says() {
         watched,
         events,
     };
-    let ended = small.overflow(&desk.watched);
+    let ended = overflow(&small, &desk.watched);
     let found = desk.incident(ended.pid);
     assert_eq!(found["sensor.incident.kind"], "oom");
     let cause = "out of memory: killed by the kernel (mark_victim)";
@@ -107,7 +64,7 @@ fn without_the_hook_the_counter_of_the_cgroup_says_it() {
     }
     let plugins = Plugins::new();
     let watched = plugins.watch(false);
-    let small = match Small::new(&watched.name) {
+    let small = match Small::new(&watched.name, LITTLE) {
         Ok(small) => small,
         Err(why) => return skipped(name, &why),
     };
@@ -138,7 +95,7 @@ fn without_the_hook_the_counter_of_the_cgroup_says_it() {
     fs::remove_file(hook.next().expect("no pin of the hook")).unwrap();
     let lines = start();
     // The counter of the cgroup is known from its first member on.
-    let first = Running::start(&mut small.inside(&watched, &["spin-forever"]));
+    let first = Running::start(&mut inside(&small, &watched, &["spin-forever"]));
     let of = |pid: u32| {
         let read = || {
             let text = fs::read_to_string(&told).unwrap_or_default();
@@ -164,7 +121,7 @@ fn without_the_hook_the_counter_of_the_cgroup_says_it() {
     let killed = of(first.wait().pid);
     let cause = killed["sensor.incident.cause"].as_str().unwrap();
     assert!(cause.starts_with("signal 9 (SIGKILL) from pid"), "{cause}");
-    let found = of(small.overflow(&watched).pid);
+    let found = of(overflow(&small, &watched).pid);
     let cause = format!(
         "out of memory: killed by the kernel (oom_kill of /{} rose by 1)",
         watched.name

@@ -1,4 +1,4 @@
-//! Instrumented programs, built by a stable compiler.
+//! An instrumented program, built by a stable compiler.
 
 use std::{
     fs,
@@ -23,8 +23,8 @@ const COVERAGE: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-stack-depth",
 ];
 
-/// Builds the targets, and says where they are.
-pub fn build(names: &[String]) -> Result<PathBuf> {
+/// Builds the program with all targets, and says where it is.
+pub fn build() -> Result<PathBuf> {
     let host = host()?;
     let mut flags = COVERAGE.map(str::to_owned).to_vec();
     if has_address_sanitizer(&host)? {
@@ -37,18 +37,16 @@ pub fn build(names: &[String]) -> Result<PathBuf> {
     cargo
         .current_dir(root())
         .args(["build", "--quiet", "--locked", "--package", "sensor-fuzz"])
+        .args(["--features", "libfuzzer"])
         .args(["--profile", PROFILE, "--target", &host])
         .arg("--target-dir")
         .arg(&target_dir)
         // The flags are not stable; the compiler is.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
-    for name in names {
-        cargo.args(["--bin", name]);
-    }
     run(&mut cargo)
         .context("cannot build the fuzz targets: they need a C++ compiler; see .ci/setup")?;
-    Ok(target_dir.join(host).join(PROFILE))
+    Ok(target_dir.join(host).join(PROFILE).join("sensor-fuzz"))
 }
 
 /// The target triple of this machine: named, so that the flags hold for the

@@ -16,13 +16,15 @@ const MEMORY_MB: u32 = 2_048;
 const TIMEOUT: u32 = 20;
 /// Longest input that is kept in fuzz/corpus, bytes.
 const LONGEST_SEED: u32 = 4_096;
+/// Tells the program which target it is.
+const VARIABLE: &str = "SENSOR_FUZZ_TARGET";
 /// Lines of a target's output that are shown where it fails.
 const SHOWN: usize = 25;
 
 /// A target that is built.
 pub struct Target<'a> {
     name: &'a str,
-    program: PathBuf,
+    program: &'a Path,
 }
 
 /// What a run without a finding came to.
@@ -47,12 +49,9 @@ impl fmt::Display for Run {
 }
 
 impl<'a> Target<'a> {
-    /// The target of this name among the built ones.
-    pub fn new(name: &'a str, programs: &Path) -> Self {
-        Self {
-            name,
-            program: programs.join(name),
-        }
+    /// The target of this name in the program of all.
+    pub fn new(name: &'a str, program: &'a Path) -> Self {
+        Self { name, program }
     }
 
     /// Runs it from its seeds, and from what earlier runs found out.
@@ -60,7 +59,7 @@ impl<'a> Target<'a> {
         let (seeds, learnt) = (self.seeds(), self.working("corpus")?);
         let findings = self.working("findings")?;
         fs::create_dir_all(&seeds).with_context(|| format!("cannot make {}", seeds.display()))?;
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(self.program);
         command
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-rss_limit_mb={MEMORY_MB}"))
@@ -78,7 +77,7 @@ impl<'a> Target<'a> {
 
     /// Puts what is worth keeping among the seeds.
     pub fn keep(&self) -> Result<()> {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(self.program);
         command
             .arg("-merge=1")
             .arg(format!("-max_len={LONGEST_SEED}"))
@@ -90,6 +89,7 @@ impl<'a> Target<'a> {
     fn output(&self, command: &mut Command) -> Result<String> {
         let output = command
             .current_dir(root())
+            .env(VARIABLE, self.name)
             .env_remove("RUST_BACKTRACE")
             .output()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
@@ -104,7 +104,8 @@ impl<'a> Target<'a> {
             Some((_, path)) => {
                 let path = path.lines().next().unwrap_or_default();
                 bail!(
-                    "{shown}\nthe input: {path}\nto repeat: {} {path}",
+                    "{shown}\nthe input: {path}\nto repeat: {VARIABLE}={} {} {path}",
+                    self.name,
                     self.program.display()
                 )
             }

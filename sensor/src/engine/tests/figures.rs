@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::bench::*;
-use crate::aggregate::service::Look;
+use crate::aggregate::{report::PointValue, service::Look};
 
 const ONE: Id = (10, SECOND + MS);
 const TWO: Id = (11, SECOND + 2 * MS);
@@ -194,4 +194,31 @@ fn a_recorded_stream_gives_the_same_bytes() {
     uids.sort();
     uids.dedup();
     assert_eq!(uids.len(), list.len() + other_list.len());
+}
+
+#[test]
+fn a_suspend_is_part_of_a_life() {
+    const HOUR: u64 = 3_600 * SECOND;
+    let mut bench = Bench::new();
+    bench.exec(ONE, ONE.1, "web", 0);
+    bench.look(ONE, &seen(100, 0));
+    bench.tick(2 * SECOND);
+    // The boot clock goes on while the host is asleep, and nothing else does.
+    let now = 2 * SECOND + HOUR;
+    bench.tick(now);
+    let report = bench.report(now);
+    let service = report
+        .services
+        .iter()
+        .find(|one| one.identity.plugin == "web");
+    let metrics = &service.unwrap().metrics;
+    let uptime = metrics.iter().find(|one| one.name == "process.uptime");
+    let lived = (now - ONE.1) as f64 / SECOND as f64;
+    assert_eq!(uptime.unwrap().points[0].value, PointValue::Double(lived));
+    assert_eq!(bench.int("web", "sensor.process.count"), Some(1));
+    assert_eq!(bench.user("web"), Some(100));
+    bench.exit(ONE, now + SECOND, 0, 300);
+    assert_eq!(bench.exits().len(), 1);
+    assert_eq!(bench.starts("web"), Some(1));
+    assert_eq!(bench.user("web"), Some(300));
 }

@@ -92,7 +92,7 @@ impl Lane {
     }
 
     pub(crate) fn push(&self, batches: Vec<Batch>) {
-        let now = clock::wall();
+        let now = clock::steady();
         let mut state = self.lock();
         for batch in batches {
             let dropped = state.queue.push(batch, now);
@@ -107,7 +107,7 @@ impl Lane {
     pub(crate) fn take(&self) -> Option<Batch> {
         loop {
             let mut state = self.lock();
-            state.expire(clock::wall());
+            state.expire(clock::steady());
             let (place, records) = match state.queue.take()? {
                 Taken::Here(batch) => return Some(batch),
                 Taken::Stored(place, records) => (place, records),
@@ -207,7 +207,7 @@ impl Lane {
         SignalStats {
             queue_items: state.queue.items(),
             queue_bytes: state.queue.bytes(),
-            oldest_age: state.queue.oldest_age(clock::wall()),
+            oldest_age: state.queue.oldest_age(clock::steady()),
             ..state.stats
         }
     }

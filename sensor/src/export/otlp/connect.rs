@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Otlp, Target, reason};
+use super::{Otlp, Signal, Target, reason};
 
 /// Longest time from the name to a TCP connection, over all addresses
 /// (contract Q7).
@@ -67,6 +67,26 @@ impl Trouble {
 
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connects to where a signal goes, with TLS where it is wanted, and sends
+/// nothing; for somebody who wants to know whether that works. Does nothing
+/// where the signal goes nowhere.
+///
+/// # Errors
+///
+/// The reason, as in [`super::Outcome::Retry`].
+pub async fn reach(otlp: &Otlp, signal: Signal) -> Result<(), String> {
+    let Some(target) = otlp.target(signal) else {
+        return Ok(());
+    };
+    // As long for TLS as for all before it.
+    let limit = 2 * CONNECT_LIMIT;
+    let connect = Connector::new(target, otlp).connect();
+    match tokio::time::timeout(limit, connect).await {
+        Ok(connected) => connected.map(drop).map_err(|error| error.to_string()),
+        Err(_) => Err(format!("timed out after {}", reason::seconds(limit))),
     }
 }
 

@@ -22,6 +22,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 
 pub use config::{Compression, ConfigError, OtlpConfig, TlsConfig};
+pub use connect::reach;
 pub use target::{Otlp, Target};
 
 pub use crate::config::{Headers, Protocol};

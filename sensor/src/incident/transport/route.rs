@@ -106,7 +106,7 @@ impl Route {
     /// not given to it yet.
     pub(super) fn fall_back(&self, age: Duration) {
         let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, bodies) = self.lane.waiting(*copied, age, clock::wall());
+        let (last, bodies) = self.lane.waiting(*copied, age, clock::steady());
         *copied = last;
         drop(copied);
         if !bodies.is_empty() {
