@@ -117,6 +117,8 @@ fn compile() -> Result<Vec<u8>> {
     }
     cargo
         .args(["--locked", "--release", "--package", "sensor-ebpf"])
+        // The daemon's dependencies are built for size, these are not.
+        .args(["--config", "profile.release.package.'*'.opt-level=3"])
         .args(["--target", TARGET])
         .env("CARGO_TARGET_DIR", &target_dir)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
