@@ -226,7 +226,6 @@ fn hooks(btf: Option<&Btf>) -> Vec<Check> {
         hook::SCHED,
         hook::SIGNAL,
         hook::OOM,
-        hook::TAP,
     ] {
         let mut check = hook_check(hook, btf, usable, attached.as_ref(), &scheduler);
         check.detail.push_str(&cost::shown(hook, &costs));
@@ -267,14 +266,6 @@ fn hook_check(
                     .remedy("`sensor run --log-level debug` says why the kernel refuses it")
             }
         };
-    }
-    if hook == hook::TAP
-        && let Ok(kernel) = attached
-        && !kernel.is_loaded(hook)
-    {
-        let detail = format!("cannot load {}; no {}", hook.tracepoint, hook.gives);
-        return Check::new(&name, Status::Degraded, detail)
-            .remedy("another kernel; all other sources of last words are there");
     }
     if !hook::CORE.contains(&hook) && hook != hook::SCHED {
         return Check::ok(&name, format!("{} is there", hook.tracepoint));

@@ -221,7 +221,7 @@ impl Follower {
                 }
                 return;
             }
-            let parser = self.parser(&path, &services);
+            // First of all: what is written from now on is new.
             let open = match self.before.remove(&path) {
                 Some(before) => Open::again(&path, &before),
                 None => Open::new(&path).ok().map(|mut open| {
@@ -232,6 +232,7 @@ impl Follower {
                     open
                 }),
             };
+            let parser = self.parser(&path, &services);
             let safe = open.as_ref().map_or(0, |open| open.offset);
             let followed = Followed {
                 open,

@@ -328,16 +328,6 @@ impl Kernel {
         self.links.iter().any(|(known, _)| known.name == hook.name)
     }
 
-    /// Whether a hook that this process loaded was accepted by the kernel.
-    #[must_use]
-    pub fn is_loaded(&self, hook: Hook) -> bool {
-        let program = self
-            .programs
-            .as_ref()
-            .and_then(|all| all.program(hook.name));
-        program.is_some_and(|program| program.fd().is_ok())
-    }
-
     /// Whom the hook on switches counts, and what it has counted.
     pub fn scheduler(&mut self) -> &mut Scheduler {
         &mut self.scheduler
