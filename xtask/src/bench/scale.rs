@@ -23,8 +23,8 @@ use crate::shell;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Intervals before anything is counted, and those that count.
-const WARM: usize = 2;
-const COUNTED: usize = 4;
+const WARM: usize = 1;
+const COUNTED: usize = 3;
 /// Watched processes of each service.
 const MEMBERS: usize = 5;
 const SECOND: Duration = Duration::from_secs(1);
