@@ -122,21 +122,17 @@ fn add_common(archive: &mut Archive, steps: &[Step<'_>]) -> Result<()> {
 
 /// Name and path of programs and tests of the package of whole-program tests.
 fn executables(tests: &[&str]) -> Result<Vec<(String, PathBuf)>> {
-    let cargo = |args: &[&str]| -> Result<Vec<u8>> {
-        let output = shell::cargo()
-            .args(args)
-            .args(["--locked", "--package", "sensor-tests"])
-            .args(["--message-format", "json-render-diagnostics"])
-            .stderr(std::process::Stdio::inherit())
-            .output()
-            .context("cannot run cargo")?;
-        ensure!(output.status.success(), "cargo {} failed", args.join(" "));
-        Ok(output.stdout)
-    };
-    let mut messages = cargo(&["build", "--bins"])?;
-    let mut words = vec!["test", "--no-run"];
-    words.extend(tests.iter().flat_map(|test| ["--test", test]));
-    messages.extend(cargo(&words)?);
+    // Of the whole workspace, as `cargo xtask test` builds them: for one package
+    // alone, dependencies have other features and are built again.
+    let output = shell::cargo()
+        .args(["test", "--no-run", "--locked"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .args(tests.iter().flat_map(|test| ["--test", test]))
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    ensure!(output.status.success(), "the tests do not build");
+    let messages = output.stdout;
     let mut found = Vec::new();
     for message in serde_json::Deserializer::from_slice(&messages).into_iter::<Value>() {
         let message = message?;
