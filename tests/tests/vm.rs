@@ -192,12 +192,16 @@ fn without_btf_the_daemon_says_so_and_scans() {
     });
     let (ended, said) = lines.interrupt();
     assert_eq!(ended.status, 0, "{}", said.errors);
-    let about: Vec<_> = said.errors.lines().filter(|l| l.contains("BTF")).collect();
+    let about = said
+        .errors
+        .lines()
+        .filter(|line| line.contains("kernel/btf"));
+    let about: Vec<_> = about.collect();
     assert_eq!(about.len(), 1, "{}", said.errors);
 
     let (code, _, errors) = end(&mut sensor(["events", "--json", "--duration", "1s"]));
     assert_ne!(code, Some(0));
-    assert!(errors.contains("BTF"), "{errors}");
+    assert!(errors.contains("kernel/btf"), "{errors}");
 }
 
 #[test]

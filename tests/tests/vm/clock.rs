@@ -52,9 +52,9 @@ fn a_clock_that_is_set_changes_neither_starts_nor_counters_nor_the_queue() {
     let store = sensor_tests::sensor::store();
     let events = Events::start(&[]);
     // Nobody listens on the port of discard: what there is waits.
-    let mut command = sensor(["run", "--interval", "200ms", "--output", "json"]);
-    command.args(["--plugins", &plugins.flag(), "--metadata-db-path"]);
-    command.arg(&store);
+    let mut command = sensor(["run", "--output", "json", "--metadata-db-path"]);
+    command.arg(&store).args(["--interval", "200ms"]);
+    command.args(["--plugins", &plugins.flag()]);
     command.args(["--agent-host", "127.0.0.1", "--agent-port", "9"]);
     let lines = Lines::start(&mut command);
     let mut command = watched.command(&["until-eof", "2", "20000"]);

@@ -43,9 +43,9 @@ pub struct VmArgs {
 /// these few, because a start of the sensor takes ten seconds there.
 ///
 /// What is left out: `disk_traffic_equals_wait4` (there is no disk), races of
-/// threads and storms of many thousands (one interpreted CPU, minutes), and
-/// all that compares the sensor with itself.
-const STEPS: [(&str, &[&str]); 4] = [
+/// threads and storms of many thousands, restarts among them (one interpreted
+/// CPU, minutes), and all that compares the sensor with itself.
+const STEPS: [(&str, &[&str]); 3] = [
     (
         "accounting",
         &[
@@ -60,7 +60,6 @@ const STEPS: [(&str, &[&str]); 4] = [
     // Those that change what no test may change on a host that is in use.
     ("vm", &["--ignored"]),
     ("scheduler", &["every_turn_is_counted_exactly"]),
-    ("pins", &["a_daemon_that_is_killed_loses_no_event"]),
 ];
 
 /// What runs where systemd is process 1: one long test, step by step.
