@@ -145,13 +145,15 @@ pub fn run(write: bool) -> Result<()> {
         INTERVAL.as_secs()
     )?;
     print!("{text}");
-    match write {
-        true => document::write_to(
-            "SCALING.md",
-            &document::section("Measured", &text, "bench scale --write"),
-        ),
-        false => Ok(()),
+    if !write {
+        return Ok(());
     }
+    let mut section = document::section("Measured", &text, "bench scale --write");
+    section.push('\n');
+    for (over, file, ..) in series() {
+        writeln!(section, "![By {over}]({file})")?;
+    }
+    document::write_to("SCALING.md", &section)
 }
 
 fn cost(size: Size, program: &Path, directory: &Path) -> Result<Cost> {
@@ -204,6 +206,7 @@ fn pass(daemon: &Daemon, storm: &Storm, starts: u32, reports: usize) -> Result<(
     }
     Ok(())
 }
+
 fn row(text: &mut String, cells: [&str; 7]) -> std::fmt::Result {
     for cell in cells {
         write!(text, "{cell:>11}")?;
