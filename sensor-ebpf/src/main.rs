@@ -6,14 +6,17 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod call;
 mod clock;
 mod counter;
 mod emit;
+mod file;
 mod group;
 mod maps;
 mod output;
 mod path;
 mod probes;
+mod read;
 mod scheduler;
 mod tap;
 mod task;

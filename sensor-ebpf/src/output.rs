@@ -9,12 +9,7 @@ use sensor_common::{
     limits::{NAME_MAX, PATH_MAX},
 };
 
-use crate::{
-    emit,
-    maps::OUTPUT,
-    path,
-    task::{Task, probe},
-};
+use crate::{emit, maps::OUTPUT, path, read::probe, task::Task};
 
 /// `S_IFMT` and `S_IFREG` of include/uapi/linux/stat.h.
 const FILE_TYPE: u16 = 0o170_000;

@@ -10,7 +10,10 @@ use sensor_common::{
     limits::{NAME_MAX, PATH_DEPTH, PATH_MAX},
 };
 
-use crate::task::{File, has, offset, probe};
+use crate::{
+    file::File,
+    read::{has, offset, probe},
+};
 
 /// Writes the names from the file up to the root into `buffer`, each with its
 /// NUL, and their length to `len`. Returns whether the root was reached; where

@@ -13,10 +13,11 @@ use sensor_common::{
 };
 
 use crate::{
+    call::Call,
     emit,
     maps::{TAP, TAPPED},
     output,
-    task::{Call, Task},
+    task::Task,
 };
 
 /// Descriptors of the standard streams.

@@ -1,13 +1,7 @@
-//! The only file that reads kernel memory.
-//!
-//! Arguments of a BTF tracepoint are pointers that the verifier knows the type
-//! of, and it knows the offsets, because they lie in a frozen map: so a read is
-//! one load instruction that yields 0 where the memory is not there, and not a
-//! helper call (20 to 30 ns each).
+//! Threads and what they share: identity, figures, memory.
 
 use core::ptr;
 
-use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use sensor_common::{
     event::{Figures, UNKNOWN_PAGES, UNKNOWN_UID},
     field::{self, ABSENT, Field},
@@ -15,7 +9,8 @@ use sensor_common::{
 
 use crate::{
     clock,
-    maps::{CALLS, OFFSETS},
+    file::File,
+    read::{has, offset, pointer, probe, read},
 };
 
 /// `PF_KTHREAD` of include/linux/sched.h.
@@ -29,74 +24,6 @@ const COMPAT_FLAG: u64 = 1 << 22;
 /// Counters of `mm->rss_stat` that make up the resident set: file, anonymous,
 /// shared memory. Swap, between the last two, is none.
 const RESIDENT: [usize; 3] = [0, 1, 3];
-
-/// The running kernel's offset of a field.
-#[inline(always)]
-pub fn offset(field: Field) -> u32 {
-    // SAFETY: `field` is an index below `COUNT`, as all constants of `field`
-    // are. Volatile, because the daemon replaces the value before the load.
-    unsafe { ptr::read_volatile((&raw const OFFSETS).cast::<u32>().add(field)) }
-}
-
-/// Whether the running kernel has a field.
-#[inline(always)]
-pub fn has(field: Field) -> bool {
-    offset(field) != ABSENT
-}
-
-/// Reads a field of the object at `base`; zero where the kernel has no such
-/// field or the memory is not there.
-///
-/// # Safety
-///
-/// `base` must be a pointer whose type the verifier knows and which has the
-/// field; the verifier refuses the program otherwise.
-#[inline(always)]
-unsafe fn read<T: Copy + Default>(base: *const u8, field: Field) -> T {
-    let offset = offset(field);
-    if offset == ABSENT {
-        return T::default();
-    }
-    // SAFETY: the verifier checks type and offset, and the load itself yields
-    // zero on a fault.
-    unsafe { ptr::read_volatile(base.add(offset as usize).cast::<T>()) }
-}
-
-/// Reads a pointer; null where the kernel has no such field. Not through
-/// [`read`], because the verifier has to see that the value is a pointer.
-///
-/// # Safety
-///
-/// As for [`read`].
-#[inline(always)]
-unsafe fn pointer(base: *const u8, field: Field) -> *const u8 {
-    let offset = offset(field);
-    if offset == ABSENT {
-        return ptr::null();
-    }
-    // SAFETY: by the caller.
-    unsafe { ptr::read_volatile(base.add(offset as usize).cast()) }
-}
-
-/// Reads a pointer-sized field of an object whose type the verifier does not
-/// know; `None` where the memory is not there.
-#[inline(always)]
-pub fn probe(base: u64, field: Field) -> Option<u64> {
-    let mut value = 0_u64;
-    let offset = offset(field);
-    if offset == ABSENT {
-        return None;
-    }
-    // SAFETY: the helper checks the source; the destination is 8 bytes.
-    let failed = unsafe {
-        bpf_probe_read_kernel(
-            (&raw mut value).cast(),
-            8,
-            (base + u64::from(offset)) as *const _,
-        )
-    };
-    (failed == 0).then_some(value)
-}
 
 /// A `task_struct`.
 #[derive(Clone, Copy)]
@@ -470,7 +397,7 @@ impl Memory {
             return None;
         }
         // SAFETY: `mm` is a typed pointer and has the field.
-        Some(File(unsafe { pointer(self.0, field::MM_EXE_FILE) }))
+        Some(File::new(unsafe { pointer(self.0, field::MM_EXE_FILE) }))
     }
 
     /// Peak resident set since the address space was made, pages. As exact as
@@ -496,115 +423,5 @@ impl Memory {
             }
         }
         if resident > peak { resident } else { peak }
-    }
-}
-
-/// A `file`.
-#[derive(Clone, Copy)]
-pub struct File(*const u8);
-
-impl File {
-    /// Its place in the directory tree.
-    #[inline(always)]
-    pub fn entry(self) -> Entry {
-        // SAFETY: `file` is a typed pointer and has the field.
-        Entry(unsafe { pointer(self.0, field::FILE_PATH_DENTRY) })
-    }
-
-    /// The root of the mount that it is on.
-    #[inline(always)]
-    pub fn mount_root(self) -> Entry {
-        // SAFETY: as in `entry`; what it points to is a `vfsmount`.
-        unsafe {
-            let mount = pointer(self.0, field::FILE_PATH_MNT);
-            Entry(pointer(mount, field::VFSMOUNT_ROOT))
-        }
-    }
-
-    /// Address of the `vfsmount` that it is on.
-    #[inline(always)]
-    pub fn mount(self) -> u64 {
-        // SAFETY: as in `entry`.
-        unsafe { pointer(self.0, field::FILE_PATH_MNT) as u64 }
-    }
-}
-
-/// A `dentry`: a name in a directory.
-#[derive(Clone, Copy)]
-pub struct Entry(*const u8);
-
-impl Entry {
-    /// The directory that it is in.
-    #[inline(always)]
-    pub fn parent(self) -> Self {
-        // SAFETY: `dentry` is a typed pointer.
-        Self(unsafe { pointer(self.0, field::DENTRY_PARENT) })
-    }
-
-    /// Address of its name.
-    #[inline(always)]
-    pub fn name(self) -> u64 {
-        // SAFETY: as in `parent`.
-        unsafe { read(self.0, field::DENTRY_NAME) }
-    }
-
-    /// Whether both are the same.
-    #[inline(always)]
-    pub fn is(self, other: Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-/// A system call that writes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Call {
-    /// `write(fd, buffer, length)`
-    Write,
-    /// `writev(fd, buffers, count)`
-    WriteV,
-}
-
-impl Call {
-    /// By its number; `None` for all others.
-    #[inline(always)]
-    pub fn of(id: u64) -> Option<Self> {
-        // SAFETY: two numbers. Volatile, because the daemon replaces them
-        // before the load.
-        let [write, writev] = unsafe { ptr::read_volatile(&raw const CALLS) };
-        if id == u64::from(write) {
-            Some(Self::Write)
-        } else if id == u64::from(writev) {
-            Some(Self::WriteV)
-        } else {
-            None
-        }
-    }
-}
-
-/// A `pt_regs`: the registers of user space when it called the kernel.
-#[derive(Clone, Copy)]
-pub struct Registers(*const u8);
-
-impl Registers {
-    /// Takes an argument of the tracepoint.
-    pub fn new(argument: *const u8) -> Self {
-        Self(argument)
-    }
-
-    /// The first, second or third argument of the call: by name on x86, by
-    /// number on arm64.
-    #[inline(always)]
-    pub fn argument(self, index: usize) -> u64 {
-        let by_name = [field::REGS_DI, field::REGS_SI, field::REGS_DX];
-        if has(field::REGS_DI) {
-            // SAFETY: `pt_regs` is a typed pointer.
-            return unsafe { read(self.0, by_name[index]) };
-        }
-        let all = offset(field::REGS_ALL);
-        if all == ABSENT {
-            return 0;
-        }
-        // SAFETY: as above; `regs` is an array of 31 numbers.
-        unsafe { ptr::read_volatile(self.0.add(all as usize + 8 * index).cast()) }
     }
 }

@@ -12,8 +12,10 @@ use crate::{
     emit,
     group::{self, Ending, ZERO},
     maps::{SCRATCH, SENDER, VICTIM},
-    output, scheduler, tap,
-    task::{Task, offset},
+    output,
+    read::offset,
+    scheduler, tap,
+    task::Task,
 };
 
 /// Bits of a wait status that hold the signal.

@@ -4,11 +4,7 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use sensor_common::field;
 
-use crate::{
-    emit,
-    maps::VICTIM,
-    task::{Task, offset},
-};
+use crate::{emit, maps::VICTIM, read::offset, task::Task};
 
 /// Remembers the victim until it ends.
 #[btf_tracepoint(function = "mark_victim")]

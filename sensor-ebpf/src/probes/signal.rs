@@ -13,10 +13,7 @@ use aya_ebpf::{
 };
 use sensor_common::{event::Sender, field, limits::COMM_LEN};
 
-use crate::{
-    maps::SENDER,
-    task::{Task, offset},
-};
+use crate::{maps::SENDER, read::offset, task::Task};
 
 /// Signals that end nobody who does not wish it: SIGCHLD, SIGCONT, SIGSTOP,
 /// SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH (signal(7)). By far the most.

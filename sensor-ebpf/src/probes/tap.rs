@@ -6,8 +6,8 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 
 use crate::{
+    call::{Call, Registers},
     tap,
-    task::{Call, Registers},
 };
 
 /// Copies what a tapped process is about to write to standard error.
