@@ -12,7 +12,7 @@ use sensor_common::field::{self, ABSENT, Field};
 use serde::Serialize;
 
 use super::{
-    run::{chain, no_events},
+    hooks::{chain, no_events},
     setup::{self, Stop},
 };
 use crate::{

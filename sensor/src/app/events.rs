@@ -9,9 +9,9 @@ use sensor_common::loss::Loss;
 use serde_json::json;
 
 use super::{
+    hooks::{follow_tap, no_events},
     incidents::Incidents,
     logging,
-    run::{follow_tap, no_events},
     setup::{self, Selection, Stop, Wish},
 };
 use crate::{

@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod detach;
 pub mod doctor;
 pub mod events;
+mod hooks;
 mod incidents;
 pub mod keeping;
 pub mod logging;

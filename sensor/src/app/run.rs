@@ -1,5 +1,6 @@
 //! `sensor run`: the daemon.
 
+mod figures;
 mod pinning;
 mod receiving;
 mod reloading;
@@ -12,6 +13,7 @@ use std::{
 };
 
 use self::{
+    figures::figures,
     pinning::Attached,
     receiving::Receiving,
     reloading::{Cause, watch},
@@ -20,9 +22,10 @@ use self::{
 use super::{
     collecting::Collecting,
     delivery::{self, Delivery},
+    hooks::{count_costs, follow_scheduler, follow_tap, no_events},
     incidents,
     keeping::{self, Memory, Unclaimed, Ways},
-    logging, memory,
+    memory,
     reload::Plugins,
     setup::{self, Stop, Wish},
 };
@@ -40,23 +43,12 @@ use crate::{
     procfs::allow_descriptors,
     pump::Pump,
     receiver::Received,
-    selfmon::{self, Figures, Telemetry},
-    source::{
-        capability,
-        ebpf::{EbpfError, Kernel},
-        hook,
-    },
+    selfmon::Telemetry,
+    source::ebpf::Kernel,
     wait::{Waiter, Woken},
     watch::Watch,
 };
 
-/// Lines that end a verifier's log.
-const VERIFIER_STATISTICS: [&str; 4] = [
-    "processed ",
-    "verification time",
-    "stack depth",
-    "max_states",
-];
 /// How long an event may wait to be written, and sent after that, where
 /// nothing is collected for longer.
 const LONGEST_UNWRITTEN: Duration = Duration::from_secs(60);
@@ -202,84 +194,6 @@ fn attach(args: &RunArgs, config: &Config, memory: &Memory) -> Result<Option<Att
             );
             Ok(None)
         }
-    }
-}
-
-/// Has the kernel count what the hooks cost, where somebody asked for it.
-fn count_costs(kernel: Option<&mut Kernel>, config: &Config) {
-    let wanted = config.telemetry.enabled && config.telemetry.hook_cost;
-    if let Some(kernel) = kernel.filter(|_| wanted)
-        && let Err(error) = kernel.count_costs()
-    {
-        tracing::warn!(
-            "{}: sensor.hook.runs and sensor.hook.mean are absent (CAP_SYS_ADMIN at start, \
-             or the sysctl kernel.bpf_stats_enabled=1, would help)",
-            chain(&error)
-        );
-    }
-}
-
-/// Why there are no kernel events, in one line that names the remedy.
-#[must_use]
-pub fn no_events(error: &EbpfError) -> String {
-    let missing = capability::missing();
-    if missing.is_empty() {
-        return format!("no kernel events: {}", chain(error));
-    }
-    format!(
-        "no kernel events: {} {} missing (run as root, or give the process CAP_BPF and CAP_PERFMON)",
-        missing.join(" and "),
-        if missing.len() == 1 { "is" } else { "are" },
-    )
-}
-
-/// An error and its causes in one line.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        // The verifier writes a log; what is wrong is in its last line, before
-        // the statistics.
-        let line = more
-            .lines()
-            .rfind(|line| !line.is_empty() && !is_statistics(line))
-            .unwrap_or_default();
-        if !line.is_empty() && !text.contains(line) {
-            text.push_str(": ");
-            text.push_str(line);
-        }
-        cause = error.source();
-    }
-    text
-}
-
-fn is_statistics(line: &str) -> bool {
-    VERIFIER_STATISTICS
-        .iter()
-        .any(|start| line.starts_with(start))
-}
-
-/// Attaches or detaches the scheduler's hook, as the plugins want it.
-fn follow_scheduler(pump: &mut Pump) {
-    if let Err(error) = pump.follow_scheduler() {
-        let gives = hook::SCHED.gives;
-        tracing::warn!(
-            "plugins with `scheduler = true` have no {gives}: {}",
-            chain(&error)
-        );
-    }
-}
-
-/// The same with the one on system calls.
-pub(super) fn follow_tap(pump: &mut Pump) {
-    if let Err(error) = pump.follow_tap() {
-        let gives = hook::TAP.gives;
-        tracing::warn!(
-            "plugins with `tap = true` have no {gives}: {}",
-            chain(&error)
-        );
     }
 }
 
@@ -526,62 +440,5 @@ impl Daemon {
             keeper.end();
         }
         printed
-    }
-}
-
-/// What the sensor says about itself, now.
-fn figures(pump: &mut Pump, collecting: &Collecting, keeper: Option<&Keeper>) -> Figures {
-    let stats = pump.engine.stats();
-    let loss = pump.loss();
-    let reads = pump.proc.counts();
-    let (store_writes, store_failures) = keeper.map(Keeper::counts).unwrap_or_default();
-    let (cpu_seconds, rss_bytes) = selfmon::own_cost(&mut pump.proc);
-    Figures {
-        received: [
-            ("fork", stats.forks),
-            ("exec", stats.execs),
-            ("exit", stats.exits),
-        ],
-        lost: [
-            ("fork", loss.fork),
-            ("exec", loss.exec),
-            ("exit", loss.exit),
-            ("late", loss.late + stats.late),
-            ("rename", loss.rename),
-            ("scheduler", loss.scheduler + pump.uncounted()),
-            ("output", loss.output),
-            ("tap", loss.tap),
-            ("group", loss.group),
-        ],
-        rejected: pump.rejected(),
-        inferred: stats.inferred,
-        ring: pump.ring_use(),
-        processes: pump.engine.table().len() as u64,
-        evicted: pump.engine.table().evicted(),
-        caches: pump.engine.caches().to_vec(),
-        deferred: collecting.deferred(),
-        folded: pump.engine.registry().folded(),
-        proc_reads: reads.reads,
-        proc_failures: [
-            ("gone", reads.gone),
-            ("denied", reads.denied),
-            ("too_long", reads.too_long),
-            ("malformed", reads.malformed),
-            ("other", reads.other),
-        ],
-        collection_seconds: collecting.took().as_secs_f64(),
-        custom_failures: collecting.custom_failures(),
-        incidents: 0,
-        incidents_dropped: [("engine", stats.unmourned), ("words", 0)],
-        transports: Vec::new(),
-        homeless: 0,
-        receiver: None,
-        scrubbed: pump.engine.scrubbed_count(),
-        store_writes,
-        store_failures,
-        log_failures: logging::failed_writes(),
-        hooks: pump.kernel.as_ref().map(Kernel::costs).unwrap_or_default(),
-        cpu_seconds,
-        rss_bytes,
     }
 }

@@ -1,5 +1,8 @@
 //! Loads and attaches the kernel programs, and reads the ring.
 
+mod cost;
+mod error;
+mod object;
 mod pinned;
 mod switches;
 
@@ -12,11 +15,9 @@ use std::{
 
 use aya::{
     Btf as AyaBtf, Ebpf, EbpfLoader, Endianness,
-    maps::{Map, MapData, PerCpuArray},
-    programs::{BtfTracePoint, ProgramError, links::FdLink},
-    sys::{Stats, SyscallError, enable_stats},
+    maps::{MapData, PerCpuArray},
+    programs::links::FdLink,
 };
-use rustix::mm::ProtFlags;
 use sensor_common::{
     awake::Awake,
     field::{self, ABSENT, Field},
@@ -24,26 +25,24 @@ use sensor_common::{
     loss::Loss,
 };
 
-pub use self::pinned::{Mark, Opened, Pinning};
+pub use self::{
+    error::EbpfError,
+    pinned::{Mark, Opened, Pinning},
+};
 use self::{
+    object::{OBJECT, attach, load_only, map_awake, open_ring, take},
     pinned::{Older, Pinned},
     switches::OnDemand,
 };
 use super::{
-    btf::{self, Btf, BtfError},
+    btf::Btf,
     clocksource,
     hook::{self, Hook},
     ring::{Mapping, Ring},
-    scheduler::{self, Scheduler},
+    scheduler::Scheduler,
     tap::{self, Tap},
 };
 use crate::{clock, decode, units::BootNanos};
-
-/// The compiled kernel programs; `cargo xtask ebpf` makes them.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../sensor-ebpf/prebuilt/sensor.bpf.o"
-));
 
 /// An awake consumer looks at the ring this often.
 pub const LOOK_EVERY: Duration = Duration::from_nanos(LOOK_EVERY_NS);
@@ -60,77 +59,6 @@ const REQUIRED: [Field; 7] = [
     field::TASK_PARENT,
     field::TASK_SIGNAL,
 ];
-
-/// Why there are no kernel events.
-#[derive(Debug, thiserror::Error)]
-pub enum EbpfError {
-    /// Offsets are unknown.
-    #[error(transparent)]
-    Btf(#[from] BtfError),
-    /// aya could not read the same bytes.
-    #[error("cannot use {}", btf::KERNEL)]
-    AyaBtf(#[from] aya::BtfError),
-    /// A field without which nothing works.
-    #[error("the kernel has no field {0}")]
-    Field(&'static str),
-    /// Maps or relocations failed.
-    #[error("cannot load the kernel programs")]
-    Load(#[from] Box<aya::EbpfError>),
-    /// One program was refused.
-    #[error("cannot load or attach the hook {name}")]
-    Program {
-        /// The hook.
-        name: &'static str,
-        /// The kernel's answer.
-        source: Box<aya::programs::ProgramError>,
-    },
-    /// A hook that was left cannot be used.
-    #[error("cannot open the hook {name}")]
-    Link {
-        /// The hook.
-        name: &'static str,
-        /// The kernel's answer.
-        source: Box<aya::programs::links::LinkError>,
-    },
-    /// The ring could not be mapped.
-    #[error("cannot map the ring buffer")]
-    Ring(#[source] std::io::Error),
-    /// The kernel does not count what the hooks cost.
-    #[error("cannot count what the hooks cost")]
-    Stats(#[from] SyscallError),
-    /// A map of the object is not what it should be.
-    #[error("cannot open the map {name}")]
-    Map {
-        /// The map.
-        name: &'static str,
-        /// What is wrong.
-        source: Box<aya::maps::MapError>,
-    },
-}
-
-impl EbpfError {
-    pub(super) fn map(name: &'static str) -> impl FnOnce(aya::maps::MapError) -> Self {
-        move |source| Self::Map {
-            name,
-            source: Box::new(source),
-        }
-    }
-
-    /// Whether the kernel refused for want of privilege.
-    #[must_use]
-    pub fn is_permission(&self) -> bool {
-        let mut cause: Option<&dyn std::error::Error> = Some(self);
-        while let Some(error) = cause {
-            if let Some(io) = error.downcast_ref::<std::io::Error>()
-                && io.kind() == std::io::ErrorKind::PermissionDenied
-            {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
-    }
-}
 
 /// The attached programs and the ring. Dropping it detaches them.
 pub struct Kernel {
@@ -414,57 +342,6 @@ impl Kernel {
         u64::from(self.layout.ring_bytes)
     }
 
-    /// Has the kernel count what its programs cost, all of them, for as long
-    /// as this lives: about 20 ns a run.
-    ///
-    /// # Errors
-    ///
-    /// Without CAP_SYS_ADMIN, and before Linux 5.8.
-    pub fn count_costs(&mut self) -> Result<(), EbpfError> {
-        self.stats = Some(enable_stats(Stats::RunTime)?);
-        Ok(())
-    }
-
-    /// Has it count no more, unless somebody else wants it to.
-    pub fn stop_counting(&mut self) {
-        self.stats = None;
-    }
-
-    /// Name, runs and run time (ns) of each hook that ran while the kernel
-    /// counted: see [`Self::count_costs`], and `kernel.bpf_stats_enabled`.
-    #[must_use]
-    pub fn costs(&self) -> Vec<(&'static str, u64, u64)> {
-        self.links
-            .iter()
-            .map(|(hook, _)| hook)
-            .chain(&hook::ON_DEMAND)
-            .filter_map(|hook| {
-                let info = match (&self.programs, &self.pinned) {
-                    (Some(programs), _) => programs.program(hook.name)?.info().ok()?,
-                    (None, Some(pinned)) => pinned.program(hook.name)?,
-                    (None, None) => return None,
-                };
-                let (runs, time) = (info.run_count(), info.run_time());
-                let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-                (runs > 0).then_some((hook.name, runs, ns))
-            })
-            .collect()
-    }
-
-    /// Name of each hook, and how many instructions the verifier went through
-    /// to accept it; empty before Linux 5.16.
-    #[must_use]
-    pub fn verified(&self) -> Vec<(&'static str, u32)> {
-        let programs = self.programs.iter();
-        let each = programs.flat_map(|programs| {
-            hook::ALL.iter().filter_map(|hook| {
-                let info = programs.program(hook.name)?.info().ok()?;
-                Some((hook.name, info.verified_instruction_count()?))
-            })
-        });
-        each.collect()
-    }
-
     /// Whether the running kernel has a field.
     #[must_use]
     pub fn has(&self, field: Field) -> bool {
@@ -522,80 +399,6 @@ pub fn observe_clock() {
     // SAFETY: both pointers are valid or null. The sensor uses no interval
     // timers, so nothing is switched off.
     unsafe { libc::setitimer(libc::ITIMER_VIRTUAL, &raw const off, std::ptr::null_mut()) };
-}
-
-fn failed(hook: Hook) -> impl Fn(ProgramError) -> EbpfError {
-    move |source| EbpfError::Program {
-        name: hook.name,
-        source: Box::new(source),
-    }
-}
-
-fn program(programs: &mut Ebpf, hook: Hook) -> Result<&mut BtfTracePoint, EbpfError> {
-    let program = programs.program_mut(hook.name);
-    program
-        .ok_or(ProgramError::NotLoaded)
-        .and_then(|program| program.try_into())
-        .map_err(failed(hook))
-}
-
-fn attach(programs: &mut Ebpf, hook: Hook, btf: &AyaBtf) -> Result<FdLink, EbpfError> {
-    let failed = failed(hook);
-    let program = program(programs, hook)?;
-    program.load(hook.tracepoint, btf).map_err(&failed)?;
-    let link = program.attach().map_err(&failed)?;
-    program.take_link(link).map_err(&failed).map(FdLink::from)
-}
-
-/// Loads a hook that is attached when somebody wants it.
-fn load_only(
-    programs: &mut Ebpf,
-    hook: Hook,
-    offsets: &[u32; field::COUNT],
-    btf: &AyaBtf,
-) -> Result<(), EbpfError> {
-    let has = |field: &Field| offsets[*field] != ABSENT;
-    let required: &[Field] = match hook {
-        hook::SCHED => &scheduler::REQUIRED,
-        _ => &tap::REQUIRED,
-    };
-    let mut missing = required.iter().find(|&field| !has(field));
-    if hook == hook::TAP && !tap::ARGUMENTS.iter().any(has) {
-        missing = tap::ARGUMENTS.first();
-    }
-    if let Some(&missing) = missing {
-        return Err(EbpfError::Field(field::FIELDS[missing].path));
-    }
-    let program = program(programs, hook)?;
-    program.load(hook.tracepoint, btf).map_err(failed(hook))
-}
-
-/// The map stays with the programs: they are loaded with its descriptor.
-fn open_ring(programs: &Ebpf, size: u32) -> Result<Ring, EbpfError> {
-    match programs.map("RING") {
-        Some(Map::RingBuf(map)) => Ring::new(map.fd().as_fd(), size).map_err(EbpfError::Ring),
-        _ => Err(EbpfError::Ring(std::io::ErrorKind::NotFound.into())),
-    }
-}
-
-fn map_awake(programs: &Ebpf) -> Result<Mapping, EbpfError> {
-    let Some(Map::Array(map)) = programs.map("AWAKE") else {
-        return Err(EbpfError::Ring(std::io::ErrorKind::NotFound.into()));
-    };
-    let both = ProtFlags::READ | ProtFlags::WRITE;
-    Mapping::new(map.fd(), 0, rustix::param::page_size(), both).map_err(EbpfError::Ring)
-}
-
-pub(super) fn take<T>(
-    programs: &mut Ebpf,
-    name: &'static str,
-    open: impl FnOnce(aya::maps::Map) -> Result<T, aya::maps::MapError>,
-) -> Result<T, EbpfError> {
-    programs
-        .take_map(name)
-        .ok_or(aya::maps::MapError::InvalidName { name: name.into() })
-        .and_then(open)
-        .map_err(EbpfError::map(name))
 }
 
 /// A ring is a power of two of at least one page.

@@ -3,6 +3,7 @@
 use super::Daemon;
 use crate::{
     app::{
+        hooks::chain,
         keeping::{self, Memory},
         setup::Stop,
     },
@@ -81,7 +82,7 @@ fn reason(error: &PinError) -> String {
         true => " (root can make the directory and give it to the sensor's user)",
         false => "",
     };
-    format!("cannot pin: {}{remedy}", super::chain(error))
+    format!("cannot pin: {}{remedy}", chain(error))
 }
 
 impl Daemon {

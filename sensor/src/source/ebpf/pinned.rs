@@ -21,7 +21,7 @@ use aya::{
 use rustix::{fd::AsFd, mm::ProtFlags};
 use sensor_common::{awake::Awake, loss::Loss};
 
-use super::{EbpfError, Kernel, Layout, Links, OBJECT, switches::OnDemand};
+use super::{EbpfError, Kernel, Layout, Links, object::OBJECT, switches::OnDemand};
 use crate::{
     source::{
         hook,

@@ -8,7 +8,10 @@ use aya::{
     programs::{BtfTracePoint, ProgramError, tp_btf::BtfTracePointLinkId},
 };
 
-use super::{EbpfError, failed, program};
+use super::{
+    EbpfError,
+    object::{failed, program},
+};
 use crate::source::{hook::Hook, pins};
 
 /// One of them.
