@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     bars::{median, middle_half},
+    collector::Collector,
     daemon::{Daemon, Setup},
     running::{Running, children_cpu},
     sleepers::{Sleeper, Sleepers},
@@ -99,10 +100,11 @@ fn report(all: &[(&str, Measured)]) -> Result<String> {
 }
 
 fn daemon(program: &Path, directory: &Path, rounds: usize) -> Result<Measured> {
+    let collector = Collector::start(directory)?;
     let daemon = Daemon::start(&Setup {
         program,
         directory: &directory.join("sensor"),
-        port: None,
+        port: collector.as_ref().map(|collector| collector.port),
         interval: INTERVAL,
         services: &[("looking".to_owned(), format!("^{NAME}$"))],
         host: false,

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{
     bars::Bar,
+    collector::{Collector, REMEDY},
     daemon::{Daemon, Setup},
     document,
     sleepers::{Room, Sleeper, Sleepers},
@@ -27,6 +28,7 @@ pub fn run(write: bool) -> Result<()> {
     fs::create_dir_all(&directory)?;
     let program = super::build()?;
     let sleeper = Sleeper::build(&directory)?;
+    let collector = Collector::start(&directory)?;
     let mut text = String::new();
     for (processes, most) in BARS {
         let _room = Room::of(processes)?;
@@ -36,7 +38,7 @@ pub fn run(write: bool) -> Result<()> {
         let daemon = Daemon::start(&Setup {
             program: &program,
             directory: &directory.join("sensor"),
-            port: None,
+            port: collector.as_ref().map(|collector| collector.port),
             interval: INTERVAL,
             services: &[("memory".to_owned(), format!("^{NAME}$"))],
             host: false,
@@ -53,9 +55,12 @@ pub fn run(write: bool) -> Result<()> {
     }
     writeln!(
         text,
-        "\nThe daemon after {REPORTS} reports, with hooks, ring, store and {WATCHED} processes watched;\n\
-         there all the time, the others are known, and sleep."
+        "\nThe daemon after {REPORTS} reports, with hooks, ring, store, exporter and {WATCHED}\n\
+         processes watched; the others are known, all sleep."
     )?;
+    if collector.is_none() {
+        writeln!(text, "Nothing is delivered: no collector here ({REMEDY}).")?;
+    }
     print!("{text}");
     match write {
         true => document::write(&document::section("Memory", &text, "bench memory --write")),
