@@ -327,6 +327,8 @@ impl Pump {
     /// Ends: no more events, everything that is known is told.
     pub fn finish(&mut self, out: &mut Vec<ProcessEvent>) {
         if let Some(kernel) = &mut self.kernel {
+            // Nobody listens from here on, also where the other hooks stay.
+            let _ = kernel.follow_tap(false);
             kernel.detach();
         }
         self.drain(out);

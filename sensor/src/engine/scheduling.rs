@@ -72,8 +72,10 @@ impl Scheduling {
         let pid = process.key.pid;
         let now = self.now(pid);
         if services.is_empty() {
+            // Also where nobody was told of it yet: the hook on fork has put
+            // the child of a member in.
             if now.is_some() {
-                self.change(pid, None);
+                self.changes.insert(pid, None);
             }
             return;
         }

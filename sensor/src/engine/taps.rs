@@ -8,6 +8,7 @@ use sensor_common::{event::Tap, scheduler::Watched};
 
 use super::{Engine, key_of, scheduling::Change};
 use crate::{
+    aggregate::registry::Registry,
     incident::record::LAST_WORDS,
     process::table::{Process, TICK_NS},
     units::ProcessKey,
@@ -151,10 +152,7 @@ impl Engine {
         let Some(process) = self.table.by_pid(pid) else {
             return;
         };
-        let wanted = process.services.iter().any(|&id| {
-            let logs = &self.config.registry.spec_of(id).logs;
-            logs.enabled && logs.tap
-        });
+        let wanted = asks_for(process, &self.config.registry);
         self.taps.place(process, wanted);
     }
 
@@ -176,17 +174,25 @@ impl Engine {
     /// Takes in what a process wrote.
     pub(super) fn tapped(&mut self, tap: &Tap, text: &[u8]) {
         let key = key_of(&tap.header);
-        let Some(process) = self.table.find(key) else {
+        let Some(process) = self.table.find(key).filter(|_| self.taps.on) else {
             return;
         };
-        let wanted = process.services.iter().any(|&id| {
-            let logs = &self.config.registry.spec_of(id).logs;
-            logs.enabled && logs.tap
-        });
-        if self.taps.on && wanted {
+        if asks_for(process, &self.config.registry) {
             self.taps.add(key, text, tap.total > tap.len);
+        } else if !self.taps.told.contains_key(&key.pid) {
+            // A child that the hook on fork put in before the kernel had
+            // forgotten its parent.
+            self.taps.changes.entry(key.pid).or_insert(None);
         }
     }
+}
+
+/// Whether a service of the process wants what it writes.
+fn asks_for(process: &Process, registry: &Registry) -> bool {
+    process.services.iter().any(|&id| {
+        let logs = &registry.spec_of(id).logs;
+        logs.enabled && logs.tap
+    })
 }
 
 fn watched(key: ProcessKey, exact: bool) -> Watched {

@@ -25,6 +25,7 @@ use crate::{
     clock, privilege,
     source::ebpf::Mark,
     store::{Changes, Place, Request},
+    units::WallNanos,
 };
 
 pub use self::{
@@ -190,12 +191,18 @@ impl Writer {
     fn work(mut self) {
         loop {
             let snapshot = || {
-                let time = clock::steady();
-                let parts = self.lanes.iter().map(|lane| lane.changes(time));
-                (time, parts.collect::<Vec<_>>())
+                let clocks = (clock::wall(), clock::steady());
+                let parts = self.lanes.iter().map(|lane| lane.changes(clocks.1));
+                (clocks, parts.collect::<Vec<_>>())
             };
-            let Some((asked, interval, (time, parts))) = self.desk.take(snapshot) else {
+            let Some((asked, interval, ((time, steady), parts))) = self.desk.take(snapshot) else {
                 return;
+            };
+            // The next daemon has a steady clock of its own: what is written is
+            // as old by the wall clock as it is by ours.
+            let by_wall = |request: &Request| Request {
+                since: WallNanos((request.since.0 + time.0).saturating_sub(steady.0)),
+                ..request.clone()
             };
             let changes = Changes {
                 time,
@@ -203,7 +210,10 @@ impl Writer {
                 seen: interval.seen,
                 mark: interval.mark,
                 logs: interval.logs,
-                accepted: parts.iter().flat_map(|part| part.0.clone()).collect(),
+                accepted: parts
+                    .iter()
+                    .flat_map(|part| part.0.iter().map(by_wall))
+                    .collect(),
                 gone: parts.iter().flat_map(|part| part.1.clone()).collect(),
             };
             match self.write(&changes, &parts) {

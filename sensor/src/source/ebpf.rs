@@ -306,31 +306,20 @@ impl Kernel {
     #[must_use]
     pub fn loss(&self) -> Loss {
         let mut sum = self.lost_ever();
-        let before = &self.before;
-        sum.fork = sum.fork.saturating_sub(before.fork);
-        sum.exec = sum.exec.saturating_sub(before.exec);
-        sum.exit = sum.exit.saturating_sub(before.exit);
-        sum.late = sum.late.saturating_sub(before.late);
-        sum.rename = sum.rename.saturating_sub(before.rename);
-        sum.output = sum.output.saturating_sub(before.output);
-        sum.group = sum.group.saturating_sub(before.group);
-        sum.tap = sum.tap.saturating_sub(before.tap);
+        let mut before = self.before;
+        for (now, before) in numbers(&mut sum).into_iter().zip(numbers(&mut before)) {
+            *now = now.saturating_sub(*before);
+        }
         sum
     }
 
     fn lost_ever(&self) -> Loss {
         let mut sum = Loss::default();
         if let Ok(values) = self.loss.get(&0, 0) {
-            for PodLoss(value) in values.iter() {
-                sum.fork += value.fork;
-                sum.exec += value.exec;
-                sum.exit += value.exit;
-                sum.late += value.late;
-                sum.rename += value.rename;
-                sum.scheduler += value.scheduler;
-                sum.output += value.output;
-                sum.group += value.group;
-                sum.tap += value.tap;
+            for &PodLoss(mut value) in values.iter() {
+                for (sum, value) in numbers(&mut sum).into_iter().zip(numbers(&mut value)) {
+                    *sum += *value;
+                }
             }
         }
         sum
@@ -408,4 +397,22 @@ fn ring_size(bytes: u32) -> u32 {
         .clamp(page, 1 << 30)
         .checked_next_power_of_two()
         .unwrap_or(RING_BYTES)
+}
+
+/// Every kind of loss.
+fn numbers(loss: &mut Loss) -> [&mut u64; 9] {
+    let Loss {
+        fork,
+        exec,
+        exit,
+        late,
+        rename,
+        scheduler,
+        output,
+        group,
+        tap,
+    } = loss;
+    [
+        fork, exec, exit, late, rename, scheduler, output, group, tap,
+    ]
 }

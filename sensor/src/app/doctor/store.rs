@@ -20,14 +20,18 @@ const ROOM: u64 = 16 << 20;
 pub(super) fn check(config: &Config) -> Check {
     let path = config.store.path.clone().unwrap_or_else(default_path);
     let shown = path.display();
+    // Where nobody named a place, the sensor works without a store.
+    let unusable = match config.store.path {
+        Some(_) => Status::Failed,
+        None => Status::Degraded,
+    };
     let check = match store::look(&path) {
         Ok(Some(what)) => Check::ok(NAME, format!("{shown}: {what}")),
         Ok(None) => Check::skipped(NAME, format!("none at {shown} yet; `sensor run` makes it")),
         Err(error) => {
             let status = match error {
-                StoreError::Newer { .. } | StoreError::Unsafe { .. } | StoreError::Open { .. } => {
-                    Status::Failed
-                }
+                StoreError::Newer { .. } | StoreError::Unsafe { .. } => Status::Failed,
+                StoreError::Open { .. } => unusable,
                 _ => Status::Degraded,
             };
             let stop = store::stop(&error);
@@ -41,7 +45,7 @@ pub(super) fn check(config: &Config) -> Check {
     let at = place.display();
     if let Err(error) = may_write(&place) {
         let detail = format!("{shown}: cannot write to {at}: {error}");
-        return Check::new(NAME, Status::Failed, detail)
+        return Check::new(NAME, unusable, detail)
             .remedy("let the sensor's user write there; [store] path names another place");
     }
     match room(&place) {

@@ -29,7 +29,10 @@ impl Supervisor {
     /// The sensor watches; `status` is what `systemctl status` shows.
     pub(super) fn ready(&mut self, status: &str, now: Instant) {
         tell(&[NotifyState::Ready, NotifyState::Status(status)]);
-        self.due = self.beat.map(|beat| now + beat);
+        // Being ready again after a reload is no sign of life.
+        if self.due.is_none() {
+            self.due = self.beat.map(|beat| now + beat);
+        }
     }
 
     /// Plugins are loaded again; [`Self::ready`] ends it.
@@ -84,4 +87,27 @@ fn tell(states: &[NotifyState<'_>]) {
 
 fn told(error: &io::Error) {
     tracing::warn!("cannot tell the service manager (NOTIFY_SOCKET): {error}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reloads_do_not_put_off_the_next_sign_of_life() {
+        let beat = Duration::from_secs(30);
+        let mut supervisor = Supervisor {
+            beat: Some(beat),
+            due: None,
+        };
+        let start = Instant::now();
+        for seconds in [0, 25, 29] {
+            supervisor.ready("watching", start + Duration::from_secs(seconds));
+            assert_eq!(supervisor.due(), Some(start + beat));
+        }
+        supervisor.beat(start + beat);
+        assert_eq!(supervisor.due(), Some(start + 2 * beat));
+        supervisor.stopping();
+        assert_eq!(supervisor.due(), None);
+    }
 }

@@ -141,3 +141,15 @@ fn slots_are_used_again() {
         (4, 1)
     );
 }
+
+/// The hook on fork has put it in, whoever was told of it here.
+#[test]
+fn a_child_of_another_program_is_forgotten_though_nobody_was_told_of_it() {
+    let mut bench = bench(8, &["^web$"]);
+    bench.found(ONE, "web", NOW);
+    let told = |bench: &mut Bench| bench.engine.take_scheduler_changes();
+    assert_eq!(told(&mut bench).len(), 1);
+    bench.fork(ONE, TWO);
+    bench.exec(TWO, TWO.1 + 1, "true", 1);
+    assert_eq!(told(&mut bench), [Change::Forget(TWO.0)]);
+}

@@ -118,3 +118,21 @@ fn what_is_kept_is_bounded_for_one_and_for_all() {
     assert!(kept <= 2 << 20, "{kept}");
     assert!(kept > 1 << 20, "{kept}");
 }
+
+/// The hook on fork has put it in, whoever was told of it here.
+#[test]
+fn a_child_of_another_program_is_forgotten_though_nobody_was_told_of_it() {
+    let mut bench = bench();
+    let told = |bench: &mut Bench| bench.engine.take_tap_changes();
+    assert_eq!(told(&mut bench), [watch(SHOP)]);
+    bench.fork(SHOP, CHILD);
+    bench.exec(CHILD, CHILD.1 + 5, "true", 1);
+    assert_eq!(told(&mut bench), [Change::Forget(CHILD.0)]);
+    // One that was born before the kernel had forgotten its parent.
+    let grandchild = (22, CHILD.1 + 6);
+    bench.fork(CHILD, grandchild);
+    assert_eq!(told(&mut bench), []);
+    writes(&mut bench, grandchild, b"nobody's\n", 9);
+    assert_eq!(told(&mut bench), [Change::Forget(grandchild.0)]);
+    assert_eq!(last_words(&mut bench, SHOP), b"");
+}

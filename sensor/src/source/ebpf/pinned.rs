@@ -21,7 +21,7 @@ use aya::{
 use rustix::{fd::AsFd, mm::ProtFlags};
 use sensor_common::{awake::Awake, loss::Loss};
 
-use super::{EbpfError, Kernel, Layout, Links, object::OBJECT, switches::OnDemand};
+use super::{EbpfError, Kernel, Layout, Links, numbers, object::OBJECT, switches::OnDemand};
 use crate::{
     source::{
         hook,
@@ -427,21 +427,4 @@ fn awake(dir: &Path) -> Result<Mapping, EbpfError> {
     let map = map_data(dir, "AWAKE")?;
     let both = ProtFlags::READ | ProtFlags::WRITE;
     Mapping::new(map.fd(), 0, rustix::param::page_size(), both).map_err(EbpfError::Ring)
-}
-
-fn numbers(loss: &mut Loss) -> [&mut u64; 9] {
-    let Loss {
-        fork,
-        exec,
-        exit,
-        late,
-        rename,
-        scheduler,
-        output,
-        group,
-        tap,
-    } = loss;
-    [
-        fork, exec, exit, late, rename, scheduler, output, group, tap,
-    ]
 }
