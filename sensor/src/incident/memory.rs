@@ -107,8 +107,15 @@ impl Memory {
             if let Some(dir) = &dir {
                 self.begin(dir, one.is_child, now);
             }
+            let dir = dir.filter(|dir| self.is_certain(dir));
             self.keep(one.key, dir);
         }
+    }
+
+    /// Version 1 says of whoever is ending that it is in the root.
+    fn is_certain(&self, dir: &Path) -> bool {
+        let of_ending = |one: &Hierarchy| one.version == Version::One && dir == one.root;
+        !self.hierarchy.as_ref().is_some_and(of_ending)
     }
 
     /// Notes what the counter of a new member's cgroup says.
@@ -162,7 +169,7 @@ impl Memory {
         })
     }
 
-    /// The cgroup of a process that was gone before somebody could look where
+    /// The cgroup of a process that was ending before somebody could look where
     /// it is, as one that takes too much at once is: where the counter of just
     /// one has risen, it was there.
     fn only_one_that_rose(&self) -> Option<Arc<Path>> {

@@ -175,6 +175,7 @@ fn who_was_gone_at_the_first_look_died_where_a_counter_rose() {
     let (one, other) = (u32::MAX, u32::MAX - 1);
     bench.joins(one, "");
     bench.joins(other, "");
+    assert!(!bench.memory.is_certain(bench.root.path()));
     assert_eq!(bench.dies(one, |_| {}), None, "nothing rose");
     counts(&bench, "shop", 3);
     assert_eq!(bench.dies(one, |_| {}), counter(2));
