@@ -1,7 +1,5 @@
 //! A wall clock that somebody sets while the sensor runs.
 
-use std::path::Path;
-
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 use sensor::store::{self, Reader};
 use sensor_tests::{

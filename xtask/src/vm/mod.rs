@@ -184,7 +184,10 @@ mod tests {
 
     #[test]
     fn every_test_that_is_chosen_exists() {
-        for (test, words) in STEPS.into_iter().chain([(WITH_SYSTEMD, ["--ignored"].as_slice())]) {
+        for (test, words) in STEPS
+            .into_iter()
+            .chain([(WITH_SYSTEMD, ["--ignored"].as_slice())])
+        {
             let sources = sources(test);
             for word in words {
                 let sign = match *word {
