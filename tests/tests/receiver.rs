@@ -14,26 +14,14 @@ use std::{
 };
 
 use sensor_tests::{
-    apps::free_port,
-    collector::Collector,
+    collector::{Collector, Ports},
     plugins::Plugins,
-    process::run,
+    process::{python, run},
     received::Received,
-    sensor::{LIMIT, Lines, sensor},
+    receiving::Receiving,
+    sensor::LIMIT,
 };
 use serde_json::Value;
-
-const CONFIG: &str = r#"
-[[incident.transport]]
-type = "file"
-path = "DIR/out.jsonl"
-
-[receiver]
-enabled = true
-http = "127.0.0.1:HTTP"
-grpc = "127.0.0.1:GRPC"
-socket = "DIR/otlp.sock"
-"#;
 
 /// A request that failed, with the exception; TYPE is its type.
 const SPAN: &str = r#"{"resourceSpans":[{"resource":{"attributes":[]},"scopeSpans":[{"spans":[{
@@ -61,15 +49,6 @@ s.sendall((head + 'Content-Length: %d\r\n\r\n' % len(body)).encode() + body)
 sys.exit(0 if b' 200 ' in s.recv(100) else 1)
 ";
 
-fn python() -> String {
-    let script = "import os, sys; print(os.path.realpath(sys.executable))";
-    let found = Command::new("python3")
-        .args(["-c", script])
-        .output()
-        .unwrap();
-    String::from_utf8(found.stdout).unwrap().trim().to_owned()
-}
-
 fn wait_incident(file: &Path, kind: &str) -> Value {
     let deadline = Instant::now() + LIMIT;
     loop {
@@ -86,29 +65,13 @@ fn wait_incident(file: &Path, kind: &str) -> Value {
     }
 }
 
-/// A sensor that receives, after its first report.
-fn start(plugins: &Plugins, http: &str, grpc: &str, more: &[&str]) -> Lines {
-    let config = CONFIG
-        .replace("DIR", plugins.root().to_str().unwrap())
-        .replace("HTTP", http)
-        .replace("GRPC", grpc);
-    let file = plugins.root().join("sensor.toml");
-    fs::write(&file, config).unwrap();
-    let mut command = sensor(["run", "--interval", "1s", "--output", "json"]);
-    command.arg("--config").arg(file);
-    command.args(["--plugins", &plugins.flag()]).args(more);
-    let lines = Lines::start(&mut command);
-    lines.wait("a first report", |said| said.lines.first().map(drop));
-    lines
-}
-
 #[test]
 fn what_an_application_reports_is_an_incident_of_its_process() {
     let plugins = Plugins::new();
     let watched = plugins.watch_program(&python(), "");
     let path = |name: &str| plugins.root().join(name);
-    let (http, grpc) = (free_port().to_string(), free_port().to_string());
-    let lines = start(&plugins, &http, &grpc, &[]);
+    let Receiving { lines, ports } = Receiving::start(&plugins, "", &[]);
+    let http = ports.http.to_string();
 
     let socket = format!("unix:{}", path("otlp.sock").display());
     for (address, kind) in [(&http, "PriceError"), (&socket, "KeyError")] {
@@ -133,8 +96,8 @@ fn options_are_taken_over_and_addresses_wait_for_a_restart() {
     let plugins = Plugins::new();
     let watched = plugins.watch_program(&python(), "");
     let path = |name: &str| plugins.root().join(name);
-    let (http, grpc) = (free_port().to_string(), free_port().to_string());
-    let lines = start(&plugins, &http, &grpc, &[]);
+    let Receiving { lines, ports } = Receiving::start(&plugins, "", &[]);
+    let http = ports.http.to_string();
     let send = |kind: &str| {
         fs::write(path("body.json"), SPAN.replace("TYPE", kind)).unwrap();
         let body = path("body.json").display().to_string();
@@ -145,7 +108,7 @@ fn options_are_taken_over_and_addresses_wait_for_a_restart() {
     let _ = wait_incident(&path("out.jsonl"), "EarlyError");
 
     let config = fs::read_to_string(path("sensor.toml")).unwrap();
-    let other = config.replace(&format!(":{http}"), &format!(":{}", free_port()));
+    let other = config.replace(&format!(":{http}"), &format!(":{}", Ports::free().http));
     let options = "ignore_exceptions = [\"HushedError\"]\n";
     fs::write(path("sensor.toml"), other + options).unwrap();
     lines.signal(libc::SIGHUP);
@@ -170,10 +133,10 @@ fn the_receiver_tells_of_itself() {
     let collector = Collector::start();
     let plugins = Plugins::new();
     let watched = plugins.watch_program(&python(), "");
-    let (http, grpc) = (free_port().to_string(), free_port().to_string());
     let port = collector.ports().grpc.to_string();
     let to = ["--agent-host", "127.0.0.1", "--agent-port", &port];
-    let lines = start(&plugins, &http, &grpc, &to);
+    let Receiving { lines, ports } = Receiving::start(&plugins, "", &to);
+    let http = ports.http.to_string();
     let body = plugins.root().join("body.json").display().to_string();
     let args = ["-c", SEND, &http, &body];
     let mut stranger = Command::new(python());
