@@ -23,4 +23,5 @@ pub mod received;
 pub mod receiving;
 pub mod samples;
 pub mod sensor;
+pub mod setting;
 pub mod tls;

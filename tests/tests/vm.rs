@@ -10,7 +10,7 @@ mod clock;
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    io,
     os::unix::process::CommandExt,
     path::Path,
     process::Command,
@@ -21,6 +21,7 @@ use sensor_tests::{
     isolated,
     process::{run, workload},
     sensor::{Events, LIMIT, Lines, Said, Summary, end, is, sensor},
+    setting::Setting,
 };
 use serde_json::Value;
 
@@ -63,27 +64,6 @@ fn exits_of_storm(summary: &Summary) -> Vec<(u64, String)> {
             (line["process.pid"].as_u64().unwrap(), creation.to_owned())
         })
         .collect()
-}
-
-/// A value of sysctl for as long as this lives.
-struct Setting {
-    path: String,
-    before: String,
-}
-
-impl Setting {
-    fn new(name: &str, value: &str) -> Self {
-        let path = format!("/proc/sys/kernel/{name}");
-        let before = fs::read_to_string(&path).unwrap();
-        fs::write(&path, value).unwrap();
-        Self { path, before }
-    }
-}
-
-impl Drop for Setting {
-    fn drop(&mut self) {
-        let _ = fs::write(&self.path, &self.before);
-    }
 }
 
 /// An empty directory over another, for as long as this lives.

@@ -32,7 +32,7 @@ impl Numbers {
 
     /// One below `limit`, which is not 0.
     pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
+        usize::try_from(self.next() % limit as u64).unwrap_or_default()
     }
 
     fn range(&mut self, bytes: &[u8], most: usize) -> std::ops::Range<usize> {
