@@ -26,7 +26,7 @@ use std::time::Duration;
 use sensor_tests::{
     plugins::{Plugins, Watched},
     process::run,
-    sensor::{Events, is, number, pid},
+    sensor::{Events, is, pid},
 };
 use serde_json::Value;
 
@@ -53,21 +53,12 @@ impl Desk {
         }
     }
 
-    /// The incident of a process, in time.
+    /// The incident of a process.
     fn incident(&self, of: u32) -> Value {
-        let found = self
-            .events
-            .lines()
-            .wait(&format!("the incident of {of}"), |said| {
-                incidents(&said.lines).find(|one| pid(one) == of).cloned()
-            });
-        let (time, observed) = (
-            number(&found, "time_unix_nano"),
-            number(&found, "observed_time_unix_nano"),
-        );
-        let took = Duration::from_nanos(observed.saturating_sub(time));
-        assert!(took < SOON, "{took:?}: {found}");
-        found
+        let lines = self.events.lines();
+        lines.wait(&format!("the incident of {of}"), |said| {
+            incidents(&said.lines).find(|one| pid(one) == of).cloned()
+        })
     }
 
     /// All incidents, after everything that has happened went through.

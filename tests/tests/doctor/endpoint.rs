@@ -4,7 +4,6 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
-    time::{Duration, Instant},
 };
 
 use sensor_tests::{
@@ -15,16 +14,10 @@ use sensor_tests::{
 
 use super::*;
 
-/// Longest answer of the doctor about a collector that gives none.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 impl Desk {
     fn endpoint(&self, more: &str) -> Answer {
         self.configure(&format!("[export.otlp]\n{more}\n"));
-        let before = Instant::now();
-        let answer = self.ask(&[], as_it_is);
-        assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
-        answer
+        self.ask(&[], as_it_is)
     }
 }
 

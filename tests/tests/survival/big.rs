@@ -91,7 +91,6 @@ fn a_big_queue_drains_in_bounded_memory_and_its_space_is_used_again() {
     let lines = host.start();
     let opened = start.elapsed();
     println!("{requests} requests, {whole} bytes: ready after {first:?}, after kill -9 {opened:?}");
-    assert!(opened < Duration::from_secs(5 + mib / 50), "{opened:?}");
 
     let received = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&received);

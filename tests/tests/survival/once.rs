@@ -2,8 +2,7 @@
 
 use super::*;
 
-fn once(host: &Host, port: u16) -> (Option<i32>, String, String, Duration) {
-    let start = Instant::now();
+fn once(host: &Host, port: u16) -> (Option<i32>, String, String) {
     let mut command = sensor(["--run-once", "--output", "json", "--metadata-db-path"]);
     command.arg(&host.store);
     command.args(["--plugins", &host.plugins.flag()]);
@@ -12,7 +11,7 @@ fn once(host: &Host, port: u16) -> (Option<i32>, String, String, Duration) {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, errors) = (text(&output.stdout), text(&output.stderr));
-    (output.status.code(), out, errors, start.elapsed())
+    (output.status.code(), out, errors)
 }
 
 #[test]
@@ -21,9 +20,8 @@ fn a_report_that_could_not_be_sent_is_delivered_by_the_next_daemon() {
     let watched = host.plugins.watch(false);
     let mut lone = member(&watched);
     let away = sensor_tests::collector::Ports::free().grpc;
-    let (code, out, errors, took) = once(&host, away);
+    let (code, out, errors) = once(&host, away);
     assert_eq!(code, Some(69), "{errors}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(times(&errors, "Failed to export metrics"), 1, "{errors}");
     let report: Value = serde_json::from_str(&out).unwrap();
     let time = report["time_unix_nano"].as_u64();
@@ -57,7 +55,7 @@ fn beside_a_daemon_known_ids_are_used_and_one_warning_is_given() {
     let lines = host.start();
     let known = wait_service(&lines, &watched.name, "the service", |_| true);
     wait_reports(&lines, 2);
-    let (code, out, errors, _) = once(&host, collector.ports().grpc);
+    let (code, out, errors) = once(&host, collector.ports().grpc);
     assert_eq!(code, Some(0), "{errors}");
     assert_eq!(errors.lines().count(), 1, "{errors}");
     assert!(
