@@ -10,7 +10,9 @@
 //! bounded, and nothing is kept of a request that is no incident.
 
 pub mod ask;
+mod cost;
 mod counts;
+mod decode;
 pub mod find;
 mod grpc;
 mod http;
@@ -18,6 +20,7 @@ mod intake;
 mod listen;
 mod once;
 mod peer;
+mod refusal;
 mod serve;
 mod traces;
 
