@@ -1,14 +1,17 @@
 //! From the body of a request to what it says, within bounds.
 
-use std::{io::Read, time::Duration};
+use std::{io::Read, pin::pin, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 use prost::Message;
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use super::{
     cost::{self, Shaped, Unfit},
@@ -18,21 +21,57 @@ use super::{
 /// Most bytes of a body, as it comes and unpacked: text that repeats itself
 /// packs well.
 pub(super) const MAX_BODY: usize = 4 << 20;
-/// How long a body may take to come. Who sends it holds a turn meanwhile.
-const BODY: Duration = Duration::from_secs(2);
+/// Most bytes of all bodies that are on their way, or wait for their turn.
+pub(super) const MAX_BODIES: usize = 16 << 20;
+/// How long a body may take to come.
+const BODY: Duration = Duration::from_secs(5);
 
-/// Reads all of a body.
-pub(super) async fn read<B>(body: B) -> Result<Bytes, Refusal>
+/// A body, and the room that it takes.
+#[derive(Debug)]
+pub(super) struct Held<'a> {
+    pub bytes: Bytes,
+    _room: Option<SemaphorePermit<'a>>,
+}
+
+/// Reads all of a body, while there is room for it.
+pub(super) async fn read<B>(body: B, room: &Semaphore) -> Result<Held<'_>, Refusal>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let body = timeout(BODY, Limited::new(body, MAX_BODY).collect()).await;
-    match body.map_err(|_| Refusal::Late)? {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        Err(_) => Err(Refusal::Cut),
+    let all = timeout(BODY, read_all(body, room)).await;
+    all.unwrap_or(Err(Refusal::Late))
+}
+
+async fn read_all<B>(body: B, room: &Semaphore) -> Result<Held<'_>, Refusal>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut body = pin!(Limited::new(body, MAX_BODY));
+    let mut taken: Option<SemaphorePermit<'_>> = None;
+    // Pieces are copied: a small one may hold on to a large buffer.
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Refusal::TooLarge,
+            false => Refusal::Cut,
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        let length = u32::try_from(data.remaining()).map_err(|_| Refusal::TooLarge)?;
+        let more = room.try_acquire_many(length).map_err(|_| Refusal::Busy)?;
+        match &mut taken {
+            Some(taken) => taken.merge(more),
+            None => taken = Some(more),
+        }
+        bytes.put(data);
     }
+    Ok(Held {
+        bytes: bytes.freeze(),
+        _room: taken,
+    })
 }
 
 /// Unpacks gzip.

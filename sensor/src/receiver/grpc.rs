@@ -42,9 +42,17 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let intake = Arc::clone(&export.intake);
-    let answer = receive(export, request).await;
-    let answer = answer.unwrap_or_else(|refusal| Status::from(refusal).into_http());
-    if let Some(reason) = refused(&answer) {
+    let (answer, reason) = match receive(export, request).await {
+        Ok(answer) => {
+            let reason = refused(&answer);
+            (answer, reason)
+        }
+        Err(refusal) => {
+            let reason = refusal.reason();
+            (Status::from(refusal).into_http(), Some(reason))
+        }
+    };
+    if let Some(reason) = reason {
         intake.counts.refused(reason);
     }
     answer
@@ -65,10 +73,12 @@ where
         }
     };
     let intake = Arc::clone(&export.intake);
+    let (head, body) = request.into_parts();
+    let body = decode::read(body, &intake.bodies).await?;
+    // Who sends slowly waits without a turn.
     let turn = intake.turns.acquire().await;
     let _turn = turn.map_err(|_| Refusal::Ending)?;
-    let (head, body) = request.into_parts();
-    let body = Full::new(decode::read(body).await?);
+    let body = Full::new(body.bytes);
     let mut server = Grpc::new(Raw)
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_BODY);
@@ -84,8 +94,6 @@ fn refused(answer: &Response<Body>) -> Option<&'static str> {
         Code::Ok => None,
         Code::Unimplemented => Some("path"),
         Code::OutOfRange | Code::ResourceExhausted => Some("size"),
-        Code::DeadlineExceeded => Some("late"),
-        Code::Unavailable => Some("ending"),
         _ => Some("malformed"),
     }
 }

@@ -10,14 +10,16 @@ use http::{
 };
 use http_body_util::Full;
 use hyper::body::Body;
-use opentelemetry_proto::tonic::collector::{
-    logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest,
-};
 use prost::Message;
 use serde::de::DeserializeOwned;
 use tonic_types::pb;
 
-use super::{cost::Shaped, decode, grpc::Export, refusal::Refusal};
+use super::{
+    cost::Shaped,
+    decode::{self, Held},
+    grpc::Export,
+    refusal::Refusal,
+};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -92,22 +94,18 @@ where
         Some(encoding) if encoding.eq_ignore_ascii_case(b"gzip") => true,
         Some(_) => return Err(Refusal::Encoding),
     };
+    let body = decode::read(body, &export.intake.bodies).await?;
+    // Who sends slowly waits without a turn.
     let turn = export.intake.turns.acquire().await;
     let _turn = turn.map_err(|_| Refusal::Ending)?;
-    let body = decode::read(body).await?;
-    let body = match is_packed {
-        true => decode::unpack(&body)?,
-        false => body,
-    };
+    let form = Form { is_json, is_packed };
     match path {
         "/v1/traces" => {
-            let request: ExportTraceServiceRequest = decode(&body, is_json)?;
-            drop(body);
+            let request = form.decode(body)?;
             export.intake.spans(request, &export.peer).await;
         }
         "/v1/logs" => {
-            let request: ExportLogsServiceRequest = decode(&body, is_json)?;
-            drop(body);
+            let request = form.decode(body)?;
             export.intake.logs(request, &export.peer).await;
         }
         // Metrics are taken and thrown away, so that an application that sends
@@ -125,12 +123,25 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
         .find(|one| essence.eq_ignore_ascii_case(one))
 }
 
-fn decode<T: Message + Default + Shaped + DeserializeOwned>(
-    body: &[u8],
+/// How a body is written.
+#[derive(Debug, Clone, Copy)]
+struct Form {
     is_json: bool,
-) -> Result<T, Refusal> {
-    match is_json {
-        true => decode::json(body),
-        false => decode::protobuf(body),
+    is_packed: bool,
+}
+
+impl Form {
+    fn decode<T>(self, body: Held<'_>) -> Result<T, Refusal>
+    where
+        T: Message + Default + Shaped + DeserializeOwned,
+    {
+        let unpacked = match self.is_packed {
+            true => decode::unpack(&body.bytes)?,
+            false => body.bytes.clone(),
+        };
+        match self.is_json {
+            true => decode::json(&unpacked),
+            false => decode::protobuf(&unpacked),
+        }
     }
 }

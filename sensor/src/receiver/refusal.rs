@@ -26,6 +26,8 @@ pub(super) enum Refusal {
     Malformed(String),
     #[error("the body takes too long")]
     Late,
+    #[error("too many others send at once; try again")]
+    Busy,
     #[error("the sensor ends")]
     Ending,
 }
@@ -41,6 +43,7 @@ impl Refusal {
             Self::TooLarge | Self::TooMuch => "size",
             Self::Cut | Self::Malformed(_) => "malformed",
             Self::Late => "late",
+            Self::Busy => "busy",
             Self::Ending => "ending",
         }
     }
@@ -58,7 +61,7 @@ impl Refusal {
             }
             Self::Cut | Self::Malformed(_) => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
             Self::Late => (StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded),
-            Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
+            Self::Busy | Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
         }
     }
 }
