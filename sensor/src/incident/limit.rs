@@ -166,7 +166,10 @@ fn of_frame(frame: &Frame) -> usize {
 fn of_value(value: &Value) -> usize {
     let inner = match value {
         Value::Text(text) => text.capacity(),
-        Value::List(list) => list.iter().map(|one| size_of_val(one) + one.capacity()).sum(),
+        Value::List(list) => list
+            .iter()
+            .map(|one| size_of_val(one) + one.capacity())
+            .sum(),
         Value::Int(_) | Value::Bool(_) => 0,
     };
     size_of_val(value) + inner

@@ -17,8 +17,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::report::{Reported, Reporter};
 use self::report::Place;
+pub use self::report::{Reported, Reporter};
 use super::{
     context::Gatherer,
     ended::Ended,

@@ -1,6 +1,6 @@
 //! From the body of a request to what it says, within bounds.
 
-use std::{io::Read, pin::pin, time::Duration};
+use std::{borrow::Cow, io::Read, pin::pin, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
@@ -74,8 +74,44 @@ where
     })
 }
 
+/// How a body is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// In JSON; else in protobuf.
+    pub is_json: bool,
+    /// By gzip.
+    pub is_packed: bool,
+}
+
+impl Form {
+    /// What a body says.
+    pub(super) fn decode<T>(self, body: &[u8]) -> Result<T, Refusal>
+    where
+        T: Message + Default + Shaped + DeserializeOwned,
+    {
+        let body = match self.is_packed {
+            true => Cow::Owned(unpack(body)?),
+            false => Cow::Borrowed(body),
+        };
+        match self.is_json {
+            true => json(&body),
+            false => protobuf(&body),
+        }
+    }
+}
+
+impl Held<'_> {
+    /// What it says. Its room is free then.
+    pub fn decode<T>(self, form: Form) -> Result<T, Refusal>
+    where
+        T: Message + Default + Shaped + DeserializeOwned,
+    {
+        form.decode(&self.bytes)
+    }
+}
+
 /// Unpacks gzip.
-pub(super) fn unpack(body: &[u8]) -> Result<Bytes, Refusal> {
+fn unpack(body: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut unpacked = Vec::new();
     let limit = u64::try_from(MAX_BODY).unwrap_or(u64::MAX);
     let mut reader = MultiGzDecoder::new(body).take(limit + 1);
@@ -84,7 +120,7 @@ pub(super) fn unpack(body: &[u8]) -> Result<Bytes, Refusal> {
         .map_err(|_| Refusal::Cut)?;
     match unpacked.len() > MAX_BODY {
         true => Err(Refusal::TooLarge),
-        false => Ok(unpacked.into()),
+        false => Ok(unpacked),
     }
 }
 
@@ -95,7 +131,7 @@ pub(super) fn protobuf<T: Message + Default + Shaped>(body: &[u8]) -> Result<T, 
 }
 
 /// Decodes JSON.
-pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     cost::of_json(body).map_err(refused)?;
     serde_json::from_slice(body).map_err(|error| Refusal::Malformed(error.to_string()))
 }

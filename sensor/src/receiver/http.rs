@@ -11,12 +11,10 @@ use http::{
 use http_body_util::Full;
 use hyper::body::Body;
 use prost::Message;
-use serde::de::DeserializeOwned;
 use tonic_types::pb;
 
 use super::{
-    cost::Shaped,
-    decode::{self, Held},
+    decode::{self, Form},
     grpc::Export,
     refusal::Refusal,
 };
@@ -101,11 +99,11 @@ where
     let form = Form { is_json, is_packed };
     match path {
         "/v1/traces" => {
-            let request = form.decode(body)?;
+            let request = body.decode(form)?;
             export.intake.spans(request, &export.peer).await;
         }
         "/v1/logs" => {
-            let request = form.decode(body)?;
+            let request = body.decode(form)?;
             export.intake.logs(request, &export.peer).await;
         }
         // Metrics are taken and thrown away, so that an application that sends
@@ -121,27 +119,4 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
     [PROTOBUF, JSON]
         .into_iter()
         .find(|one| essence.eq_ignore_ascii_case(one))
-}
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy)]
-struct Form {
-    is_json: bool,
-    is_packed: bool,
-}
-
-impl Form {
-    fn decode<T>(self, body: Held<'_>) -> Result<T, Refusal>
-    where
-        T: Message + Default + Shaped + DeserializeOwned,
-    {
-        let unpacked = match self.is_packed {
-            true => decode::unpack(&body.bytes)?,
-            false => body.bytes.clone(),
-        };
-        match self.is_json {
-            true => decode::json(&unpacked),
-            false => decode::protobuf(&unpacked),
-        }
-    }
 }

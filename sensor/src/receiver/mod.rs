@@ -10,10 +10,13 @@
 //! bounded, and nothing is kept of a request that is no incident.
 
 pub mod ask;
+#[cfg(test)]
+mod bounds_tests;
 mod cost;
 mod counts;
 mod decode;
 pub mod find;
+pub mod foreign;
 mod grpc;
 mod http;
 mod intake;

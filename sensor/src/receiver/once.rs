@@ -35,7 +35,8 @@ enum Said<'a> {
 impl Once {
     /// Whether this exception was told of a trace.
     pub fn is_known(&self, trace: &Key, found: &Found) -> bool {
-        self.names(trace, found).any(|name| self.seen.contains(&name))
+        self.names(trace, found)
+            .any(|name| self.seen.contains(&name))
     }
 
     /// It is told now.

@@ -1,11 +1,7 @@
 //! The way in for what applications report. They share the inbox with deaths,
 //! and take a part of it at most: whoever reports much loses its own.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::Ordering,
-    mpsc::SyncSender,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering, mpsc::SyncSender};
 
 use super::{Counts, Input, WAITING};
 use crate::incident::{context::Case, limit::size, record::Incident};

@@ -46,9 +46,7 @@ pub(super) fn read(
         return Read::Nothing;
     }
     let request = Request::of(keys);
-    if rules.ignores_path(request.path)
-        || exception.is_some_and(|one| rules.ignores(one))
-    {
+    if rules.ignores_path(request.path) || exception.is_some_and(|one| rules.ignores(one)) {
         return Read::Ignored;
     }
     let time = match record.time_unix_nano {

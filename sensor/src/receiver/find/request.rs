@@ -69,7 +69,10 @@ impl<'a> Request<'a> {
             ("http.request.method", self.method),
             ("url.path", self.path),
             ("http.route", self.route),
-            ("http.request.body", body.as_deref().map(|body| cut(body, MAX_BODY))),
+            (
+                "http.request.body",
+                body.as_deref().map(|body| cut(body, MAX_BODY)),
+            ),
         ];
         let texts = texts
             .into_iter()
