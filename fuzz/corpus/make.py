@@ -204,13 +204,17 @@ def requests():
     span += b"".join(field(9, pair) for pair in asked) + field(11, event)
     resource = field(1, field(1, number("process.pid", 41)) + field(1, text("service.name", "shop")))
     traces = field(1, resource + field(2, field(2, span)))
-    deep = field(3, 1)
-    for level in range(40):
-        deep = field(5, field(1, deep)) if level % 2 else field(6, field(1, field(1, "k") + field(2, deep)))
-    record = field(2, 17) + field(3, "ERROR") + field(5, deep) + b"".join(field(6, pair) for pair in raised)
-    logs = field(1, resource + field(2, field(1, field(1, "shop.log")) + field(2, record)))
+
+    def logs(depth):
+        deep = field(3, 1)
+        for level in range(depth):
+            deep = field(5, field(1, deep)) if level % 2 else field(6, field(1, field(1, "k") + field(2, deep)))
+        record = field(2, 17) + field(3, "ERROR") + field(5, deep) + b"".join(field(6, pair) for pair in raised)
+        return field(1, resource + field(2, field(1, field(1, "shop.log")) + field(2, record)))
+
     seed("otlp_request", "traces", b"traces protobuf\n" + traces)
-    seed("otlp_request", "logs", b"logs protobuf\n" + logs)
+    seed("otlp_request", "logs", b"logs protobuf\n" + logs(20))
+    seed("otlp_request", "too-deep", b"logs protobuf\n" + logs(40))
     seed("otlp_request", "packed", b"traces protobuf gzip\n" + gzip.compress(traces, mtime=0))
     empty = field(1, field(2, b"\x12\0" * 1_000_000))
     seed("otlp_request", "found-empty-spans", b"traces protobuf gzip\n" + gzip.compress(empty, mtime=0))

@@ -1,6 +1,6 @@
 //! From the body of a request to what it says, within bounds.
 
-use std::{borrow::Cow, io::Read, pin::pin, time::Duration};
+use std::{borrow::Cow, fmt::Display, io::Read, pin::pin, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
@@ -25,6 +25,9 @@ pub(super) const MAX_BODY: usize = 4 << 20;
 pub(super) const MAX_BODIES: usize = 16 << 20;
 /// How long a body may take to come.
 const BODY: Duration = Duration::from_secs(5);
+
+/// Longest reason of a refusal, bytes.
+const MAX_REASON: usize = 200;
 
 /// A body, and the room that it takes.
 #[derive(Debug)]
@@ -127,18 +130,28 @@ fn unpack(body: &[u8]) -> Result<Vec<u8>, Refusal> {
 /// Decodes protobuf.
 pub(super) fn protobuf<T: Message + Default + Shaped>(body: &[u8]) -> Result<T, Refusal> {
     cost::of_protobuf(body, T::SHAPE).map_err(refused)?;
-    T::decode(body).map_err(|error| Refusal::Malformed(error.to_string()))
+    T::decode(body).map_err(malformed)
 }
 
 /// Decodes JSON.
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     cost::of_json(body).map_err(refused)?;
-    serde_json::from_slice(body).map_err(|error| Refusal::Malformed(error.to_string()))
+    serde_json::from_slice(body).map_err(malformed)
 }
 
 fn refused(unfit: Unfit) -> Refusal {
     match unfit {
         Unfit::TooMuch => Refusal::TooMuch,
-        unfit => Refusal::Malformed(unfit.to_string()),
+        unfit => malformed(unfit),
     }
+}
+
+/// The reason ends where it says most: the outer messages come first.
+fn malformed(reason: impl Display) -> Refusal {
+    let mut reason = reason.to_string();
+    if reason.len() > MAX_REASON {
+        let end = reason.ceil_char_boundary(reason.len() - MAX_REASON);
+        reason.replace_range(..end, "…");
+    }
+    Refusal::Malformed(reason)
 }
