@@ -20,4 +20,7 @@ pub struct Awake {
     pub outputs: u64,
     /// Written by the consumer: not 0 while it taps what processes write.
     pub taps: u64,
+    /// Written by the hooks: when one of them last woke the consumer out of
+    /// turn, CLOCK_BOOTTIME, ns.
+    pub hurried: u64,
 }

@@ -27,11 +27,12 @@ pub const MARKS: u32 = 2_048;
 pub const SLOTS: u32 = 1_024;
 /// Senders of signals, and victims of the OOM killer, that are kept.
 pub const SENDERS: u32 = 2_048;
-/// Processes whose writes to descriptor 2 are tapped at once.
+/// Processes whose writes to standard error are tapped at once.
 pub const TAPPED: u32 = 4_096;
 /// Bytes that are taken of one tapped buffer.
 pub const TAP_MAX: usize = 8_192;
-/// Buffers of one `writev` that are taken; musl's stdio uses two.
+/// Buffers of one `writev` that are taken, the last ones; musl's stdio uses
+/// two.
 pub const TAP_PARTS: u64 = 4;
 /// Default size of the ring, bytes.
 pub const RING_BYTES: u32 = 8 << 20;

@@ -20,7 +20,8 @@ pub struct Loss {
     pub output: u64,
     /// Processes whose threads could not be counted: the group map was full.
     pub group: u64,
-    /// Tapped writes that found the ring full or filling up, and children of
-    /// tapped processes that found no room.
+    /// Tapped writes of which a part found the ring full or filling up, could
+    /// not be read, or was one of too many; and processes for which there was
+    /// no room.
     pub tap: u64,
 }

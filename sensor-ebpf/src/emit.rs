@@ -12,6 +12,8 @@ use crate::maps::{AWAKE, LOSS, RING};
 /// How long a consumer may take to wake up before it is woken again, and how
 /// often a hook looks how full the ring is, ns.
 const PATIENCE_NS: u64 = 1_000_000;
+/// How often the consumer is woken out of turn at most, ns.
+const HURRY_NS: u64 = 1_000_000;
 
 /// Now on CLOCK_BOOTTIME, ns.
 #[inline(always)]
@@ -88,13 +90,20 @@ pub unsafe fn bytes(data: *mut u8, len: u64, time: u64, lost: fn(&mut Loss) -> &
     }
 }
 
-/// Has the next record wake the consumer, whatever it promised.
+/// Has the next record wake the consumer, whatever it promised, but no more
+/// than once in `HURRY_NS`: a storm must not cost a wake-up each.
 #[inline(always)]
-pub fn hurry() {
-    if let Some(awake) = AWAKE.get_ptr_mut(0) {
-        // SAFETY: the pointer is that of a map element; one field is written,
-        // at once.
-        unsafe { (&raw mut (*awake).until).write_volatile(0) };
+pub fn hurry(time: u64) {
+    let Some(awake) = AWAKE.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: as in `wake_up`.
+    unsafe {
+        let hurried = &raw mut (*awake).hurried;
+        if time >= hurried.read_volatile() + HURRY_NS {
+            hurried.write_volatile(time);
+            (&raw mut (*awake).until).write_volatile(0);
+        }
     }
 }
 

@@ -66,6 +66,11 @@ pub fn writes(call: Call, descriptor: u32, address: u64, count: u64) {
     match call {
         Call::Write => send(header, address, count),
         Call::WriteV => {
+            // What it said last is in the last ones.
+            let first = count.saturating_sub(TAP_PARTS);
+            if first > 0 {
+                emit::count(|lost| &mut lost.tap);
+            }
             for index in 0..TAP_PARTS {
                 if index >= count {
                     break;
@@ -78,10 +83,11 @@ pub fn writes(call: Call, descriptor: u32, address: u64, count: u64) {
                     bpf_probe_read_user(
                         part.as_mut_ptr().cast(),
                         16,
-                        (address + 16 * index) as *const _,
+                        address.wrapping_add(16 * (first + index)) as *const _,
                     )
                 };
                 if failed != 0 {
+                    emit::count(|lost| &mut lost.tap);
                     break;
                 }
                 send(header, part[0], part[1]);

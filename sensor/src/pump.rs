@@ -4,6 +4,7 @@
 mod scanned;
 mod scheduler;
 mod tap;
+mod users;
 
 use std::{
     collections::HashSet,
@@ -13,6 +14,7 @@ use std::{
 use self::{
     scanned::{complete, found_of, named, raw_arguments},
     scheduler::Follower,
+    users::Users,
 };
 use sensor_common::{
     event::{Exec, UNKNOWN_UID},
@@ -28,7 +30,6 @@ use crate::{
     collect::scan::{ARGS_LIMIT, Scanned, Wants, scan},
     decode::{Event, decode},
     engine::{Engine, ExecContext, reload::Reload, scans::Found},
-    plugin::user,
     process::{event::ProcessEvent, table::RawArguments},
     procfs::{Proc, ReadError, Stat},
     source::{
@@ -83,6 +84,7 @@ pub struct Pump {
     scheduler: Follower,
     /// And of the one on system calls.
     tap: tap::Follower,
+    users: Users,
     last_event: Instant,
     /// Hooks have been told that they must wake the consumer.
     sleepy: bool,
@@ -107,6 +109,7 @@ impl Pump {
             behind: false,
             scheduler: Follower::default(),
             tap: tap::Follower::default(),
+            users: Users::default(),
             last_event: now,
             sleepy: false,
             observed: now,
@@ -132,7 +135,9 @@ impl Pump {
     /// What the hooks could not hand over.
     #[must_use]
     pub fn loss(&self) -> Loss {
-        self.kernel.as_ref().map(Kernel::loss).unwrap_or_default()
+        let mut loss = self.kernel.as_ref().map(Kernel::loss).unwrap_or_default();
+        loss.tap += self.tap.refused;
+        loss
     }
 
     /// When to look at the ring again, though nobody says that there is
@@ -172,7 +177,7 @@ impl Pump {
             match decode(record) {
                 Ok(event) => {
                     if let Event::Exec(exec, _) = &event {
-                        learn_user(&mut self.engine, exec.uid);
+                        learn_user(&mut self.engine, &mut self.users, exec.uid);
                     }
                     let context = context(&event, &self.engine, &mut self.proc, &mut self.cgroups);
                     self.engine.event(&event, context, out);
@@ -260,6 +265,7 @@ impl Pump {
             proc,
             wanted,
             kernel,
+            users,
             ..
         } = self;
         let mut listed = Vec::new();
@@ -284,7 +290,7 @@ impl Pump {
             }
             if complete(&mut found, engine, proc, *wanted, depth) != Err(ReadError::Gone) {
                 if let Some(user) = found.uid {
-                    learn_user(engine, user);
+                    learn_user(engine, users, user);
                 }
                 let (found, now) = (found_of(found), clock::boot());
                 match depth {
@@ -337,9 +343,12 @@ impl Pump {
 }
 
 /// Looks up what a user is called, where somebody groups by that.
-fn learn_user(engine: &mut Engine, id: u32) {
-    if id != UNKNOWN_UID && engine.registry().wants_user(id) {
-        engine.registry().learn_user(id, user::name_of(id));
+fn learn_user(engine: &mut Engine, users: &mut Users, id: u32) {
+    if id != UNKNOWN_UID
+        && engine.registry().wants_user(id)
+        && let Ok(name) = users.name_of(id)
+    {
+        engine.registry().learn_user(id, name);
     }
 }
 

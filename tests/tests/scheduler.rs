@@ -291,10 +291,14 @@ fn the_hook_is_there_while_a_plugin_asks_for_it() {
         plugins.plugin(&name, &format!("^{name}$"), SCHEDULER);
         hook("attached", round);
         assert!(is_attached(&lines));
-        // The first turn of a process that was there before is a beginning.
-        process.turn();
+        // The first departure of a process that was there before is a beginning.
+        for _ in 0..2 {
+            process.turn();
+            process.rest();
+        }
         let first = figures(&lines, &name);
         process.turn();
+        process.rest();
         let now = figures(&lines, &name);
         assert!(
             first.turns >= last.turns && now.turns > first.turns,

@@ -112,7 +112,7 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     if emit::wants_taps() {
-        emit::hurry();
+        emit::hurry(time);
     }
     // SAFETY: `len` bytes of `tail` follow the record.
     unsafe {

@@ -117,13 +117,13 @@ impl Keeper {
         pending.done == pending.asked
     }
 
-    /// Whether the store has the kernel's ring as far as it was told. Other
-    /// things may be waiting: where much goes wrong on the host, there always
-    /// are incidents to be written.
+    /// Whether the store has the kernel's ring as far as it was told; after a
+    /// failure, whether it is time to tell it again. Other things may be
+    /// waiting: where much goes wrong on the host, there always are incidents
+    /// to be written.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        let pending = self.desk.lock();
-        pending.written == pending.marked
+        self.desk.lock().is_current()
     }
 
     /// The same for others to hold.
@@ -290,6 +290,40 @@ mod tests {
             )],
             ..Interval::default()
         }
+    }
+
+    /// A ring of which nothing is given back fills up.
+    #[test]
+    fn a_mark_that_was_not_written_is_asked_for_again() {
+        let desk = Desk::default();
+        let mark = |position| Mark {
+            ring: crate::units::BootNanos(1),
+            position,
+        };
+        let put_down = |position| {
+            let mut pending = desk.lock();
+            pending.marked = Some(mark(position));
+            pending.interval.mark = Some(mark(position));
+            desk.ask(&mut pending);
+        };
+        put_down(1);
+        assert!(!desk.lock().is_current());
+        let (asked, interval, ()) = desk.take(|| ()).unwrap();
+        desk.done(asked, None, Some(interval));
+        assert!(!desk.lock().is_current(), "not at once");
+        desk.lock().failed = Instant::now().checked_sub(desk::PAUSE);
+        assert!(desk.lock().is_current());
+
+        // Somebody else has it written after all.
+        desk.ask(&mut desk.lock());
+        let (asked, interval, ()) = desk.take(|| ()).unwrap();
+        put_down(2);
+        desk.done(asked, interval.mark, None);
+        assert_eq!(desk.lock().written, Some(mark(1)));
+        assert!(!desk.lock().is_current());
+        let (asked, interval, ()) = desk.take(|| ()).unwrap();
+        desk.done(asked, interval.mark, None);
+        assert!(desk.lock().is_current());
     }
 
     /// Every figure that is sent has its totals in the store before: what the

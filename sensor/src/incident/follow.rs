@@ -176,7 +176,7 @@ impl Follower {
     pub fn know(&mut self, formats: Arc<Formats>, found: &mut dyn FnMut(Incident)) {
         self.logs.formats = formats;
         for (path, mut followed) in std::mem::take(&mut self.files) {
-            followed.parser.quiet(found);
+            followed.parser.leave(found);
             followed.parser = self.parser(&path, &followed.services);
             if let Some(open) = &mut followed.open {
                 open.offset = open.line;

@@ -7,10 +7,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Once,
     time::Duration,
 };
 
-use sdjournal::{Journal, JournalConfig};
+use sdjournal::{Journal, JournalConfig, SdJournalError};
 
 use super::words::{SEARCHED, Words};
 use crate::units::WallNanos;
@@ -22,7 +23,7 @@ const PLACES: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 pub(super) const SETTLES: Duration = Duration::from_millis(500);
 /// Entries that are looked at.
 const ENTRIES: usize = 2_000;
-/// Files that are opened at once.
+/// Files that are opened at once: each takes a descriptor.
 const FILES: usize = 512;
 /// What /proc and the clocks may differ by, us.
 const TICK_US: u64 = 10_000;
@@ -36,61 +37,79 @@ pub(super) fn exists() -> bool {
     !dirs(&PLACES).is_empty()
 }
 
-/// What a process said, oldest first, as far as it is looked at.
+/// The files as they are now.
+pub(super) struct Open(Option<Journal>);
+
+/// Opens the journals of the host.
 #[must_use]
-pub(super) fn words(pid: u32, born: WallNanos) -> Option<Words> {
-    words_in(&dirs(&PLACES), pid, born)
+pub(super) fn open() -> Open {
+    open_in(&dirs(&PLACES))
 }
 
-fn words_in(dirs: &[PathBuf], pid: u32, born: WallNanos) -> Option<Words> {
-    if dirs.is_empty() {
-        return None;
-    }
+fn open_in(dirs: &[PathBuf]) -> Open {
     let config = JournalConfig {
         max_journal_files: FILES,
         ..JournalConfig::default()
     };
-    let told = |error| tracing::debug!("cannot read the journal: {error}");
-    let journal = Journal::open_dirs_with_config(dirs, config)
-        .map_err(told)
-        .ok()?;
-    let mut query = journal.query();
-    query.match_exact("_PID", pid.to_string().as_bytes());
-    query.since_realtime((born.0 / 1_000).saturating_sub(TICK_US));
-    query.seek_tail().reverse(true).limit(ENTRIES);
-    let boot = boot();
-    let mut left = usize::try_from(SEARCHED).unwrap_or(usize::MAX);
-    let mut lines = Vec::new();
-    for entry in query.iter().map_err(told).ok()? {
-        // One that is being written is not whole yet.
-        let Ok(entry) = entry else {
-            continue;
-        };
-        let own = entry
-            .get("_TRANSPORT")
-            .is_some_and(|way| OWN.contains(&way));
-        if !own || boot.is_some_and(|boot| entry.boot_id() != boot) {
-            continue;
+    let opened = Journal::open_dirs_with_config(dirs, config);
+    if let Err(error @ SdJournalError::LimitExceeded { .. }) = &opened {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            tracing::warn!(
+                "no last words from the journal: {error}; `journalctl --vacuum-files=100` \
+                 removes the oldest"
+            );
+        });
+    }
+    Open(opened.map_err(told).ok())
+}
+
+fn told(error: SdJournalError) {
+    tracing::debug!("cannot read the journal: {error}");
+}
+
+impl Open {
+    /// What a process said, oldest first, as far as it is looked at.
+    #[must_use]
+    pub(super) fn words(&self, pid: u32, born: WallNanos) -> Option<Words> {
+        let mut query = self.0.as_ref()?.query();
+        query.match_exact("_PID", pid.to_string().as_bytes());
+        query.since_realtime((born.0 / 1_000).saturating_sub(TICK_US));
+        query.seek_tail().reverse(true).limit(ENTRIES);
+        let boot = boot();
+        let mut left = usize::try_from(SEARCHED).unwrap_or(usize::MAX);
+        let mut lines = Vec::new();
+        for entry in query.iter().map_err(told).ok()? {
+            // One that is being written is not whole yet.
+            let Ok(entry) = entry else {
+                continue;
+            };
+            let own = entry
+                .get("_TRANSPORT")
+                .is_some_and(|way| OWN.contains(&way));
+            if !own || boot.is_some_and(|boot| entry.boot_id() != boot) {
+                continue;
+            }
+            let Some(message) = entry.get("MESSAGE") else {
+                continue;
+            };
+            let Some(rest) = left.checked_sub(message.len() + 1) else {
+                break;
+            };
+            left = rest;
+            lines.push(message.to_vec());
         }
-        let Some(message) = entry.get("MESSAGE") else {
-            continue;
-        };
-        let Some(rest) = left.checked_sub(message.len() + 1) else {
-            break;
-        };
-        left = rest;
-        lines.push(message.to_vec());
+        let mut text = Vec::new();
+        for line in lines.iter().rev() {
+            text.extend_from_slice(line);
+            text.push(b'\n');
+        }
+        (!text.is_empty()).then_some(Words {
+            path: None,
+            stream: None,
+            text,
+        })
     }
-    let mut text = Vec::new();
-    for line in lines.iter().rev() {
-        text.extend_from_slice(line);
-        text.push(b'\n');
-    }
-    (!text.is_empty()).then_some(Words {
-        path: None,
-        stream: None,
-        text,
-    })
 }
 
 /// Directories of journals: called as the machine's id, those of a namespace
@@ -140,8 +159,9 @@ mod tests {
         let dir = place.path().join("3d1219c7c4c5404aaa1f6d2a48adfda4");
         fs::create_dir(&dir).unwrap();
         fs::write(dir.join("system.journal"), b"LPKSHHRHodd").unwrap();
-        assert_eq!(words_in(&dirs(&[place.path()]), 1, WallNanos(0)), None);
-        assert_eq!(words_in(&[], 1, WallNanos(0)), None);
+        let open = open_in(&dirs(&[place.path()]));
+        assert_eq!(open.words(1, WallNanos(0)), None);
+        assert_eq!(open_in(&[]).words(1, WallNanos(0)), None);
         assert!(boot().is_some());
     }
 }

@@ -23,8 +23,7 @@ use crate::{process::event::End, units::ProcessKey};
 const COUNTERS: usize = 1_024;
 /// Processes whose cgroup is kept; the oldest goes first.
 const PLACES: usize = 16_384;
-/// Files of processes that are read in one go. Who is left over is taken to
-/// be where its parent is.
+/// Files of processes that are read in one go.
 const READS: usize = 64;
 /// A rise that nobody's death explained for so long, or twice, explains none.
 const SETTLE_EVERY: Duration = Duration::from_secs(10);
@@ -76,8 +75,8 @@ struct Counter {
 pub struct Memory {
     hierarchy: Option<Hierarchy>,
     counters: HashMap<Arc<Path>, Counter>,
-    /// The directory of each process, by pid.
-    places: HashMap<u32, (ProcessKey, Arc<Path>)>,
+    /// The directory of each process, by pid; `None` where it is not known.
+    places: HashMap<u32, (ProcessKey, Option<Arc<Path>>)>,
     order: VecDeque<u32>,
     settled: Option<Instant>,
 }
@@ -104,25 +103,42 @@ impl Memory {
     pub fn watch(&mut self, joined: &[Joined], now: Instant) {
         let mut reads = READS;
         for one in joined {
-            let Some(dir) = self.place_of(one, &mut reads) else {
-                continue;
-            };
-            if !self.counters.contains_key(&dir) && self.counters.len() < COUNTERS {
-                let Some(hierarchy) = &self.hierarchy else {
-                    return;
-                };
-                if let Some(seen) = hierarchy.kills(&dir) {
-                    let name = hierarchy.name_of(&dir).into();
-                    let counter = Counter {
-                        name,
-                        explained: seen,
-                        seen,
-                    };
-                    self.counters.insert(Arc::clone(&dir), counter);
-                    self.settled.get_or_insert(now);
-                }
+            let dir = self.place_of(one, &mut reads);
+            if let Some(dir) = &dir {
+                self.begin(dir, one.is_child, now);
             }
+            let dir = dir.filter(|dir| self.is_certain(dir));
             self.keep(one.key, dir);
+        }
+    }
+
+    /// Version 1 says of whoever is ending that it is in the root.
+    fn is_certain(&self, dir: &Path) -> bool {
+        let of_ending = |one: &Hierarchy| one.version == Version::One && dir == one.root;
+        !self.hierarchy.as_ref().is_some_and(of_ending)
+    }
+
+    /// Notes what the counter of a new member's cgroup says.
+    fn begin(&mut self, dir: &Arc<Path>, is_child: bool, now: Instant) {
+        let Some(hierarchy) = &self.hierarchy else {
+            return;
+        };
+        if let Some(counter) = self.counters.get_mut(dir) {
+            // Whoever comes from elsewhere may be the first in a cgroup that
+            // was made again.
+            if let Some(seen) = hierarchy.kills(dir).filter(|_| !is_child) {
+                counter.begin_again(seen);
+            }
+        } else if self.counters.len() < COUNTERS
+            && let Some(seen) = hierarchy.kills(dir)
+        {
+            let counter = Counter {
+                name: hierarchy.name_of(dir).into(),
+                explained: seen,
+                seen,
+            };
+            self.counters.insert(Arc::clone(dir), counter);
+            self.settled.get_or_insert(now);
         }
     }
 
@@ -133,11 +149,15 @@ impl Memory {
             return None;
         };
         let process = &ended.process;
-        let (key, dir) = self.places.get(&process.pid)?;
+        let (key, place) = self.places.get(&process.pid)?;
         // Of a scanned process the start was known to a tick only.
         let same = key.start.0 / TICK_NS == process.start.0 / TICK_NS;
-        let counter = self.counters.get_mut(dir).filter(|_| same)?;
-        let kills = self.hierarchy.as_ref()?.kills(dir)?;
+        if !same {
+            return None;
+        }
+        let dir = place.clone().or_else(|| self.only_one_that_rose())?;
+        let counter = self.counters.get_mut(&dir)?;
+        let kills = self.hierarchy.as_ref()?.kills(&dir)?;
         let rise = kills.saturating_sub(counter.explained);
         if rise == 0 || (ended.oom.is_none() && ended.sender.is_some()) {
             return None;
@@ -147,6 +167,24 @@ impl Memory {
             cgroup: Arc::clone(&counter.name),
             rise,
         })
+    }
+
+    /// The cgroup of a process that was ending before somebody could look where
+    /// it is, as one that takes too much at once is: where the counter of just
+    /// one has risen, it was there.
+    fn only_one_that_rose(&self) -> Option<Arc<Path>> {
+        let hierarchy = self.hierarchy.as_ref()?;
+        // Version 2 needs no look: the hook tells the cgroup.
+        if hierarchy.version == Version::Two {
+            return None;
+        }
+        let rose = |(dir, counter): &(&Arc<Path>, &Counter)| {
+            let kills = hierarchy.kills(dir);
+            kills.is_some_and(|kills| kills > counter.explained)
+        };
+        let mut rose = self.counters.iter().filter(rose);
+        let (dir, _) = rose.next()?;
+        rose.next().is_none().then(|| Arc::clone(dir))
     }
 
     /// When to look again; never where nothing is watched.
@@ -169,6 +207,7 @@ impl Memory {
             let Some(kills) = hierarchy.kills(dir) else {
                 return false;
             };
+            counter.begin_again(kills);
             counter.explained = counter.explained.max(counter.seen);
             counter.seen = kills;
             true
@@ -178,16 +217,14 @@ impl Memory {
     fn place_of(&self, joined: &Joined, reads: &mut usize) -> Option<Arc<Path>> {
         let hierarchy = self.hierarchy.as_ref()?;
         let parent = joined.parent.and_then(|pid| self.places.get(&pid));
-        let parent = parent.map(|(_, dir)| Arc::clone(dir));
+        let parent = parent.and_then(|(_, dir)| dir.clone());
         let path = match hierarchy.version {
             Version::Two => joined.cgroup.as_deref()?.to_owned(),
             Version::One if joined.is_child && parent.is_some() => return parent,
-            Version::One if *reads == 0 => return parent,
+            Version::One if *reads == 0 => return None,
             Version::One => {
                 *reads -= 1;
-                let Ok(text) = fs::read(format!("/proc/{}/cgroup", joined.key.pid)) else {
-                    return parent;
-                };
+                let text = fs::read(format!("/proc/{}/cgroup", joined.key.pid)).ok()?;
                 memory_path(&String::from_utf8_lossy(&text))?.to_owned()
             }
         };
@@ -197,7 +234,7 @@ impl Memory {
         Some(known.map_or_else(|| dir.into(), |(dir, _)| Arc::clone(dir)))
     }
 
-    fn keep(&mut self, key: ProcessKey, dir: Arc<Path>) {
+    fn keep(&mut self, key: ProcessKey, dir: Option<Arc<Path>>) {
         if self.places.insert(key.pid, (key, dir)).is_some() {
             return;
         }
@@ -206,6 +243,17 @@ impl Memory {
             && let Some(oldest) = self.order.pop_front()
         {
             self.places.remove(&oldest);
+        }
+    }
+}
+
+impl Counter {
+    /// A counter never falls: one that did is that of a new cgroup of the same
+    /// name.
+    fn begin_again(&mut self, kills: u64) {
+        if kills < self.explained {
+            self.explained = kills;
+            self.seen = kills;
         }
     }
 }

@@ -156,3 +156,44 @@ fn where_memory_is_accounted() {
     );
     assert_eq!(kills("oom_kill_disable 0\noom_kill x\n"), None);
 }
+
+/// Version 1 tells where a process is only in its own file.
+#[test]
+fn who_was_gone_at_the_first_look_died_where_a_counter_rose() {
+    let mut bench = Bench::new();
+    fs::create_dir(bench.root.path().join("bank")).unwrap();
+    let counts = |bench: &Bench, cgroup: &str, kills: u64| {
+        let file = bench.root.path().join(cgroup).join("memory.oom_control");
+        fs::write(file, format!("under_oom 0\noom_kill {kills}\n")).unwrap();
+    };
+    for cgroup in ["shop", "bank"] {
+        counts(&bench, cgroup, 1);
+        let dir: Arc<Path> = bench.root.path().join(cgroup).into();
+        bench.memory.hierarchy.as_mut().unwrap().version = Version::One;
+        bench.memory.begin(&dir, false, bench.now);
+    }
+    let (one, other) = (u32::MAX, u32::MAX - 1);
+    bench.joins(one, "");
+    bench.joins(other, "");
+    assert!(!bench.memory.is_certain(bench.root.path()));
+    assert_eq!(bench.dies(one, |_| {}), None, "nothing rose");
+    counts(&bench, "shop", 3);
+    assert_eq!(bench.dies(one, |_| {}), counter(2));
+    counts(&bench, "bank", 2);
+    assert_eq!(bench.dies(other, |_| {}), None, "it may be either");
+}
+
+/// A unit that systemd starts again, a container that is restarted.
+#[test]
+fn a_cgroup_that_was_made_again_begins_at_its_own_count() {
+    let mut bench = Bench::new();
+    bench.joins(5, "/shop");
+    bench.counts("shop", 6);
+    assert_eq!(bench.dies(5, |_| {}), counter(1));
+    for pid in [6, 7] {
+        bench.counts("shop", 0);
+        bench.joins(pid, "/shop");
+        bench.counts("shop", 1);
+        assert_eq!(bench.dies(pid, |_| {}), counter(1), "{pid}");
+    }
+}

@@ -310,8 +310,11 @@ impl Worker {
     /// Looks in the journal for those that have waited long enough, or for all.
     fn look_in_journal(&mut self, now: Option<Instant>) {
         let due = |one: &mut Unsettled| now.is_none_or(|now| one.due <= now);
+        let mut open = None;
         while let Some(one) = self.unsettled.pop_front_if(due) {
-            let words = journal::words(one.pid, one.born);
+            // Once for all that are due: there may be hundreds of files.
+            let open = open.get_or_insert_with(journal::open);
+            let words = open.words(one.pid, one.born);
             self.close(one.incident, words.as_slice());
         }
     }

@@ -14,8 +14,8 @@ pub(super) struct Follower {
     taps: bool,
     /// It could not be: that is not tried again.
     failed: bool,
-    /// It was told that there is no room for more.
-    warned: bool,
+    /// Processes for which there was no room.
+    pub(super) refused: u64,
 }
 
 impl Pump {
@@ -54,14 +54,16 @@ impl Pump {
             return;
         };
         let tap = kernel.tap();
-        let mut refused = false;
+        let before = self.tap.refused;
         for change in self.engine.take_tap_changes() {
             match change {
-                Change::Watch(pid, watched) => refused |= tap.watch(pid, watched).is_err(),
+                Change::Watch(pid, watched) => {
+                    self.tap.refused += u64::from(tap.watch(pid, watched).is_err());
+                }
                 Change::Forget(pid) => tap.forget(pid),
             }
         }
-        if refused && !std::mem::replace(&mut self.tap.warned, true) {
+        if before == 0 && self.tap.refused > 0 {
             tracing::warn!(
                 "the hook on system calls has no room for more processes; those above its limit \
                  have no last words by it"

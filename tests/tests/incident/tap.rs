@@ -102,6 +102,11 @@ fn what_went_into_a_pipe_is_there_where_a_plugin_asks_for_it() {
     let found = desk.incident(of);
     assert_eq!(found["sensor.incident.last_words"], "one, two\n");
 
+    let script = "import os\nos.writev(2, [b'%d\\n' % n for n in range(1000)])\nos._exit(3)";
+    let (of, _) = desk.told(script);
+    let found = desk.incident(of);
+    assert_eq!(found["sensor.incident.last_words"], "996\n997\n998\n999\n");
+
     let script = "import os\nif os.fork() == 0:\n    os.write(2, b'child\\n')\n    \
                   os._exit(4)\nos.write(2, b'parent\\n')\nos.wait()\nos._exit(0)";
     let (of, said) = desk.told(script);

@@ -1,12 +1,18 @@
 //! Where the engine puts down what is to be written.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use crate::{
     incident::follow::Position,
     source::ebpf::Mark,
     store::{Seen, records::Totals},
 };
+
+/// How long nobody asks again on its own account after a write that failed.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the engine has to say at the end of an interval.
 #[derive(Debug, Default)]
@@ -41,6 +47,8 @@ pub(super) struct Pending {
     pub(super) written: Option<Mark>,
     /// Up to where it was asked to have it.
     pub(super) marked: Option<Mark>,
+    /// When a write failed, if the last one did.
+    pub(super) failed: Option<Instant>,
     /// Nobody will ask again.
     pub(super) ended: bool,
 }
@@ -61,6 +69,15 @@ impl Interval {
             }
             (older, newer) => newer.or(older),
         };
+    }
+}
+
+impl Pending {
+    /// Whether the store has the kernel's ring as far as it was told, or it is
+    /// time to tell it again.
+    pub(super) fn is_current(&self) -> bool {
+        let paused = |at: Instant| at.elapsed() < PAUSE;
+        self.written == self.marked && !self.failed.is_some_and(paused)
     }
 }
 
@@ -96,6 +113,13 @@ impl Desk {
     pub(super) fn done(&self, asked: u64, mark: Option<Mark>, unwritten: Option<Interval>) {
         let mut pending = self.lock();
         pending.written = mark.or(pending.written);
+        pending.failed = unwritten.is_some().then(Instant::now);
+        // What was put down meanwhile goes next. What failed is to be put down
+        // again: there may be no other occasion for long.
+        pending.marked = match &unwritten {
+            Some(_) => pending.written,
+            None => pending.interval.mark.or(pending.written),
+        };
         if let Some(interval) = unwritten {
             pending.interval.after(interval);
         }

@@ -73,6 +73,12 @@ impl LogParser {
         self.core.quiet(found);
     }
 
+    /// Another parser goes on with this text: all that is open is told, parts of
+    /// split lines too. A line without its end is not.
+    pub fn leave(&mut self, found: &mut dyn FnMut(Incident)) {
+        self.core.finish(found);
+    }
+
     /// The text ended; afterwards the parser may begin another one.
     pub fn finish(&mut self, found: &mut dyn FnMut(Incident)) {
         let Self { lines, core } = self;

@@ -17,6 +17,9 @@ use crate::incident::{
     record::Incident,
 };
 
+/// Most bytes of a head of two lines with its envelopes.
+const HEAD_MAX: usize = 4 << 10;
+
 /// Takes a complete incident, with the number of the line it began with.
 pub type Sink<'a> = &'a mut dyn FnMut(u64, Incident);
 
@@ -88,7 +91,8 @@ impl Source {
     /// Takes in a line, or a record of several.
     pub fn line(&mut self, text: &[u8], at: &At<'_>, tools: &mut Tools<'_>, sink: Sink<'_>) {
         let head = self.head.take();
-        if jul::may_be_head(text) {
+        // A whole record around a short text is not worth to be kept.
+        if jul::may_be_head(text) && at.raw.len() <= HEAD_MAX {
             self.head = Some((text.to_vec(), at.raw.to_vec()));
         } else if let Some((head, raw)) = head
             && jul::may_be_body(text)

@@ -1,6 +1,7 @@
 //! JSON lines: levels, times, messages, exceptions.
 
 use super::*;
+use crate::incident::exception::Language;
 
 #[test]
 fn levels_under_every_key() {
@@ -136,6 +137,18 @@ fn frames_as_objects() {
     let java = found[1].exception.as_ref().unwrap();
     assert_eq!(java.frames[0].module.as_deref(), Some("a.B"));
     assert_eq!(java.causes[0].name, "a.C");
+}
+
+#[test]
+fn frames_stay_where_another_object_has_none() {
+    let found = parse(
+        r#"{"level":"error","message":"m","exception":{"type":"E","message":"bad","frames":[{"function":"f","file":"a.js","line":3}]},"error":{"code":5}}
+"#,
+    );
+    assert_eq!(found.len(), 1);
+    let exception = found[0].exception.as_ref().unwrap();
+    assert_eq!(exception.frames.len(), 1, "{exception:?}");
+    assert_eq!(exception.language, Language::Unknown);
 }
 
 #[test]

@@ -58,14 +58,14 @@ impl<'a> Reported<'a> {
     pub fn put(&mut self, part: Part, value: Node<'a>) {
         match (part, value) {
             (Part::Whole, value @ Node::Map(_)) => {
-                self.structured = structured::read(&value);
+                self.frames(&value);
                 self.object(&value);
             }
             (Part::Whole, Node::List(list)) if matches!(list.first(), Some(Node::Map(_))) => {
                 if let Some(first) = list.first() {
                     self.object(first);
                 }
-                self.structured = structured::read(&Node::List(list));
+                self.frames(&Node::List(list));
             }
             (Part::Whole, Node::Text(text)) => {
                 if self.loose.is_none() || text.contains('\n') {
@@ -80,6 +80,13 @@ impl<'a> Reported<'a> {
             (Part::Type, value) => self.name = value.into_text(),
             (Part::Message, value) => self.message = value.into_text(),
             (Part::Whole, _) => {}
+        }
+    }
+
+    /// Keeps what has frames: another key may hold an object without.
+    fn frames(&mut self, value: &Node<'a>) {
+        if let Some(read) = structured::read(value) {
+            self.structured = Some(read);
         }
     }
 

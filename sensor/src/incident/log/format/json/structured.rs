@@ -34,10 +34,13 @@ pub fn read(value: &Node<'_>) -> Option<Box<Exception>> {
         first.first(&TYPES)?,
         first.first(&MESSAGES).unwrap_or_default(),
     );
-    exception.language = if python {
-        Language::Python
-    } else {
-        Language::Java
+    // Lists of frames alone are not Java's: loggers of other languages have
+    // them, too.
+    let has_class = |one: &Node<'_>| one.first(&["class", "className"]).is_some();
+    exception.language = match python {
+        true => Language::Python,
+        false if list(first)?.iter().any(has_class) => Language::Java,
+        false => Language::Unknown,
     };
     // Python's innermost frame comes last.
     if python {
@@ -77,11 +80,14 @@ fn cause(value: &Node<'_>, python: bool) -> Option<Cause> {
 
 /// The frames of an exception, in the order in which they stand there.
 fn frames(value: &Node<'_>) -> Option<Vec<Frame>> {
-    let list = FRAMES.iter().find_map(|key| match value.get(key)? {
-        Node::List(list) => Some(list),
+    list(value)?.iter().map(frame).collect()
+}
+
+fn list<'a, 'b>(value: &'b Node<'a>) -> Option<&'b [Node<'a>]> {
+    FRAMES.iter().find_map(|key| match value.get(key)? {
+        Node::List(list) => Some(list.as_slice()),
         _ => None,
-    })?;
-    list.iter().map(frame).collect()
+    })
 }
 
 fn frame(value: &Node<'_>) -> Option<Frame> {
