@@ -219,11 +219,11 @@ fn above_the_most_connections_others_wait_and_it_is_told_once() {
     let idle: Vec<_> = (0..2 * MOST).map(|_| connect()).collect();
     let warnings = || {
         let said = lines.said().errors.clone();
-        said.matches("connected to the receiver at once").count()
+        said.matches("its most; others wait").count()
     };
     lines.wait("a warning", |said| {
         said.errors
-            .contains("64 applications are connected")
+            .contains("the receiver has 64 connections")
             .then_some(())
     });
     drop(idle);

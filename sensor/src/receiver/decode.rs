@@ -155,3 +155,40 @@ fn malformed(reason: impl Display) -> Refusal {
     }
     Refusal::Malformed(reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+
+    use super::*;
+
+    fn refused(form: Form, body: &[u8]) -> String {
+        let refused = form.decode::<ExportLogsServiceRequest>(body).unwrap_err();
+        assert!(matches!(refused, Refusal::Malformed(_)), "{refused:?}");
+        refused.to_string()
+    }
+
+    #[test]
+    fn a_long_reason_keeps_its_end() {
+        // A record whose body is a list in a list, and so on.
+        let mut body = Vec::new();
+        for field in [1, 5].repeat(60).into_iter().chain([5, 2, 2, 1]) {
+            let mut outer = Vec::new();
+            prost::encoding::bytes::encode(field, &body, &mut outer);
+            body = outer;
+        }
+        let form = Form {
+            is_json: false,
+            is_packed: false,
+        };
+        let said = refused(form, &body);
+        assert!(said.ends_with("recursion limit reached"), "{said}");
+        assert!(said.len() < MAX_REASON + 50, "{said}");
+        let form = Form {
+            is_json: true,
+            is_packed: false,
+        };
+        let said = refused(form, format!(r#"{{"{}": "#, "ä".repeat(1_000)).as_bytes());
+        assert!(said.len() < MAX_REASON + 50, "{said}");
+    }
+}

@@ -16,7 +16,7 @@ pub(super) enum Refusal {
     Type,
     #[error("the content encoding is not gzip")]
     Encoding,
-    #[error("the body is larger than {MAX_BODY} bytes, or it is unpacked")]
+    #[error("the body, or what it unpacks to, is larger than {MAX_BODY} bytes")]
     TooLarge,
     #[error("too much is in the body; send smaller batches")]
     TooMuch,

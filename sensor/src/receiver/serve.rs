@@ -228,8 +228,8 @@ impl Room {
         }
         self.full.call_once(|| {
             tracing::warn!(
-                "{} applications are connected to the receiver at once; others wait until one \
-                 of them leaves (this is told once)",
+                "the receiver has {} connections, its most; others wait until one of them ends \
+                 (told once)",
                 self.connections
             );
         });
