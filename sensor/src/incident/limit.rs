@@ -104,8 +104,7 @@ pub fn shrink(incident: &mut Incident, (text, frames, causes): (usize, usize, us
     services.truncate(frames);
 }
 
-/// Bytes that an incident takes of memory, all but what it shares with others:
-/// process and services.
+/// Bytes that an incident takes of memory, without what it shares with others.
 #[must_use]
 pub fn size(incident: &Incident) -> usize {
     let Incident {
@@ -116,8 +115,12 @@ pub fn size(incident: &Incident) -> usize {
         last_words,
         request,
         context,
+        process,
         ..
     } = incident;
+    let args = process.iter().filter_map(|process| process.args.as_ref());
+    let args = args.flat_map(|args| &args.args);
+    let args = args.map(|arg| size_of_val(arg) + arg.capacity());
     let texts = [
         body,
         &origin.original,
@@ -147,7 +150,7 @@ pub fn size(incident: &Incident) -> usize {
         .sum::<usize>();
     let place = origin.place.as_deref().map_or(0, of_frame);
     let texts = texts.into_iter().map(of_text).sum::<usize>();
-    size_of::<Incident>() + texts + exception + place + request + context
+    size_of::<Incident>() + texts + exception + place + request + context + args.sum::<usize>()
 }
 
 fn of_text(text: &Option<String>) -> usize {

@@ -259,8 +259,8 @@ impl Worker {
                     Ok(Input::Ended(ended)) => self.mourn(*ended),
                     Ok(Input::Joined(joined)) => self.memory.watch(&joined, Instant::now()),
                     Ok(Input::Reported(reported, place)) => {
-                        drop(place);
                         self.take_reported(*reported);
+                        drop(place);
                     }
                     Ok(Input::Follow(paths)) => self.follower.follow(paths),
                     Ok(Input::Know(formats)) => self.know(formats),
@@ -328,12 +328,12 @@ impl Worker {
     fn take_reported(&mut self, Reported { incidents, case }: Reported) {
         // All of one process, at one time.
         let context = self.context.gather(&Arc::new(case));
-        let each = incidents.into_iter().map(|mut incident| {
+        // One after the other: most are repeats, and end here.
+        for mut incident in incidents {
             incident.fingerprint = fingerprint(&incident);
             incident.context = context.clone();
-            incident
-        });
-        self.take_in(each.collect());
+            self.take_in(vec![incident]);
+        }
     }
 
     fn know(&mut self, formats: Arc<Formats>) {

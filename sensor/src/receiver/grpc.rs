@@ -76,8 +76,7 @@ where
     let (head, body) = request.into_parts();
     let body = decode::read(body, &intake.bodies).await?;
     // Who sends slowly waits without a turn.
-    let turn = intake.turns.acquire().await;
-    let _turn = turn.map_err(|_| Refusal::Ending)?;
+    let _turn = intake.turn().await?;
     let body = Full::new(body.bytes);
     let mut server = Grpc::new(Raw)
         .accept_compressed(CompressionEncoding::Gzip)

@@ -94,8 +94,7 @@ where
     };
     let body = decode::read(body, &export.intake.bodies).await?;
     // Who sends slowly waits without a turn.
-    let turn = export.intake.turns.acquire().await;
-    let _turn = turn.map_err(|_| Refusal::Ending)?;
+    let _turn = export.intake.turn().await?;
     let form = Form { is_json, is_packed };
     match path {
         "/v1/traces" => {

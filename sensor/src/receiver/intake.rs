@@ -10,7 +10,11 @@ use std::{
 use opentelemetry_proto::tonic::collector::{
     logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest,
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::yield_now,
+    time::timeout,
+};
 
 use super::{
     ask::Asker,
@@ -18,6 +22,7 @@ use super::{
     decode::MAX_BODIES,
     find::{Found, Reported, Rules, TraceId, in_logs, in_spans},
     peer::{Peer, inner_pid},
+    refusal::Refusal,
     traces::{Part, Traces},
 };
 use crate::{
@@ -32,6 +37,11 @@ use crate::{
 
 /// Requests that are decoded, or wait for the engine, at once; others wait.
 const AT_ONCE: usize = 2;
+/// How long a request waits for its turn. Whoever sent it may try again.
+const TURN: Duration = Duration::from_secs(3);
+/// How often all others are looked at before one is decoded: a body of 4 MiB
+/// comes in pieces.
+const ROUNDS: usize = 16;
 
 /// How often it is looked for what has waited long enough.
 const LOOK: Duration = Duration::from_millis(250);
@@ -45,7 +55,7 @@ pub(super) struct Intake {
     traces: Mutex<Traces<Arc<Origin>>>,
     pub counts: Arc<Counts>,
     /// Who decodes a request holds one.
-    pub turns: Semaphore,
+    turns: Semaphore,
     /// Bytes that bodies may take until they are decoded.
     pub bodies: Semaphore,
 }
@@ -93,6 +103,18 @@ impl Intake {
             turns: Semaphore::new(AT_ONCE),
             bodies: Semaphore::new(MAX_BODIES),
         }
+    }
+
+    /// Waits for the turn to decode a request, a while.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let turn = timeout(TURN, self.turns.acquire()).await;
+        let turn = turn.map_err(|_| Refusal::Busy)?;
+        // To decode holds up this thread. What has come for others meanwhile
+        // is read before, else they are late for nothing.
+        for _ in 0..ROUNDS {
+            yield_now().await;
+        }
+        turn.map_err(|_| Refusal::Ending)
     }
 
     pub async fn spans(&self, request: ExportTraceServiceRequest, peer: &Peer) {
