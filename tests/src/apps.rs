@@ -4,14 +4,14 @@
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{process::Running, sensor::LIMIT};
+use crate::{collector::Ports, process::Running, sensor::LIMIT};
 
 /// An application that serves HTTP on loopback; killed when dropped.
 #[derive(Debug)]
@@ -19,13 +19,6 @@ pub struct App {
     running: Running,
     port: u16,
     log: PathBuf,
-}
-
-/// A port that nobody listens on.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    listener.local_addr().expect("an address").port()
 }
 
 /// The sources of the applications.
@@ -65,7 +58,7 @@ impl App {
     /// the file `log`.
     #[must_use]
     pub fn start(log: &Path, command: impl FnOnce(u16) -> Command) -> Self {
-        let port = free_port();
+        let port = Ports::free().http;
         let mut command = command(port);
         let said = File::create(log).expect("cannot write a log");
         let errors = said.try_clone().expect("a descriptor");

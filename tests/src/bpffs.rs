@@ -1,35 +1,33 @@
 //! A BPF file system of one's own, so that tests neither need one on the host
 //! nor meet each other's pins.
 
-use std::{ffi::CStr, io, path::Path, ptr};
+use std::path::Path;
 
-use crate::sensor::skipped;
+use crate::{isolated, sensor::skipped};
 
 /// Where the sensor keeps its pins.
 pub const PINS: &str = "/sys/fs/bpf/sensor";
+const BPFFS: &str = "/sys/fs/bpf";
 
 /// Gives the calling thread, and what it starts from now on, a mount namespace
 /// with an empty BPF file system at the usual place. False, and noted as
 /// skipped, where the host does not allow it.
 #[must_use]
 pub fn own_bpffs(test: &str) -> bool {
-    own_mounts(test) && mounted(c"bpf", c"/sys/fs/bpf", c"bpf", test)
+    isolated::namespaces(test, 0) && mounted("bpf", BPFFS, test)
 }
 
 /// The same without a BPF file system.
 #[must_use]
 pub fn no_bpffs(test: &str) -> bool {
-    own_mounts(test) && mounted(c"tmpfs", c"/sys/fs/bpf", c"tmpfs", test)
+    isolated::namespaces(test, 0) && mounted("tmpfs", BPFFS, test)
 }
 
 /// Gives the calling thread, and what it starts from now on, an empty file
 /// system for each of these places, so that a journal can be kept there.
 #[must_use]
-pub fn own_places(test: &str, places: &[&CStr]) -> bool {
-    own_mounts(test)
-        && places
-            .iter()
-            .all(|place| mounted(c"tmpfs", place, c"tmpfs", test))
+pub fn own_places(test: &str, places: &[&str]) -> bool {
+    isolated::namespaces(test, 0) && places.iter().all(|place| mounted("tmpfs", place, test))
 }
 
 /// Paths of all pins, in order.
@@ -50,41 +48,12 @@ pub fn pins() -> Vec<String> {
     found
 }
 
-fn own_mounts(test: &str) -> bool {
-    // SAFETY: no memory is involved; the thread stops sharing its working
-    // directory with others, which nobody changes.
-    if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
-        return cannot(test, "a mount namespace");
+fn mounted(kind: &str, at: &str, test: &str) -> bool {
+    match isolated::mount(kind, Path::new(at), 0, "mode=0755") {
+        Ok(()) => true,
+        Err(error) => {
+            skipped(test, &format!("needs to mount {kind} at {at} ({error})"));
+            false
+        }
     }
-    // SAFETY: C strings that live; null where the kernel does not look.
-    let private = unsafe {
-        libc::mount(
-            ptr::null(),
-            c"/".as_ptr(),
-            ptr::null(),
-            libc::MS_REC | libc::MS_PRIVATE,
-            ptr::null(),
-        )
-    };
-    private == 0 || cannot(test, "private mounts")
-}
-
-fn mounted(source: &CStr, target: &CStr, kind: &CStr, test: &str) -> bool {
-    // SAFETY: C strings that live.
-    let done = unsafe {
-        libc::mount(
-            source.as_ptr(),
-            target.as_ptr(),
-            kind.as_ptr(),
-            0,
-            c"mode=0755".as_ptr().cast(),
-        )
-    };
-    done == 0 || cannot(test, "to mount")
-}
-
-fn cannot(test: &str, what: &str) -> bool {
-    let error = io::Error::last_os_error();
-    skipped(test, &format!("needs {what}: {error}"));
-    false
 }

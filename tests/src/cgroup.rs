@@ -1,4 +1,4 @@
-//! A cgroup with little memory.
+//! Cgroups of tests.
 
 use std::{
     fs, io,
@@ -53,10 +53,7 @@ impl Small {
 
     /// The command runs in it.
     pub fn hold(&self, command: &mut Command) {
-        let procs = self.0.join("cgroup.procs");
-        // SAFETY: writing a file allocates nothing that another thread could
-        // hold.
-        unsafe { command.pre_exec(move || fs::write(&procs, "0")) };
+        hold(&self.0, command);
     }
 
     /// Processes that the kernel killed in it for want of memory.
@@ -74,12 +71,55 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        // The kernel takes a moment to forget the last process.
-        for _ in 0..4_000 {
-            if fs::remove_dir(&self.0).is_ok() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(5));
+        remove(&self.0);
+    }
+}
+
+/// A cgroup of the v2 hierarchy; gone when dropped.
+#[derive(Debug)]
+pub struct Unified(PathBuf);
+
+impl Unified {
+    /// `None` where there can be none.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+        let mut roots = roots.map(Path::new).into_iter();
+        let root = roots.find(|root| root.join("cgroup.procs").exists())?;
+        let path = root.join(name);
+        fs::create_dir(&path).ok().map(|()| Self(path))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The command runs in it.
+    pub fn hold(&self, command: &mut Command) {
+        hold(&self.0, command);
+    }
+}
+
+impl Drop for Unified {
+    fn drop(&mut self) {
+        remove(&self.0);
+    }
+}
+
+fn hold(path: &Path, command: &mut Command) {
+    let procs = path.join("cgroup.procs");
+    // SAFETY: writing a file allocates nothing that another thread could hold.
+    unsafe { command.pre_exec(move || fs::write(&procs, "0")) };
+}
+
+/// The kernel takes a moment to forget the last process.
+fn remove(path: &Path) {
+    for _ in 0..4_000 {
+        if fs::remove_dir(path).is_ok() {
+            return;
         }
+        thread::sleep(Duration::from_millis(5));
     }
 }

@@ -43,6 +43,20 @@ pub fn bind(from: &Path, over: &Path) -> io::Result<()> {
     mounted(from.as_os_str().as_bytes(), over, "", libc::MS_BIND, "")
 }
 
+/// Takes away what was mounted last at a place, also where it is in use.
+///
+/// # Errors
+///
+/// Where nothing is mounted there, or the kernel refuses.
+pub fn unmount(at: &Path) -> io::Result<()> {
+    let at = CString::new(at.as_os_str().as_bytes())?;
+    // SAFETY: a string that ends with NUL and lives.
+    match unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 fn mounted(from: &[u8], at: &Path, kind: &str, flags: libc::c_ulong, data: &str) -> io::Result<()> {
     let from = CString::new(from)?;
     let at = CString::new(at.as_os_str().as_bytes())?;

@@ -20,6 +20,8 @@ pub mod isolated;
 pub mod plugins;
 pub mod process;
 pub mod received;
+pub mod receiving;
 pub mod samples;
 pub mod sensor;
+pub mod setting;
 pub mod tls;

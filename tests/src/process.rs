@@ -85,6 +85,15 @@ pub fn built(name: &str) -> PathBuf {
     path
 }
 
+/// The Python interpreter itself: a shim in the PATH may be a script.
+#[must_use]
+pub fn python() -> String {
+    let script = "import os, sys; print(os.path.realpath(sys.executable))";
+    let found = Command::new("python3").args(["-c", script]).output();
+    let found = found.expect("cannot run python3");
+    String::from_utf8_lossy(&found.stdout).trim().to_owned()
+}
+
 /// A command that runs `workload` with these arguments.
 #[must_use]
 pub fn workload<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {

@@ -9,23 +9,14 @@
 use std::{env, fs, path::Path, process::Command};
 
 use sensor_tests::{
-    apps::{self, App, free_port, installed},
+    apps::{self, App, installed},
+    collector::Ports,
     plugins::Plugins,
     process::built,
-    sensor::{Lines, sensor},
+    receiving::Receiving,
 };
 use serde_json::Value;
 
-const TRANSPORT: &str = r#"
-[[incident.transport]]
-type = "file"
-path = "DIR/out.jsonl"
-[receiver]
-enabled = true
-http = "127.0.0.1:HTTP"
-grpc = "127.0.0.1:GRPC"
-socket = ""
-"#;
 const OPTIONS: &str = r#"
 capture_404 = true
 slow_request_threshold = "900ms"
@@ -44,8 +35,7 @@ enum Protocol {
 struct Shop {
     plugins: Plugins,
     name: String,
-    ports: [u16; 2],
-    lines: Lines,
+    receiving: Receiving,
 }
 
 impl Shop {
@@ -57,22 +47,11 @@ impl Shop {
         if app != "axum" {
             apps::copy(app, &plugins.root().join(&name));
         }
-        let ports = [free_port(), free_port()];
-        let config = TRANSPORT
-            .replace("DIR", plugins.root().to_str().unwrap())
-            .replace("HTTP", &ports[0].to_string())
-            .replace("GRPC", &ports[1].to_string());
-        let file = plugins.root().join("sensor.toml");
-        fs::write(&file, config + options).unwrap();
-        let mut command = sensor(["run", "--interval", "1s", "--output", "json"]);
-        command.arg("--config").arg(file);
-        let lines = Lines::start(command.args(["--plugins", &plugins.flag()]));
-        lines.wait("a first report", |said| said.lines.first().map(drop));
+        let receiving = Receiving::start(&plugins, options, &[]);
         Self {
             plugins,
             name,
-            ports,
-            lines,
+            receiving,
         }
     }
 
@@ -88,9 +67,10 @@ impl Shop {
             Path::new("/usr/bin"),
             Path::new("/bin"),
         ];
+        let Ports { grpc, http } = self.receiving.ports;
         let (port, name) = match protocol {
-            Protocol::Http => (self.ports[0], "http/protobuf"),
-            Protocol::Grpc => (self.ports[1], "grpc"),
+            Protocol::Http => (http, "http/protobuf"),
+            Protocol::Grpc => (grpc, "grpc"),
         };
         command
             .env_clear()
@@ -131,7 +111,7 @@ impl Shop {
         }
         let pid = app.pid();
         app.end(signal);
-        let (ended, said) = self.lines.interrupt();
+        let (ended, said) = self.receiving.lines.interrupt();
         assert_eq!(ended.status, 0, "{}", said.errors);
         let out = self.plugins.root().join("out.jsonl");
         let text = fs::read_to_string(out).unwrap_or_default();

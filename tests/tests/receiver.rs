@@ -15,26 +15,14 @@ use std::{
 };
 
 use sensor_tests::{
-    apps::free_port,
-    collector::Collector,
+    collector::{Collector, Ports},
     plugins::Plugins,
-    process::run,
+    process::{python, run},
     received::Received,
-    sensor::{LIMIT, Lines, sensor},
+    receiving::Receiving,
+    sensor::LIMIT,
 };
 use serde_json::Value;
-
-const CONFIG: &str = r#"
-[[incident.transport]]
-type = "file"
-path = "DIR/out.jsonl"
-
-[receiver]
-enabled = true
-http = "127.0.0.1:HTTP"
-grpc = "127.0.0.1:GRPC"
-socket = "DIR/otlp.sock"
-"#;
 
 /// A request that failed, with the exception; TYPE is its type.
 const SPAN: &str = r#"{"resourceSpans":[{"resource":{"attributes":[]},"scopeSpans":[{"spans":[{
@@ -87,15 +75,6 @@ s.sendall((head + 'Content-Length: %d\r\n\r\n' % len(body)).encode() + body)
 sys.exit(0 if b' 200 ' in s.recv(100) else 1)
 ";
 
-fn python() -> String {
-    let script = "import os, sys; print(os.path.realpath(sys.executable))";
-    let found = Command::new("python3")
-        .args(["-c", script])
-        .output()
-        .unwrap();
-    String::from_utf8(found.stdout).unwrap().trim().to_owned()
-}
-
 /// The most memory that a process has had.
 fn memory_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -120,42 +99,13 @@ fn wait_incident(file: &Path, kind: &str) -> Value {
     }
 }
 
-/// A sensor that receives, after its first report.
-fn start(plugins: &Plugins, http: &str, grpc: &str, more: &[&str]) -> Lines {
-    start_by(plugins, http, grpc, |mut sensor| {
-        sensor.args(more);
-        sensor
-    })
-}
-
-/// The same, by a command around it.
-fn start_by(
-    plugins: &Plugins,
-    http: &str,
-    grpc: &str,
-    around: impl FnOnce(Command) -> Command,
-) -> Lines {
-    let config = CONFIG
-        .replace("DIR", plugins.root().to_str().unwrap())
-        .replace("HTTP", http)
-        .replace("GRPC", grpc);
-    let file = plugins.root().join("sensor.toml");
-    fs::write(&file, config).unwrap();
-    let mut command = sensor(["run", "--interval", "1s", "--output", "json"]);
-    command.arg("--config").arg(file);
-    command.args(["--plugins", &plugins.flag()]);
-    let lines = Lines::start(around(command).stdin(Stdio::null()));
-    lines.wait("a first report", |said| said.lines.first().map(drop));
-    lines
-}
-
 #[test]
 fn what_an_application_reports_is_an_incident_of_its_process() {
     let plugins = Plugins::new();
     let watched = plugins.watch_program(&python(), "");
     let path = |name: &str| plugins.root().join(name);
-    let (http, grpc) = (free_port().to_string(), free_port().to_string());
-    let lines = start(&plugins, &http, &grpc, &[]);
+    let Receiving { lines, ports } = Receiving::start(&plugins, "", &[]);
+    let http = ports.http.to_string();
 
     let socket = format!("unix:{}", path("otlp.sock").display());
     for (address, kind) in [(&http, "PriceError"), (&socket, "KeyError")] {
@@ -178,8 +128,8 @@ fn what_an_application_reports_is_an_incident_of_its_process() {
 #[test]
 fn a_small_body_of_empty_spans_takes_no_memory() {
     let plugins = Plugins::new();
-    let (http, grpc) = (free_port().to_string(), free_port().to_string());
-    let lines = start(&plugins, &http, &grpc, &[]);
+    let Receiving { lines, ports } = Receiving::start(&plugins, "", &[]);
+    let http = ports.http.to_string();
     for (kind, count, status) in [
         ("x-protobuf", "10000", "200"),
         ("x-protobuf", "1000000", "413"),
@@ -207,14 +157,15 @@ fn above_the_most_connections_others_wait_and_it_is_told_once() {
     const MOST: usize = 64;
     let plugins = Plugins::new();
     let watched = plugins.watch_program(&python(), "");
-    let (http, grpc) = (free_port().to_string(), free_port().to_string());
-    let lines = start_by(&plugins, &http, &grpc, |sensor| {
+    let Receiving { lines, ports } = Receiving::start_by(&plugins, "", |sensor| {
         let mut limited = Command::new("prlimit");
         limited.arg("--nofile=1024:1024").arg(sensor.get_program());
         limited.args(sensor.get_args()).env_clear();
         limited.env("PATH", "/usr/bin:/bin");
+        limited.stdin(Stdio::null());
         limited
     });
+    let http = ports.http.to_string();
     let connect = || TcpStream::connect(format!("127.0.0.1:{http}")).unwrap();
     let idle: Vec<_> = (0..2 * MOST).map(|_| connect()).collect();
     let warnings = || {
@@ -243,8 +194,8 @@ fn options_are_taken_over_and_addresses_wait_for_a_restart() {
     let plugins = Plugins::new();
     let watched = plugins.watch_program(&python(), "");
     let path = |name: &str| plugins.root().join(name);
-    let (http, grpc) = (free_port().to_string(), free_port().to_string());
-    let lines = start(&plugins, &http, &grpc, &[]);
+    let Receiving { lines, ports } = Receiving::start(&plugins, "", &[]);
+    let http = ports.http.to_string();
     let send = |kind: &str| {
         fs::write(path("body.json"), SPAN.replace("TYPE", kind)).unwrap();
         let body = path("body.json").display().to_string();
@@ -255,7 +206,7 @@ fn options_are_taken_over_and_addresses_wait_for_a_restart() {
     let _ = wait_incident(&path("out.jsonl"), "EarlyError");
 
     let config = fs::read_to_string(path("sensor.toml")).unwrap();
-    let other = config.replace(&format!(":{http}"), &format!(":{}", free_port()));
+    let other = config.replace(&format!(":{http}"), &format!(":{}", Ports::free().http));
     let options = "ignore_exceptions = [\"HushedError\"]\n";
     fs::write(path("sensor.toml"), other + options).unwrap();
     lines.signal(libc::SIGHUP);
@@ -280,10 +231,10 @@ fn the_receiver_tells_of_itself() {
     let collector = Collector::start();
     let plugins = Plugins::new();
     let watched = plugins.watch_program(&python(), "");
-    let (http, grpc) = (free_port().to_string(), free_port().to_string());
     let port = collector.ports().grpc.to_string();
     let to = ["--agent-host", "127.0.0.1", "--agent-port", &port];
-    let lines = start(&plugins, &http, &grpc, &to);
+    let Receiving { lines, ports } = Receiving::start(&plugins, "", &to);
+    let http = ports.http.to_string();
     let body = plugins.root().join("body.json").display().to_string();
     let args = ["-c", SEND, &http, &body];
     let mut stranger = Command::new(python());

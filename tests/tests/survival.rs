@@ -11,6 +11,8 @@
 mod away;
 #[path = "survival/big.rs"]
 mod big;
+#[path = "survival/cgroup.rs"]
+mod cgroup;
 #[path = "survival/cost.rs"]
 mod cost;
 #[path = "survival/disk.rs"]

@@ -10,17 +10,18 @@ mod clock;
 
 use std::{
     collections::BTreeSet,
-    ffi::CString,
-    fs, io,
+    io,
     os::unix::process::CommandExt,
+    path::Path,
     process::Command,
-    ptr,
     time::{Duration, Instant},
 };
 
 use sensor_tests::{
+    isolated,
     process::{run, workload},
     sensor::{Events, LIMIT, Lines, Said, Summary, end, is, sensor},
+    setting::Setting,
 };
 use serde_json::Value;
 
@@ -65,45 +66,20 @@ fn exits_of_storm(summary: &Summary) -> Vec<(u64, String)> {
         .collect()
 }
 
-/// A value of sysctl for as long as this lives.
-struct Setting {
-    path: String,
-    before: String,
-}
-
-impl Setting {
-    fn new(name: &str, value: &str) -> Self {
-        let path = format!("/proc/sys/kernel/{name}");
-        let before = fs::read_to_string(&path).unwrap();
-        fs::write(&path, value).unwrap();
-        Self { path, before }
-    }
-}
-
-impl Drop for Setting {
-    fn drop(&mut self) {
-        let _ = fs::write(&self.path, &self.before);
-    }
-}
-
 /// An empty directory over another, for as long as this lives.
-struct Hidden(CString);
+struct Hidden(&'static Path);
 
 impl Hidden {
-    fn new(path: &str) -> Self {
-        let (path, kind) = (CString::new(path).unwrap(), c"tmpfs");
-        let kind = kind.as_ptr();
-        // SAFETY: strings that end with NUL; no data is given.
-        let done = unsafe { libc::mount(kind, path.as_ptr(), kind, 0, ptr::null()) };
-        assert_eq!(done, 0, "{}", io::Error::last_os_error());
+    fn new(path: &'static str) -> Self {
+        let path = Path::new(path);
+        isolated::mount("tmpfs", path, 0, "").unwrap();
         Self(path)
     }
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // SAFETY: a string that ends with NUL.
-        unsafe { libc::umount2(self.0.as_ptr(), libc::MNT_DETACH) };
+        let _ = isolated::unmount(self.0);
     }
 }
 

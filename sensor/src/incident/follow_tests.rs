@@ -1,6 +1,7 @@
 use std::io::Write;
 
 use super::*;
+use crate::incident::log::format::CustomFormat;
 
 struct Bench {
     directory: tempfile::TempDir,
@@ -174,4 +175,35 @@ fn what_is_held_back_is_read_again_after_a_crash() {
         fs::write(bench.path("app.log"), format!("{LINE}two\n")).unwrap();
     });
     assert_eq!(bench.look(), ["two"]);
+}
+
+/// `[[logs.format]]` that a reload brings, or takes away.
+#[test]
+fn a_reload_changes_how_what_comes_is_read() {
+    let mut bench = Bench::new("app.log", &[("app.log", "")]);
+    let write = |bench: &Bench, text: &str| {
+        let mut options = OpenOptions::new();
+        let file = options.append(true).open(bench.path("app.log"));
+        file.unwrap().write_all(text.as_bytes()).unwrap();
+    };
+    write(&bench, "till7 X! early\ntill7 X! dr");
+    assert!(bench.look().is_empty());
+    let pattern = r"^till\d+ (?P<level>[A-Z])! (?P<message>.*)$";
+    let till = CustomFormat::new("till", pattern, None, &[("X".to_owned(), 17)]);
+    let known = Formats::with([Arc::new(till.unwrap()) as _]);
+    bench.follower.know(Arc::new(known), &mut |_| ());
+    // A line without its end is read whole, and in the new way.
+    write(&bench, "awer\nERROR:root:both\n");
+    assert_eq!(bench.look(), ["drawer", "both"]);
+    let mut open = Vec::new();
+    bench.append("app.log", "last");
+    bench.now += EXPAND_EVERY;
+    let now = bench.now;
+    bench.follower.look(now, 1, &mut |_| ());
+    bench
+        .follower
+        .know(Arc::new(Formats::default()), &mut |one| open.push(one.body));
+    assert_eq!(open, [Some("last".to_owned())], "what was open is told");
+    write(&bench, "till7 X! late\nERROR:root:known\n");
+    assert_eq!(bench.look(), ["known"]);
 }

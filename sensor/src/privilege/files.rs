@@ -2,9 +2,9 @@
 //!
 //! A thread under Landlock may not look at `io`, `exe` and `fd` of processes
 //! outside of it (`hook_ptrace_access_check` in security/landlock/task.c, for
-//! reading too): that is what the engine's thread lives on. So it is the others
-//! that are fenced: the one that talks to the network, and the one that writes
-//! the store. Reading stays allowed: certificates, names of hosts, and users are
+//! reading too): that is what the engine's thread lives on, and those of the
+//! receiver and of incidents need it, too. So two are fenced: that of the
+//! exporter, and the one that writes the store. Reading stays allowed: certificates, names of hosts, and users are
 //! read again while the daemon runs.
 
 use std::path::PathBuf;

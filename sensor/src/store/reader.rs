@@ -10,7 +10,7 @@ use std::{
 use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, backends::FileBackend};
 
 use super::{
-    Known, Owner, StoreError,
+    Indexed, Known, Owner, StoreError,
     backend::Bolted,
     guard::{close, guarded},
     known,
@@ -79,6 +79,15 @@ impl Reader {
         guarded(|| known::known(self.database()?))
     }
 
+    /// Every request that waits, oldest first, by signal.
+    ///
+    /// # Errors
+    ///
+    /// What failed.
+    pub fn index(&self) -> Result<Vec<Indexed>, StoreError> {
+        guarded(|| known::index(self.database()?))
+    }
+
     /// What waits for the collector.
     ///
     /// # Errors
@@ -86,7 +95,7 @@ impl Reader {
     /// What failed.
     pub fn waiting(&self) -> Result<Waiting, StoreError> {
         let mut waiting = Waiting::default();
-        for entry in guarded(|| known::index(self.database()?))? {
+        for entry in self.index()? {
             waiting.items += 1;
             waiting.bytes += entry.bytes;
             let oldest = waiting.oldest_ns.get_or_insert(entry.since.0);

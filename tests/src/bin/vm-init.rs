@@ -3,17 +3,16 @@
 //! systemd as process 1 it is a service of it, `vm-init steps`.
 #![expect(
     clippy::expect_used,
-    clippy::unwrap_used,
     reason = "process 1 has nobody to tell but the console"
 )]
 
 use std::{
-    ffi::CString,
-    fs, io,
+    fs,
     path::Path,
     process::{self, Command, Stdio},
-    ptr,
 };
+
+use sensor_tests::isolated;
 
 /// Which tests to run: a program and its arguments a line.
 const STEPS: &str = "/steps";
@@ -70,35 +69,16 @@ fn prepare() {
         ("bpf", "/sys/fs/bpf"),
         ("cgroup2", "/sys/fs/cgroup"),
     ] {
+        let target = Path::new(target);
         // A kernel that mounts /dev itself says EBUSY.
-        if let Err(error) = mount(what, target) {
+        let mounted =
+            fs::create_dir_all(target).and_then(|()| isolated::mount(what, target, 0, ""));
+        if let Err(error) = mounted {
             println!("VM cannot mount {what}: {error}");
         }
     }
     fs::set_permissions("/tmp", std::os::unix::fs::PermissionsExt::from_mode(0o1777))
         .expect("the mode of /tmp");
-}
-
-fn mount(what: &str, target: &str) -> io::Result<()> {
-    if !Path::new(target).is_dir() {
-        fs::create_dir_all(target)?;
-    }
-    let (kind, target) = (CString::new(what).unwrap(), CString::new(target).unwrap());
-    // SAFETY: the strings end with NUL; no data is given.
-    let done = unsafe {
-        libc::mount(
-            kind.as_ptr(),
-            target.as_ptr(),
-            kind.as_ptr(),
-            0,
-            ptr::null(),
-        )
-    };
-    if done == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }
 
 /// Runs every step, says how each ended; 0 where all did well.

@@ -10,11 +10,11 @@ use std::{
 
 use sensor_tests::{
     bpffs::own_places,
-    process::Running,
+    process::{Running, python},
     sensor::{LIMIT, skipped},
 };
 
-use super::{words::python, *};
+use super::*;
 
 const JOURNALD: &str = "/lib/systemd/systemd-journald";
 const SOCKET: &str = "/run/systemd/journal/stdout";
@@ -25,7 +25,7 @@ fn journald(test: &str) -> Option<Running> {
         skipped(test, "needs the package systemd");
         return None;
     }
-    if !own_places(test, &[c"/run", c"/var/log"]) {
+    if !own_places(test, &["/run", "/var/log"]) {
         return None;
     }
     std::fs::create_dir_all("/run/systemd/journal").unwrap();

@@ -7,11 +7,11 @@ use std::{
 };
 
 use sensor_tests::{
-    process::Running,
+    process::{Running, python},
     sensor::{LIMIT, Lines, sensor},
 };
 
-use super::{words::python, *};
+use super::*;
 
 const TAP: &str = "[logs]\ntap = true\n";
 const BROKEN: &str = "

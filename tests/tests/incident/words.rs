@@ -5,15 +5,9 @@ use std::{
     process::Command,
 };
 
-use super::*;
+use sensor_tests::process::python;
 
-/// The interpreter itself: a shim in the PATH may be a script.
-pub fn python() -> String {
-    let mut command = Command::new("python3");
-    let script = "import os, sys; print(os.path.realpath(sys.executable))";
-    let found = command.args(["-c", script]).output().unwrap();
-    String::from_utf8(found.stdout).unwrap().trim().to_owned()
-}
+use super::*;
 
 const BROKEN: &str = "
 def find(users):

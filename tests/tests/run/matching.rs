@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use sensor_tests::{plugins::sum, sensor::skipped};
+use sensor_tests::{cgroup::Unified, plugins::sum, sensor::skipped};
 use serde_json::json;
 
 use super::*;
@@ -246,33 +246,11 @@ fn a_user_is_meant_by_name_or_number() {
     );
 }
 
-/// A directory of the cgroup v2 hierarchy; gone when dropped.
-struct Cgroup(std::path::PathBuf);
-
-impl Cgroup {
-    fn make(name: &str) -> Option<Self> {
-        let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].into_iter();
-        let mut root = root.filter(|root| Path::new(root).join("cgroup.procs").exists());
-        let path = Path::new(root.next()?).join(name);
-        fs::create_dir(&path).ok().map(|()| Self(path))
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        // Its processes may be a moment from their end.
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(5);
-        while fs::remove_dir(&self.0).is_err() && std::time::Instant::now() < end {
-            std::thread::yield_now();
-        }
-    }
-}
-
 #[test]
 fn a_cgroup_is_meant_by_a_pattern_on_its_path() {
     let plugins = Plugins::new();
     let name = plugins.unique();
-    let Some(cgroup) = Cgroup::make(&name) else {
+    let Some(cgroup) = Unified::new(&name) else {
         skipped(
             "a_cgroup_is_meant_by_a_pattern_on_its_path",
             "no cgroup can be made here",
@@ -288,7 +266,7 @@ fn a_cgroup_is_meant_by_a_pattern_on_its_path() {
     let lines = start(&plugins);
     let script = format!(
         "echo $$ > {}/cgroup.procs; exec {} until-eof 0 0",
-        cgroup.0.display(),
+        cgroup.path().display(),
         program.display()
     );
     let inside = waiting(Command::new("/bin/sh").args(["-c", &script])).0;

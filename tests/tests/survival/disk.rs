@@ -1,13 +1,11 @@
 //! Disks that fill, that become read-only, and stores that somebody removes.
 
 use std::{
-    ffi::CString,
     fs::{self, File},
     io::{self, Write},
-    os::unix::ffi::OsStrExt,
 };
 
-use sensor_tests::sensor::skipped;
+use sensor_tests::{isolated, sensor::skipped};
 use tempfile::TempDir;
 
 use super::*;
@@ -23,20 +21,14 @@ struct Disk {
 impl Disk {
     /// `None`, and said so, where it cannot be had.
     fn mount(test: &str, size: &str) -> Option<Self> {
-        // SAFETY: no memory is involved; of the process only this thread goes
-        // to the new namespace, and its children.
-        if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
-            let error = io::Error::last_os_error();
-            skipped(test, &format!("needs a mount namespace ({error})"));
+        if !isolated::namespaces(test, 0) {
             return None;
         }
-        let private = libc::MS_REC | libc::MS_PRIVATE;
         let disk = Self {
             directory: tempfile::tempdir().unwrap(),
         };
-        let mounted = mount("none", Path::new("/"), private, "")
-            .and_then(|()| mount("tmpfs", disk.path(), 0, &format!("size={size}")));
-        if let Err(error) = mounted {
+        let size = format!("size={size}");
+        if let Err(error) = isolated::mount("tmpfs", disk.path(), 0, &size) {
             skipped(test, &format!("needs a mount ({error})"));
             return None;
         }
@@ -64,34 +56,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        unmount(self.path());
+        let _ = isolated::unmount(self.path());
     }
-}
-
-fn mount(kind: &str, at: &Path, flags: libc::c_ulong, data: &str) -> io::Result<()> {
-    let kind = CString::new(kind).unwrap();
-    let at = CString::new(at.as_os_str().as_bytes()).unwrap();
-    let data = CString::new(data).unwrap();
-    // SAFETY: all are strings that end with NUL and live.
-    let result = unsafe {
-        libc::mount(
-            kind.as_ptr(),
-            at.as_ptr(),
-            kind.as_ptr(),
-            flags,
-            data.as_ptr().cast(),
-        )
-    };
-    match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-fn unmount(at: &Path) {
-    let at = CString::new(at.as_os_str().as_bytes()).unwrap();
-    // SAFETY: a string that ends with NUL and lives.
-    unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) };
 }
 
 /// Runs short processes until the daemon says `text`.
@@ -184,8 +150,8 @@ fn a_read_only_file_system_is_survived() {
     // system read-only; one that lies over it is what the name leads to then.
     survives(
         &host,
-        |_, _| mount("tmpfs", &state, libc::MS_RDONLY, "size=1m").unwrap(),
-        || unmount(&state),
+        |_, _| isolated::mount("tmpfs", &state, libc::MS_RDONLY, "size=1m").unwrap(),
+        || isolated::unmount(&state).unwrap(),
     );
 }
 

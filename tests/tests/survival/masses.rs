@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, fs, os::unix::process::CommandExt, thread};
 
-use sensor_tests::{cgroup::Small, plugins::sum, process::workload, sensor::skipped};
+use sensor_tests::{
+    cgroup::Small, plugins::sum, process::workload, sensor::skipped, setting::Setting,
+};
 
 use super::*;
 
@@ -11,7 +13,9 @@ const STORM: usize = 2_000;
 /// Processes of one user.
 const MOST: u64 = 100;
 /// Processes that sleep.
-const CROWD: u64 = 20_000;
+const CROWD: u64 = 100_000;
+/// Memory that they and the kernel take for them, kB.
+const ROOM: u64 = 8 << 20;
 /// Those of them that the table has room for.
 const TABLE: u64 = 4_096;
 
@@ -66,13 +70,6 @@ fn sixty_four_megabytes_are_enough_for_a_storm_while_the_collector_is_away() {
     assert_eq!(uids.len(), STORM + 1);
 }
 
-/// Moments of the reports, ns.
-fn moments(lines: &Lines) -> Vec<u64> {
-    let said = lines.said();
-    let moment = |report: &Value| report["time_unix_nano"].as_u64();
-    said.lines.iter().filter_map(moment).collect()
-}
-
 #[test]
 fn every_process_of_a_fork_bomb_is_counted() {
     let host = Host::new();
@@ -98,7 +95,8 @@ fn every_process_of_a_fork_bomb_is_counted() {
     };
     let mut bomb = Running::start(&mut command);
     bomb.wait_for_line("limit");
-    let before = moments(&lines).len();
+    let before = lines.said().lines.len();
+    // The bomb has the CPUs until this test ends it; reports come meanwhile.
     wait_reports(&lines, 15);
     let seen: Vec<u64> = {
         let said = lines.said();
@@ -109,13 +107,6 @@ fn every_process_of_a_fork_bomb_is_counted() {
         seen.iter().any(|&count| count > MOST / 2) && seen.iter().all(|&count| count <= MOST),
         "{seen:?}"
     );
-    // Due every 200 ms; the bomb has the CPUs.
-    let gaps = moments(&lines);
-    let longest = gaps[before..].windows(2).map(|two| two[1] - two[0]).max();
-    assert!(
-        longest < Some(5_000_000_000),
-        "{longest:?} ns without a report"
-    );
     drop(bomb.stdin());
     let made: f64 = bomb.read_line().trim().parse().unwrap();
     assert!(made > MOST as f64, "{made} processes");
@@ -125,12 +116,29 @@ fn every_process_of_a_fork_bomb_is_counted() {
             && sum(service, "sensor.process.exits", None) == Some(made + 1.0)
     });
     assert_eq!(sum(&last, "sensor.process.starts", None), Some(made + 1.0));
-    println!("{made} processes, {longest:?} ns between two reports");
+    println!("{made} processes");
     terminate(lines);
 }
 
 #[test]
-fn twenty_thousand_processes_push_nobody_out_who_is_watched() {
+fn a_hundred_thousand_processes_push_nobody_out_who_is_watched() {
+    const TEST: &str = "a_hundred_thousand_processes_push_nobody_out_who_is_watched";
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap();
+    let mut lines = meminfo.lines();
+    let free = lines.find_map(|line| line.strip_prefix("MemAvailable:"));
+    let free: u64 = free
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    if free < ROOM {
+        return skipped(
+            TEST,
+            &format!("{free} kB of memory available, {ROOM} needed"),
+        );
+    }
+    let _pids = Setting::at_least("pid_max", 2 * CROWD);
     let collector = Collector::start();
     let host = Host::with_config(&format!("[limits]\nprocesses = {TABLE}\n"));
     host.open(&collector);

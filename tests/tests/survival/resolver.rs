@@ -72,7 +72,10 @@ fn a_resolver_that_hangs_holds_nothing_up() {
     let resolver = Resolver::silent();
     let host = Host::new();
     let configuration = host.plugins.root().join("resolv.conf");
-    fs::write(&configuration, "nameserver 127.0.0.1\n").unwrap();
+    // libc gives up after 150 s: whoever waited for that would miss each
+    // deadline of this test.
+    let slow = "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n";
+    fs::write(&configuration, slow).unwrap();
     isolated::bind(&configuration, Path::new("/etc/resolv.conf")).unwrap();
     let collector = Collector::start();
     let watched = host.plugins.watch(true);
@@ -91,16 +94,10 @@ fn a_resolver_that_hangs_holds_nothing_up() {
     let reason = "the name was not resolved within 4 s";
     lines.wait(reason, |said| said.errors.contains(reason).then_some(()));
     assert!(resolver.asked.load(Ordering::SeqCst) > 0, "nobody asked");
-    // Nobody waits for the resolver: reports come as they are due.
-    let before = Instant::now();
-    wait_reports(&lines, 10);
-    let took = before.elapsed();
-    assert!(took < Duration::from_secs(8), "10 reports took {took:?}");
-    let before = Instant::now();
+    // Nobody waits for the resolver, which has not answered yet: not reports,
+    // and not the end. If each waited for the 4 s, these would come too late.
+    wait_reports(&lines, 15);
     let errors = terminate(lines);
-    let took = before.elapsed();
-    // Five seconds are promised; the rest is for a machine that is busy.
-    assert!(took < Duration::from_secs(9), "the end took {took:?}");
     assert_eq!(times(&errors, "wait in the store"), 1, "{errors}");
     assert_eq!(times(&errors, reason), 2, "once a signal: {errors}");
 

@@ -1,6 +1,8 @@
 //! What the figures were measured on, and with.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context, Result, ensure};
 
 use super::tools;
 use crate::shell;
@@ -34,11 +36,37 @@ pub fn facts() -> Vec<(&'static str, String)> {
     facts
 }
 
-fn revision() -> String {
+/// Fails where the figures would be those of no commit: nobody could repeat
+/// them. The documents are excepted, or a benchmark that has written its section
+/// would keep the next one from it.
+pub fn is_committed() -> Result<()> {
+    let changed = uncommitted(&shell::root()).context("what was measured has no name")?;
+    ensure!(
+        changed.is_empty(),
+        "figures are written of what is committed; this is not:\n{changed}\
+         Commit it or put it away (`git stash -u`), or measure without --write"
+    );
+    Ok(())
+}
+
+/// What of a repository is in no commit, but for its documents; a line each.
+fn uncommitted(root: &Path) -> Result<String> {
     let mut git = Command::new("git");
-    git.current_dir(shell::root())
-        .args(["describe", "--always", "--dirty"]);
-    shell::first_line(&mut git).unwrap_or_else(|_| "unknown revision".to_owned())
+    git.current_dir(root);
+    shell::output(git.args(["status", "--porcelain", "--", ".", ":!docs"]))
+}
+
+fn revision() -> String {
+    let root = shell::root();
+    let mut git = Command::new("git");
+    git.current_dir(&root).args(["describe", "--always"]);
+    let Ok(commit) = shell::first_line(&mut git) else {
+        return "unknown revision".to_owned();
+    };
+    match uncommitted(&root) {
+        Ok(changed) if changed.is_empty() => commit,
+        _ => commit + "-dirty",
+    }
 }
 
 fn package_version(package: &str) -> Option<String> {
@@ -48,4 +76,43 @@ fn package_version(package: &str) -> Option<String> {
     let output = command.output().ok()?;
     let version = String::from_utf8(output.stdout).ok()?;
     (output.status.success() && !version.is_empty()).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn git(root: &Path, args: &[&str]) {
+        let mut git = Command::new("git");
+        git.current_dir(root).args(["-c", "user.name=test"]);
+        git.args(["-c", "user.email=test@localhost"]);
+        git.args(["-c", "commit.gpgsign=false"]).args(args);
+        shell::output(&mut git).unwrap();
+    }
+
+    #[test]
+    fn all_but_the_documents_has_to_be_committed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        git(root, &["init", "--quiet"]);
+        for folder in ["docs", "src", "src/docs"] {
+            fs::create_dir(root.join(folder)).unwrap();
+            fs::write(root.join(folder).join("file"), "before").unwrap();
+        }
+        git(root, &["add", "."]);
+        git(root, &["commit", "--quiet", "--message", "all"]);
+        assert_eq!(uncommitted(root).unwrap(), "");
+
+        fs::write(root.join("docs/file"), "after").unwrap();
+        fs::write(root.join("docs/new"), "").unwrap();
+        assert_eq!(uncommitted(root).unwrap(), "");
+
+        fs::write(root.join("src/docs/file"), "after").unwrap();
+        fs::write(root.join("new"), "").unwrap();
+        git(root, &["mv", "src/file", "src/moved"]);
+        assert_eq!(
+            uncommitted(root).unwrap(),
+            " M src/docs/file\nR  src/file -> src/moved\n?? new\n"
+        );
+    }
 }

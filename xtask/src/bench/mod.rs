@@ -66,7 +66,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
 
-    /// Write docs/BENCHMARKS.md too
+    /// Write docs/BENCHMARKS.md too; everything else has to be committed
     #[arg(long)]
     write: bool,
 
@@ -101,6 +101,9 @@ enum Suite {
 pub fn bench(args: &BenchArgs) -> Result<()> {
     if let [count, program] = args.storm_worker.as_slice() {
         return workload::work(count.parse()?, Path::new(program));
+    }
+    if args.write {
+        machine::is_committed()?;
     }
     match args.suite {
         Suite::Storm => storm(args),

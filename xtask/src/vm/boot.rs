@@ -60,7 +60,7 @@ pub fn run(
     let lines = machine.lines()?;
     let began = Instant::now();
     let deadline = began + LIMIT;
-    let (mut steps, mut ended) = (0, None);
+    let (mut passed, mut ended) = (0, None);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let line = match lines.recv_timeout(left) {
@@ -71,10 +71,10 @@ pub fn run(
             }
         };
         writeln!(log, "{line}")?;
-        if line.starts_with("test ") && line.contains(" ...") || line.starts_with("SKIPPED") {
+        if line.starts_with("test ") || line.starts_with("SKIPPED") {
             println!("{name}: {line} ({} s)", began.elapsed().as_secs());
         }
-        steps += usize::from(line.starts_with("VM DONE"));
+        passed += passes(&line).unwrap_or(0);
         if let Some(status) = line.strip_prefix("VM END ") {
             ended = Some(status.trim().to_owned());
             // Not every machine can switch itself off.
@@ -83,11 +83,18 @@ pub fn run(
     }
     let ended = ended.with_context(|| format!("no end, see {}", console.display()))?;
     ensure!(
-        ended == "0" && steps > 0,
-        "{steps} steps, status {ended}, see {}",
+        ended == "0" && passed > 0,
+        "{passed} tests passed, status {ended}, see {}",
         console.display()
     );
     Ok(())
+}
+
+/// How many tests passed, where a line is the last one of a test program.
+fn passes(line: &str) -> Option<usize> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let (passed, _) = counts.split_once(" passed;")?;
+    passed.parse().ok()
 }
 
 /// A running machine; killed when dropped.
@@ -134,5 +141,34 @@ impl Drop for Machine {
         // It may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_without_tests_passes_none() {
+        for (line, expected) in [
+            (
+                "test result: ok. 6 passed; 0 failed; 0 ignored; 0 measured; 15 filtered out; \
+                 finished in 98.70s",
+                Some(6),
+            ),
+            (
+                "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out",
+                Some(2),
+            ),
+            (
+                "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 21 filtered out",
+                Some(0),
+            ),
+            ("test the_result: ok. 1 passed; ... ok", None),
+            ("test every_turn_is_counted_exactly ... ok", None),
+            ("6 passed; 0 failed", None),
+        ] {
+            assert_eq!(passes(line), expected, "{line}");
+        }
     }
 }

@@ -158,11 +158,54 @@ fn steps(name: &str) -> Vec<image::Step<'_>> {
             "" => chosen.extend(names),
             name => chosen.push(name),
         }
-        chosen.push("--test-threads=1");
+        // What is skipped says so on the console.
+        chosen.extend(["--test-threads=1", "--nocapture"]);
         chosen
     };
     STEPS
         .iter()
         .map(|(test, words)| (*test, arguments(words)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file of a test program, and those in the folder of its name.
+    fn sources(test: &str) -> String {
+        let tests = root().join("tests/tests");
+        let mut text = fs::read_to_string(tests.join(test).with_extension("rs")).unwrap();
+        for file in fs::read_dir(tests.join(test)).into_iter().flatten() {
+            text += &fs::read_to_string(file.unwrap().path()).unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn every_test_that_is_chosen_exists() {
+        for (test, words) in STEPS
+            .into_iter()
+            .chain([(WITH_SYSTEMD, ["--ignored"].as_slice())])
+        {
+            let sources = sources(test);
+            for word in words {
+                let sign = match *word {
+                    "--ignored" => "#[test]\n#[ignore".to_owned(),
+                    name => format!("#[test]\nfn {name}()"),
+                };
+                assert!(sources.contains(&sign), "no {word} in {test}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_looked_for_in_every_step() {
+        for ((_, arguments), (_, words)) in steps("clock").into_iter().zip(STEPS) {
+            assert!(arguments.contains(&"clock"), "{arguments:?}");
+            let is_ignored = words.contains(&"--ignored");
+            assert_eq!(arguments.contains(&"--ignored"), is_ignored);
+            assert_eq!(arguments.len(), 3 + usize::from(is_ignored));
+        }
+    }
 }
