@@ -1,7 +1,9 @@
 """Makes the seeds that no person would write by hand; README.md says more."""
 
 import base64
+import gzip
 import hashlib
+import json
 import os
 import sqlite3
 import struct
@@ -186,6 +188,48 @@ def messages():
     seed("otlp_answer", "taken", b"grpc\ngrpc-status: 0\n\n" + rejected)
 
 
+def requests():
+    def text(key, value):
+        return field(1, key) + field(2, field(1, value))
+
+    def number(key, value):
+        return field(1, key) + field(2, field(3, value))
+
+    stack = "Traceback (most recent call last):\n  File \"/srv/a.py\", line 7, in f\nKeyError: 'id'\n"
+    given = [("exception.type", "KeyError"), ("exception.message", "'id'"), ("exception.stacktrace", stack)]
+    raised = [text(key, value) for key, value in given]
+    event = field(2, "exception") + b"".join(field(3, pair) for pair in raised)
+    asked = [text("http.target", "/items/7?x"), number("http.status_code", 500), text("http.body", "{}")]
+    span = field(1, bytes(range(16))) + field(5, "GET /items") + field(6, 2)
+    span += b"".join(field(9, pair) for pair in asked) + field(11, event)
+    resource = field(1, field(1, number("process.pid", 41)) + field(1, text("service.name", "shop")))
+    traces = field(1, resource + field(2, field(2, span)))
+
+    def logs(depth):
+        deep = field(3, 1)
+        for level in range(depth):
+            deep = field(5, field(1, deep)) if level % 2 else field(6, field(1, field(1, "k") + field(2, deep)))
+        record = field(2, 17) + field(3, "ERROR") + field(5, deep) + b"".join(field(6, pair) for pair in raised)
+        return field(1, resource + field(2, field(1, field(1, "shop.log")) + field(2, record)))
+
+    seed("otlp_request", "traces", b"traces protobuf\n" + traces)
+    seed("otlp_request", "logs", b"logs protobuf\n" + logs(20))
+    seed("otlp_request", "too-deep", b"logs protobuf\n" + logs(40))
+    seed("otlp_request", "packed", b"traces protobuf gzip\n" + gzip.compress(traces, mtime=0))
+    empty = field(1, field(2, b"\x12\0" * 1_000_000))
+    seed("otlp_request", "found-empty-spans", b"traces protobuf gzip\n" + gzip.compress(empty, mtime=0))
+    value = {"arrayValue": {"values": [{"intValue": "7"}, {"doubleValue": 0.5}, {"bytesValue": "AAH/"}]}}
+    body = {"kvlistValue": {"values": [{"key": "list", "value": value}]}}
+    record = {"severityNumber": 17, "traceId": "00" * 16, "body": body}
+    lines = {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
+    seed("otlp_request", "json", b"logs json\n" + json.dumps(lines).encode())
+    span = {"name": "GET /", "kind": 2, "startTimeUnixNano": "1", "endTimeUnixNano": "2000000001"}
+    spans = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    seed("otlp_request", "slow", b"traces json\n" + json.dumps(spans).encode())
+    braces = b'{"resourceSpans":[' + b"{}," * 60_000 + b"{}]}"
+    seed("otlp_request", "found-braces", b"traces json gzip\n" + gzip.compress(braces, mtime=0))
+
+
 def stores():
     seed("store_open", "whole", b"\0\xff\xff")
     seed("store_open", "half", b"\0\0\x60")
@@ -221,6 +265,7 @@ records()
 btf()
 databases()
 messages()
+requests()
 stores()
 times()
 manifests()

@@ -1,6 +1,6 @@
 //! A sensor that receives what applications report of themselves.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use crate::{
     collector::Ports,
@@ -36,6 +36,19 @@ impl Receiving {
     /// `sensor.toml`, `more` are more arguments.
     #[must_use]
     pub fn start(plugins: &Plugins, options: &str, more: &[&str]) -> Self {
+        Self::start_by(plugins, options, |mut sensor| {
+            sensor.args(more);
+            sensor
+        })
+    }
+
+    /// The same, by a command around it.
+    #[must_use]
+    pub fn start_by(
+        plugins: &Plugins,
+        options: &str,
+        around: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let ports = Ports::free();
         let directory = plugins.root().to_str().expect("a path that is text");
         let config = CONFIG
@@ -46,8 +59,8 @@ impl Receiving {
         fs::write(&file, config + options).expect("cannot write sensor.toml");
         let mut command = sensor(["run", "--interval", "1s", "--output", "json"]);
         command.arg("--config").arg(file);
-        command.args(["--plugins", &plugins.flag()]).args(more);
-        let lines = Lines::start(&mut command);
+        command.args(["--plugins", &plugins.flag()]);
+        let lines = Lines::start(&mut around(command));
         lines.wait("a first report", |said| said.lines.first().map(drop));
         Self { lines, ports }
     }

@@ -8,8 +8,9 @@
 
 use std::{
     fs,
+    net::TcpStream,
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -35,6 +36,31 @@ const SPAN: &str = r#"{"resourceSpans":[{"resource":{"attributes":[]},"scopeSpan
 {"key":"exception.message","value":{"stringValue":"no price, password=hunter2"}}]}]
 }]}]}]}"#;
 
+/// What the unit allows, `MemoryMax`.
+const MEMORY_KIB: u64 = 128 << 10;
+
+/// Sends empty spans, packed, and prints the status: a few kilobytes of what
+/// would be gibibytes.
+const BOMB: &str = r#"
+import gzip, http.client, sys
+def field(number, value):
+    length, out = len(value), bytes([number << 3 | 2])
+    while length > 127:
+        out, length = out + bytes([length & 127 | 128]), length >> 7
+    return out + bytes([length]) + value
+kind, count = sys.argv[2], int(sys.argv[3])
+if kind == 'json':
+    body = '{"resourceSpans":[{"scopeSpans":[{"spans":[%s]}]}]}' % ','.join(['{}'] * count)
+    body = body.encode()
+else:
+    body = field(1, field(2, b'\x12\0' * count))
+body = gzip.compress(body)
+to = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]))
+head = {'Content-Type': 'application/' + kind, 'Content-Encoding': 'gzip'}
+to.request('POST', '/v1/traces', body, head)
+print(len(body), to.getresponse().status)
+"#;
+
 /// Sends a body to an address, `unix:PATH` or a port, and prints the status.
 const SEND: &str = r"
 import socket, sys
@@ -48,6 +74,14 @@ head = 'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\
 s.sendall((head + 'Content-Length: %d\r\n\r\n' % len(body)).encode() + body)
 sys.exit(0 if b' 200 ' in s.recv(100) else 1)
 ";
+
+/// The most memory that a process has had.
+fn memory_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.unwrap().parse().unwrap()
+}
 
 fn wait_incident(file: &Path, kind: &str) -> Value {
     let deadline = Instant::now() + LIMIT;
@@ -89,6 +123,70 @@ fn what_an_application_reports_is_an_incident_of_its_process() {
     let (ended, said) = lines.interrupt();
     assert_eq!(ended.status, 0, "{}", said.errors);
     assert!(!path("otlp.sock").exists(), "the socket stays");
+}
+
+#[test]
+fn a_small_body_of_empty_spans_takes_no_memory() {
+    let plugins = Plugins::new();
+    let Receiving { lines, ports } = Receiving::start(&plugins, "", &[]);
+    let http = ports.http.to_string();
+    for (kind, count, status) in [
+        ("x-protobuf", "10000", "200"),
+        ("x-protobuf", "1000000", "413"),
+        ("x-protobuf", "100000000", "413"),
+        ("json", "10000", "200"),
+        ("json", "1000000", "413"),
+    ] {
+        let sent = Command::new(python())
+            .args(["-c", BOMB, &http, kind, count])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(sent.stdout).unwrap();
+        let answered = said.split_whitespace().last();
+        assert_eq!(answered, Some(status), "{kind} {count}: {said}");
+    }
+    let most = memory_kib(lines.pid());
+    assert!(most < MEMORY_KIB, "{most} KiB");
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
+}
+
+#[test]
+fn above_the_most_connections_others_wait_and_it_is_told_once() {
+    // What there is of them where there are few descriptors.
+    const MOST: usize = 64;
+    let plugins = Plugins::new();
+    let watched = plugins.watch_program(&python(), "");
+    let Receiving { lines, ports } = Receiving::start_by(&plugins, "", |sensor| {
+        let mut limited = Command::new("prlimit");
+        limited.arg("--nofile=1024:1024").arg(sensor.get_program());
+        limited.args(sensor.get_args()).env_clear();
+        limited.env("PATH", "/usr/bin:/bin");
+        limited.stdin(Stdio::null());
+        limited
+    });
+    let http = ports.http.to_string();
+    let connect = || TcpStream::connect(format!("127.0.0.1:{http}")).unwrap();
+    let idle: Vec<_> = (0..2 * MOST).map(|_| connect()).collect();
+    let warnings = || {
+        let said = lines.said().errors.clone();
+        said.matches("its most; others wait").count()
+    };
+    lines.wait("a warning", |said| {
+        said.errors
+            .contains("the receiver has 64 connections")
+            .then_some(())
+    });
+    drop(idle);
+    let path = |name: &str| plugins.root().join(name);
+    fs::write(path("body.json"), SPAN.replace("TYPE", "LateError")).unwrap();
+    let body = path("body.json").display().to_string();
+    let sent = run(&mut watched.command(&["-c", SEND, &http, &body]));
+    assert_eq!(sent.status, 0, "{}", lines.said().errors);
+    let _ = wait_incident(&path("out.jsonl"), "LateError");
+    assert_eq!(warnings(), 1);
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
 }
 
 #[test]

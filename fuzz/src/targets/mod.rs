@@ -8,6 +8,7 @@ mod legacy_time;
 mod log_lines;
 mod manifest_toml;
 mod otlp_answer;
+mod otlp_request;
 mod plugin_toml;
 mod procfs;
 mod record;
@@ -22,7 +23,7 @@ mod store_record;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const ALL: [(&str, Target); 17] = [
+pub const ALL: [(&str, Target); 18] = [
     ("btf", btf::run),
     ("custom_metric", custom_metric::run),
     ("exception", exception::run),
@@ -31,6 +32,7 @@ pub const ALL: [(&str, Target); 17] = [
     ("log_lines", log_lines::run),
     ("manifest_toml", manifest_toml::run),
     ("otlp_answer", otlp_answer::run),
+    ("otlp_request", otlp_request::run),
     ("plugin_toml", plugin_toml::run),
     ("procfs", procfs::run),
     ("record", record::run),

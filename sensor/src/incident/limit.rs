@@ -1,7 +1,10 @@
-//! Bounds of one incident: frames, causes, bytes of its JSON.
+//! Bounds of one incident: frames, causes, bytes of its JSON; and what it takes
+//! of memory.
+
+use std::mem::{size_of, size_of_val};
 
 use super::{
-    exception::{Exception, Frame},
+    exception::{Cause, Exception, Frame},
     record::Incident,
 };
 use crate::process::event::Value;
@@ -101,6 +104,80 @@ pub fn shrink(incident: &mut Incident, (text, frames, causes): (usize, usize, us
     services.truncate(frames);
 }
 
+/// Bytes that an incident takes of memory, without what it shares with others.
+#[must_use]
+pub fn size(incident: &Incident) -> usize {
+    let Incident {
+        body,
+        exception,
+        origin,
+        cause,
+        last_words,
+        request,
+        context,
+        process,
+        ..
+    } = incident;
+    let args = process.iter().filter_map(|process| process.args.as_ref());
+    let args = args.flat_map(|args| &args.args);
+    let args = args.map(|arg| size_of_val(arg) + arg.capacity());
+    let texts = [
+        body,
+        &origin.original,
+        &origin.logger,
+        &origin.path,
+        &origin.format,
+        cause,
+        last_words,
+    ];
+    let exception = exception.as_ref().map_or(0, |exception| {
+        let causes = exception.causes.iter().map(|cause| {
+            let Cause {
+                name,
+                message,
+                frames,
+                ..
+            } = cause;
+            size_of_val(cause) + name.capacity() + of_text(message) + of_frames(frames)
+        });
+        let texts = exception.name.capacity() + exception.text.capacity();
+        texts + of_text(&exception.message) + of_frames(&exception.frames) + causes.sum::<usize>()
+    });
+    let request = request.values().map(of_value).sum::<usize>();
+    let context = context
+        .iter()
+        .map(|(key, value)| size_of_val(key) + key.capacity() + of_value(value))
+        .sum::<usize>();
+    let place = origin.place.as_deref().map_or(0, of_frame);
+    let texts = texts.into_iter().map(of_text).sum::<usize>();
+    size_of::<Incident>() + texts + exception + place + request + context + args.sum::<usize>()
+}
+
+fn of_text(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::capacity)
+}
+
+fn of_frames(frames: &[Frame]) -> usize {
+    frames.iter().map(of_frame).sum()
+}
+
+fn of_frame(frame: &Frame) -> usize {
+    let texts = [&frame.function, &frame.module, &frame.file];
+    size_of_val(frame) + texts.into_iter().map(of_text).sum::<usize>()
+}
+
+fn of_value(value: &Value) -> usize {
+    let inner = match value {
+        Value::Text(text) => text.capacity(),
+        Value::List(list) => list
+            .iter()
+            .map(|one| size_of_val(one) + one.capacity())
+            .sum(),
+        Value::Int(_) | Value::Bool(_) => 0,
+    };
+    size_of_val(value) + inner
+}
+
 fn cut_middle<T>(list: &mut Vec<T>, most: usize) -> u64 {
     let over = list.len().saturating_sub(most);
     if over > 0 {
@@ -111,9 +188,10 @@ fn cut_middle<T>(list: &mut Vec<T>, most: usize) -> u64 {
 }
 
 /// Cuts a text at its end, between two characters.
-fn cut(text: &mut String, most: usize) {
+pub fn cut(text: &mut String, most: usize) {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));
         text.push('…');
+        text.shrink_to_fit();
     }
 }

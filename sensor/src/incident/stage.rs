@@ -3,6 +3,8 @@
 //! end of their process and with what is known around it, folds repeats, and
 //! hands on what is left.
 
+mod report;
+
 use std::{
     collections::VecDeque,
     io,
@@ -15,8 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::report::Place;
+pub use self::report::{Reported, Reporter};
 use super::{
-    context::{Case, Gatherer},
+    context::Gatherer,
     ended::Ended,
     fingerprint::fingerprint,
     follow::{Follower, Paths, Position},
@@ -58,6 +62,7 @@ pub struct Config {
 /// The engine's end of the stage.
 pub struct Stage {
     inbox: SyncSender<Input>,
+    reporter: Reporter,
     counts: Arc<Counts>,
     positions: Positions,
     finished: Receiver<()>,
@@ -79,41 +84,10 @@ type Positions = Arc<Mutex<Option<Vec<Position>>>>;
 enum Input {
     Ended(Box<Ended>),
     Joined(Vec<Joined>),
-    Reported(Box<Reported>),
+    Reported(Box<Reported>, Place),
     Follow(Vec<Paths>),
     Know(Arc<Formats>),
     Finish,
-}
-
-/// What an application reported of itself.
-#[derive(Debug)]
-pub struct Reported {
-    /// With all that they have but fingerprint and context.
-    pub incidents: Vec<Incident>,
-    /// The process, for those that know what is around it.
-    pub case: Case,
-}
-
-/// Hands incidents to the stage, from any thread.
-#[derive(Debug, Clone)]
-pub struct Reporter {
-    inbox: SyncSender<Input>,
-    counts: Arc<Counts>,
-}
-
-impl Reporter {
-    /// Takes in what was reported. Never waits: what finds no room is dropped
-    /// and counted.
-    pub fn take(&self, reported: Reported) {
-        let count = reported.incidents.len() as u64;
-        if self
-            .inbox
-            .try_send(Input::Reported(Box::new(reported)))
-            .is_err()
-        {
-            self.counts.dropped.fetch_add(count, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Stage {
@@ -146,6 +120,7 @@ impl Stage {
                 let _ = finish.send(());
             })?;
         Ok(Self {
+            reporter: Reporter::new(inbox.clone(), Arc::clone(&counts)),
             inbox,
             counts,
             positions,
@@ -175,13 +150,11 @@ impl Stage {
         }
     }
 
-    /// Another way in.
+    /// The way in for what applications report. All of them share
+    /// its places.
     #[must_use]
     pub fn reporter(&self) -> Reporter {
-        Reporter {
-            inbox: self.inbox.clone(),
-            counts: Arc::clone(&self.counts),
-        }
+        self.reporter.clone()
     }
 
     /// Follows these log files from now on, and no others.
@@ -224,15 +197,16 @@ impl Stage {
     pub fn finish(self) -> Option<Vec<Position>> {
         let Self {
             inbox,
+            reporter,
             positions,
             finished,
             thread,
-            ..
+            counts: _,
         } = self;
         // Where there is no room the worker is busy, and the end of the
         // channel tells it.
         let _ = inbox.try_send(Input::Finish);
-        drop(inbox);
+        drop((inbox, reporter));
         if finished.recv_timeout(LAST).is_ok() {
             let _ = thread.join();
         } else {
@@ -284,7 +258,10 @@ impl Worker {
                 match input {
                     Ok(Input::Ended(ended)) => self.mourn(*ended),
                     Ok(Input::Joined(joined)) => self.memory.watch(&joined, Instant::now()),
-                    Ok(Input::Reported(reported)) => self.take_reported(*reported),
+                    Ok(Input::Reported(reported, place)) => {
+                        self.take_reported(*reported);
+                        drop(place);
+                    }
                     Ok(Input::Follow(paths)) => self.follower.follow(paths),
                     Ok(Input::Know(formats)) => self.know(formats),
                     Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
@@ -351,12 +328,12 @@ impl Worker {
     fn take_reported(&mut self, Reported { incidents, case }: Reported) {
         // All of one process, at one time.
         let context = self.context.gather(&Arc::new(case));
-        let each = incidents.into_iter().map(|mut incident| {
+        // One after the other: most are repeats, and end here.
+        for mut incident in incidents {
             incident.fingerprint = fingerprint(&incident);
             incident.context = context.clone();
-            incident
-        });
-        self.take_in(each.collect());
+            self.take_in(vec![incident]);
+        }
     }
 
     fn know(&mut self, formats: Arc<Formats>) {

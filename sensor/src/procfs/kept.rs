@@ -21,6 +21,8 @@ const FILES: [&str; 5] = ["stat", "statm", "io", "schedstat", "status"];
 const DESCRIPTORS: usize = FILES.len() + 2;
 /// Descriptors that are left to everything else: hooks, senders, the store.
 const RESERVE: usize = 256;
+/// Descriptors for others that take what is left, [`spare_descriptors`].
+const SPARE: usize = 1_024;
 /// The most processes that are kept, whatever the limit of descriptors: of
 /// each open file the kernel keeps a page.
 const MOST: usize = 512;
@@ -64,10 +66,10 @@ impl Places {
     }
 }
 
-/// Allows this program as many descriptors as the most kept processes need, as
-/// far as its hard limit goes. Many hosts start it with 1,024.
+/// Allows this program as many descriptors as the most kept processes need, and
+/// some to spare, as far as its hard limit goes. Many hosts start it with 1,024.
 pub fn allow_descriptors() {
-    let wanted = u64::try_from(MOST * DESCRIPTORS + RESERVE).unwrap_or(u64::MAX);
+    let wanted = u64::try_from(MOST * DESCRIPTORS + RESERVE + SPARE).unwrap_or(u64::MAX);
     let mut limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX).min(wanted);
     if limit.current.is_some_and(|current| current < most) {
@@ -75,6 +77,16 @@ pub fn allow_descriptors() {
         // Where it fails, fewer are kept.
         let _ = setrlimit(Resource::Nofile, limit);
     }
+}
+
+/// How many descriptors there are beside those for kept processes and for what
+/// cannot do without.
+#[must_use]
+pub fn spare_descriptors() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.unwrap_or(usize::MAX);
+    limit.saturating_sub(MOST * DESCRIPTORS + RESERVE)
 }
 
 /// How many processes can be kept with so many descriptors.

@@ -33,7 +33,7 @@ pub use comm::Comm;
 pub use error::{Counts, ReadError};
 pub use files::{Proc, Subject};
 pub use io::Io;
-pub use kept::{Kept, allow_descriptors};
+pub use kept::{Kept, allow_descriptors, spare_descriptors};
 pub use schedstat::Schedstat;
 pub use stat::Stat;
 pub use statm::Statm;

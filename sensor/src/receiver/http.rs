@@ -1,88 +1,33 @@
 //! OTLP over HTTP: protobuf and JSON, plain or gzip (OTLP specification 1.x,
 //! "OTLP/HTTP").
 
-use std::{io::Read, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 use http::{
     HeaderMap, Method, Request, Response, StatusCode,
     header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE},
 };
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use opentelemetry_proto::tonic::collector::{
-    logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest,
-};
+use http_body_util::Full;
+use hyper::body::Body;
 use prost::Message;
-use serde::de::DeserializeOwned;
-use tonic::Code;
 use tonic_types::pb;
 
-use super::grpc::Export;
-
-/// Most bytes of a body as it comes.
-pub(super) const MAX_BODY: usize = 4 << 20;
-/// Most bytes of it unpacked: text that repeats itself packs well.
-const MAX_UNPACKED: usize = 16 << 20;
+use super::{
+    decode::{self, Form},
+    grpc::Export,
+    refusal::Refusal,
+};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
-/// Why a request is refused.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("no such path; there are /v1/traces, /v1/logs and /v1/metrics")]
-    Path,
-    #[error("only POST")]
-    Method,
-    #[error("the content type is neither application/x-protobuf nor application/json")]
-    Type,
-    #[error("the content encoding is not gzip")]
-    Encoding,
-    #[error("the body is larger than {MAX_BODY} bytes, or {MAX_UNPACKED} unpacked")]
-    TooLarge,
-    #[error("the body is cut off, or no gzip")]
-    Cut,
-    #[error("the body is no OTLP request: {0}")]
-    Malformed(String),
-    #[error("the sensor ends")]
-    Ending,
-}
-
-impl Refusal {
-    /// For counting.
-    fn reason(&self) -> &'static str {
-        match self {
-            Self::Path => "path",
-            Self::Method => "method",
-            Self::Type => "type",
-            Self::Encoding => "encoding",
-            Self::TooLarge => "size",
-            Self::Cut | Self::Malformed(_) => "malformed",
-            Self::Ending => "ending",
-        }
-    }
-
-    fn codes(&self) -> (StatusCode, Code) {
-        match self {
-            Self::Path => (StatusCode::NOT_FOUND, Code::Unimplemented),
-            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented),
-            Self::Type | Self::Encoding => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument)
-            }
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument),
-            Self::Cut | Self::Malformed(_) => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
-            Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
-        }
-    }
-}
-
 /// Answers one request.
-pub(super) async fn answer(
-    export: Arc<Export>,
-    request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
+pub(super) async fn answer<B>(export: Arc<Export>, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let is_json = content_type(request.headers()) == Some(JSON);
     let (status, body) = match receive(&export, request).await {
         // Nothing was rejected: an empty message, in either encoding.
@@ -124,7 +69,11 @@ fn refused(refusal: &Refusal, is_json: bool) -> (StatusCode, Bytes) {
     (status, body)
 }
 
-async fn receive(export: &Export, request: Request<Incoming>) -> Result<(), Refusal> {
+async fn receive<B>(export: &Export, request: Request<B>) -> Result<(), Refusal>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     if !["/v1/traces", "/v1/logs", "/v1/metrics"].contains(&path) {
@@ -143,24 +92,17 @@ async fn receive(export: &Export, request: Request<Incoming>) -> Result<(), Refu
         Some(encoding) if encoding.eq_ignore_ascii_case(b"gzip") => true,
         Some(_) => return Err(Refusal::Encoding),
     };
-    let turn = export.intake.turns.acquire().await;
-    let _turn = turn.map_err(|_| Refusal::Ending)?;
-    let body = Limited::new(body, MAX_BODY).collect().await;
-    let body = body.map_err(|error| match error.is::<LengthLimitError>() {
-        true => Refusal::TooLarge,
-        false => Refusal::Cut,
-    })?;
-    let body = body.to_bytes();
-    let body = if is_packed { unpack(&body)? } else { body };
+    let body = decode::read(body, &export.intake.bodies).await?;
+    // Who sends slowly waits without a turn.
+    let _turn = export.intake.turn().await?;
+    let form = Form { is_json, is_packed };
     match path {
         "/v1/traces" => {
-            let request: ExportTraceServiceRequest = decode(&body, is_json)?;
-            drop(body);
+            let request = body.decode(form)?;
             export.intake.spans(request, &export.peer).await;
         }
         "/v1/logs" => {
-            let request: ExportLogsServiceRequest = decode(&body, is_json)?;
-            drop(body);
+            let request = body.decode(form)?;
             export.intake.logs(request, &export.peer).await;
         }
         // Metrics are taken and thrown away, so that an application that sends
@@ -176,28 +118,4 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
     [PROTOBUF, JSON]
         .into_iter()
         .find(|one| essence.eq_ignore_ascii_case(one))
-}
-
-fn unpack(body: &[u8]) -> Result<Bytes, Refusal> {
-    let mut unpacked = Vec::new();
-    let limit = u64::try_from(MAX_UNPACKED).unwrap_or(u64::MAX);
-    let mut reader = MultiGzDecoder::new(body).take(limit + 1);
-    reader
-        .read_to_end(&mut unpacked)
-        .map_err(|_| Refusal::Cut)?;
-    match unpacked.len() > MAX_UNPACKED {
-        true => Err(Refusal::TooLarge),
-        false => Ok(unpacked.into()),
-    }
-}
-
-fn decode<T: Message + Default + DeserializeOwned>(
-    body: &[u8],
-    is_json: bool,
-) -> Result<T, Refusal> {
-    let malformed = |error: String| Refusal::Malformed(error);
-    match is_json {
-        true => serde_json::from_slice(body).map_err(|error| malformed(error.to_string())),
-        false => T::decode(body).map_err(|error| malformed(error.to_string())),
-    }
 }

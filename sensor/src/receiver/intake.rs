@@ -10,13 +10,19 @@ use std::{
 use opentelemetry_proto::tonic::collector::{
     logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest,
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::yield_now,
+    time::timeout,
+};
 
 use super::{
     ask::Asker,
     counts::Counts,
-    find::{Found, Reported, Rules, in_logs, in_spans},
+    decode::MAX_BODIES,
+    find::{Found, Reported, Rules, TraceId, in_logs, in_spans},
     peer::{Peer, inner_pid},
+    refusal::Refusal,
     traces::{Part, Traces},
 };
 use crate::{
@@ -29,8 +35,13 @@ use crate::{
     units::WallNanos,
 };
 
-/// Requests that are read at once; others wait.
-const AT_ONCE: usize = 16;
+/// Requests that are decoded, or wait for the engine, at once; others wait.
+const AT_ONCE: usize = 2;
+/// How long a request waits for its turn. Whoever sent it may try again.
+const TURN: Duration = Duration::from_secs(3);
+/// How often all others are looked at before one is decoded: a body of 4 MiB
+/// comes in pieces.
+const ROUNDS: usize = 16;
 
 /// How often it is looked for what has waited long enough.
 const LOOK: Duration = Duration::from_millis(250);
@@ -43,8 +54,10 @@ pub(super) struct Intake {
     reporter: Reporter,
     traces: Mutex<Traces<Arc<Origin>>>,
     pub counts: Arc<Counts>,
-    /// Who reads a request holds one.
-    pub turns: Semaphore,
+    /// Who decodes a request holds one.
+    turns: Semaphore,
+    /// Bytes that bodies may take until they are decoded.
+    pub bodies: Semaphore,
 }
 
 /// Where a report comes from.
@@ -88,13 +101,25 @@ impl Intake {
             traces: Mutex::default(),
             counts,
             turns: Semaphore::new(AT_ONCE),
+            bodies: Semaphore::new(MAX_BODIES),
         }
+    }
+
+    /// Waits for the turn to decode a request, a while.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let turn = timeout(TURN, self.turns.acquire()).await;
+        let turn = turn.map_err(|_| Refusal::Busy)?;
+        // To decode holds up this thread. What has come for others meanwhile
+        // is read before, else they are late for nothing.
+        for _ in 0..ROUNDS {
+            yield_now().await;
+        }
+        turn.map_err(|_| Refusal::Ending)
     }
 
     pub async fn spans(&self, request: ExportTraceServiceRequest, peer: &Peer) {
         let awaited = lock(&self.traces).awaited();
-        let awaited = |trace: &[u8]| awaited.contains(trace);
-        let found = in_spans(&request, &self.rules(), clock::wall().0, awaited);
+        let found = in_spans(&request, &self.rules(), clock::wall().0, &awaited);
         drop(request);
         self.counts.accepted("traces");
         self.take(found, peer).await;
@@ -129,6 +154,7 @@ impl Intake {
 
     async fn take(&self, reported: Vec<Reported>, peer: &Peer) {
         for one in reported {
+            self.reporter.lost(one.omitted);
             let sender = self.sender(one.pid, peer).await;
             let origin = Arc::new(Origin {
                 sender,
@@ -176,41 +202,38 @@ impl Intake {
 }
 
 /// What belongs to one trace each, in the order in which they began.
-fn parts(reported: Reported) -> Vec<(Vec<u8>, Part)> {
-    let mut parts: Vec<(Vec<u8>, Part)> = Vec::new();
-    let mut places = HashMap::new();
-    let mut part = |trace: &[u8]| {
-        let place = *places.entry(trace.to_vec()).or_insert(parts.len());
-        if place == parts.len() {
-            parts.push((trace.to_vec(), Part::default()));
-        }
-        place
-    };
-    let found: Vec<_> = reported
-        .found
-        .into_iter()
-        .map(|one| (part(&one.trace_id), one))
-        .collect();
-    let heads: Vec<_> = reported
-        .heads
-        .into_iter()
-        .map(|one| (part(&one.trace_id), one))
-        .collect();
-    let hushed: Vec<_> = reported.hushed.iter().map(|trace| part(trace)).collect();
-    for (place, one) in found {
-        parts[place].1.found.push(one);
+fn parts(reported: Reported) -> Vec<(TraceId, Part)> {
+    let mut parts = Parts::default();
+    for one in reported.found {
+        parts.of(one.trace_id).found.push(one);
     }
-    for (place, one) in heads {
-        let head = &mut parts[place].1.head;
+    for one in reported.heads {
+        let head = &mut parts.of(one.trace_id).head;
         // One that is ignored counts; the first one, else.
         if head.is_none() || one.is_ignored {
             *head = Some(one);
         }
     }
-    for place in hushed {
-        parts[place].1.hushed = true;
+    for trace in reported.hushed {
+        parts.of(trace).hushed = true;
     }
-    parts
+    parts.all
+}
+
+#[derive(Default)]
+struct Parts {
+    all: Vec<(TraceId, Part)>,
+    places: HashMap<TraceId, usize>,
+}
+
+impl Parts {
+    fn of(&mut self, trace: TraceId) -> &mut Part {
+        let place = *self.places.entry(trace).or_insert(self.all.len());
+        if place == self.all.len() {
+            self.all.push((trace, Part::default()));
+        }
+        &mut self.all[place].1
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

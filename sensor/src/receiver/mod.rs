@@ -10,14 +10,20 @@
 //! bounded, and nothing is kept of a request that is no incident.
 
 pub mod ask;
+#[cfg(test)]
+mod bounds_tests;
+mod cost;
 mod counts;
+mod decode;
 pub mod find;
+pub mod foreign;
 mod grpc;
 mod http;
 mod intake;
 mod listen;
 mod once;
 mod peer;
+mod refusal;
 mod serve;
 mod traces;
 

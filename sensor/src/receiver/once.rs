@@ -24,8 +24,8 @@ pub(super) struct Once {
 
 #[derive(Hash)]
 enum Said<'a> {
-    /// An exception of a trace.
-    Exception(&'a [u8], &'a str, Option<&'a str>),
+    /// An exception of a trace, in one process: in another it is another.
+    Exception(&'a Key, &'a str, Option<&'a str>),
     /// Something of a trace.
     Spoken(&'a Key),
     /// Nothing shall be said of it.
@@ -33,16 +33,23 @@ enum Said<'a> {
 }
 
 impl Once {
-    /// Whether this exception was told.
-    pub fn is_known(&self, found: &Found) -> bool {
-        said(found).any(|one| self.has(&one))
+    /// Whether this exception was told of a trace.
+    pub fn is_known(&self, trace: &Key, found: &Found) -> bool {
+        self.names(trace, found)
+            .any(|name| self.seen.contains(&name))
     }
 
     /// It is told now.
-    pub fn remember(&mut self, found: &Found, now: Instant) {
-        for one in said(found) {
-            self.keep(&one, now);
+    pub fn remember(&mut self, trace: &Key, found: &Found, now: Instant) {
+        for (name, message) in found.names() {
+            self.keep(&Said::Exception(trace, name, message), now);
         }
+    }
+
+    /// What the exception of a trace is called, each way as a hash.
+    pub fn names(&self, trace: &Key, found: &Found) -> impl Iterator<Item = u64> {
+        let names = found.names();
+        names.map(|(name, message)| self.state.hash_one(Said::Exception(trace, name, message)))
     }
 
     /// Whether anything was said that makes a status superfluous.
@@ -83,11 +90,6 @@ impl Once {
     }
 }
 
-fn said(found: &Found) -> impl Iterator<Item = Said<'_>> {
-    let names = found.names();
-    names.map(|(name, message)| Said::Exception(&found.trace_id, name, message))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,24 +99,32 @@ mod tests {
     fn the_other_half_is_the_same_exception() {
         let mut once = Once::default();
         let now = Instant::now();
-        once.remember(&found(&[1; 16], "app.errors.Full", "no room"), now);
-        let known =
-            |trace: &[u8], name: &str, message: &str| once.is_known(&found(trace, name, message));
-        assert!(known(&[1; 16], "Full", "no room"));
-        assert!(!known(&[2; 16], "Full", "no room"));
-        assert!(!known(&[1; 16], "Full", "no space"));
-        assert!(!known(&[1; 16], "Empty", "no room"));
+        let keep = |once: &mut Once, (trace, pid), name, message, now| {
+            once.remember(&(trace, pid), &found(trace, name, message), now);
+        };
+        let known = |once: &Once, (trace, pid), name, message| {
+            once.is_known(&(trace, pid), &found(trace, name, message))
+        };
+        let (one, other) = (([1; 16], 41), ([2; 16], 41));
+        keep(&mut once, one, "app.errors.Full", "no room", now);
+        assert!(known(&once, one, "Full", "no room"));
+        assert!(!known(&once, other, "Full", "no room"));
+        assert!(!known(&once, one, "Full", "no space"));
+        assert!(!known(&once, one, "Empty", "no room"));
+        // The process that called it has one of its own.
+        assert!(!known(&once, ([1; 16], 42), "Full", "no room"));
         let later = now + REMEMBERED + Duration::from_secs(1);
-        once.remember(&found(&[3; 16], "E", ""), later);
-        assert!(!once.is_known(&found(&[1; 16], "Full", "no room")));
+        keep(&mut once, other, "E", "", later);
+        assert!(!known(&once, one, "Full", "no room"));
     }
 
     #[test]
     fn it_is_bounded() {
         let mut once = Once::default();
+        let key = ([7; 16], 41);
         let now = Instant::now();
         for number in 0..MOST + 100 {
-            once.remember(&found(&[7; 16], "E", &number.to_string()), now);
+            once.remember(&key, &found(key.0, "E", &number.to_string()), now);
         }
         assert_eq!((once.seen.len(), once.order.len()), (MOST, MOST));
     }

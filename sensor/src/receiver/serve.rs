@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, Once, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -33,10 +33,16 @@ use super::{
     listen::Listeners,
     peer::Peer,
 };
-use crate::incident::stage::Reporter;
+use crate::{incident::stage::Reporter, procfs::spare_descriptors};
 
-/// Connections of each listener; others wait in the kernel.
-const CONNECTIONS: usize = 64;
+/// Connections at once, of all listeners; others wait in the kernel.
+const CONNECTIONS: usize = 1_024;
+/// So many there are however few descriptors are left.
+const FEWEST: usize = 64;
+/// Bytes of a connection that are read at once, and of the head of a request.
+const BUFFER: usize = 16 << 10;
+/// The same, of a call.
+const HEADERS: u32 = 16 << 10;
 /// Calls at once on one connection.
 const STREAMS: u32 = 32;
 /// How long a request may take from its head to its answer.
@@ -166,8 +172,14 @@ fn listen(listeners: Listeners, intake: &Arc<Intake>) -> io::Result<impl Sized +
     if let Some(listener) = socket {
         all.push(Listener::Socket(UnixListener::from_std(listener)?));
     }
+    let connections = spare_descriptors().clamp(FEWEST, CONNECTIONS);
+    let room = Arc::new(Room {
+        free: Arc::new(Semaphore::new(connections)),
+        full: Once::new(),
+        connections,
+    });
     for listener in all {
-        tokio::spawn(accept(listener, Arc::clone(intake)));
+        tokio::spawn(accept(listener, Arc::clone(&room), Arc::clone(intake)));
     }
     Ok(place)
 }
@@ -200,10 +212,33 @@ impl Listener {
     }
 }
 
-async fn accept(listener: Listener, intake: Arc<Intake>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    // It is never closed.
-    while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
+/// Room for connections.
+struct Room {
+    free: Arc<Semaphore>,
+    /// It is told once.
+    full: Once,
+    connections: usize,
+}
+
+impl Room {
+    /// Room for one; `None` never, as it is never closed.
+    async fn take(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            return Some(permit);
+        }
+        self.full.call_once(|| {
+            tracing::warn!(
+                "the receiver has {} connections, its most; others wait until one of them ends \
+                 (told once)",
+                self.connections
+            );
+        });
+        Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+}
+
+async fn accept(listener: Listener, room: Arc<Room>, intake: Arc<Intake>) {
+    while let Some(permit) = room.take().await {
         match listener.next().await {
             Ok(connection) => {
                 tokio::spawn(serve(connection, Arc::clone(&intake), permit));
@@ -253,6 +288,7 @@ where
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .await
 }
@@ -270,6 +306,7 @@ async fn over_grpc(stream: TcpStream, export: Arc<Export>) -> hyper::Result<()> 
         .timer(TokioTimer::new())
         .keep_alive_interval(IDLE)
         .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .await
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    find::{Found, Head, Weight},
+    find::{Found, Head, NO_TRACE, TraceId, Weight},
     once::Once,
 };
 
@@ -24,17 +24,20 @@ use super::{
 const REQUEST: Duration = Duration::from_secs(6);
 /// How long the reason of a status may take: it was written before.
 const REASON: Duration = Duration::from_secs(1);
-/// Traces that wait, and incidents of one.
+/// Traces that wait, incidents of one, and bytes of all.
 const MOST: usize = 1_024;
 const MOST_OF_ONE: usize = 64;
+const MOST_BYTES: usize = 8 << 20;
 
 /// A trace, as far as one process is concerned (0: unknown).
-pub(super) type Key = (Vec<u8>, u32);
+pub(super) type Key = (TraceId, u32);
 
 /// Incidents of traces. `S`: who sent them.
 #[derive(Debug)]
 pub(super) struct Traces<S> {
     waiting: HashMap<Key, Waiting<S>>,
+    /// Bytes of what waits.
+    bytes: usize,
     once: Once,
 }
 
@@ -43,6 +46,7 @@ struct Waiting<S> {
     until: Instant,
     sender: S,
     found: Vec<Found>,
+    bytes: usize,
 }
 
 /// What one request says about one trace.
@@ -60,6 +64,7 @@ impl<S> Default for Traces<S> {
     fn default() -> Self {
         Self {
             waiting: HashMap::new(),
+            bytes: 0,
             once: Once::default(),
         }
     }
@@ -67,11 +72,8 @@ impl<S> Default for Traces<S> {
 
 impl<S> Traces<S> {
     /// The traces of which something waits.
-    pub fn awaited(&self) -> HashSet<Vec<u8>> {
-        self.waiting
-            .keys()
-            .map(|(trace, _)| trace.clone())
-            .collect()
+    pub fn awaited(&self) -> HashSet<TraceId> {
+        self.waiting.keys().map(|&(trace, _)| trace).collect()
     }
 
     /// Takes in a part; what can be told now.
@@ -81,10 +83,11 @@ impl<S> Traces<S> {
             head,
             hushed,
         } = part;
-        if key.0.iter().all(|&byte| byte == 0) {
+        if key.0 == NO_TRACE {
             return found;
         }
         let before = self.waiting.remove(&key);
+        self.bytes -= before.as_ref().map_or(0, |waiting| waiting.bytes);
         let since = before.as_ref().map(|waiting| waiting.until);
         let mut all = before.map_or_else(Vec::new, |waiting| waiting.found);
         if head.as_ref().is_some_and(|head| head.is_ignored) {
@@ -96,11 +99,9 @@ impl<S> Traces<S> {
         if self.once.is_ignored(&key) {
             return Vec::new();
         }
-        for one in found {
-            if !self.once.is_known(&one) {
-                join(&mut all, one);
-            }
-        }
+        let new = found.into_iter();
+        let new = new.filter(|one| !self.once.is_known(&key, one));
+        join(&mut all, new, |one| self.once.names(&key, one).collect());
         if hushed || all.iter().any(|one| one.weight == Weight::Reason) {
             self.once.speak(&key, now);
         }
@@ -117,16 +118,22 @@ impl<S> Traces<S> {
         });
         match wait.max() {
             Some(wait) if self.waiting.len() < MOST && all.len() < MOST_OF_ONE => {
+                let bytes = all.iter().map(Found::size).sum();
+                if self.bytes + bytes > MOST_BYTES {
+                    return self.told(&key, all, now);
+                }
                 let until = since.unwrap_or(now + wait).min(now + wait);
                 let waiting = Waiting {
                     until,
                     sender,
                     found: all,
+                    bytes,
                 };
+                self.bytes += bytes;
                 self.waiting.insert(key, waiting);
                 Vec::new()
             }
-            _ => self.told(all, now),
+            _ => self.told(&key, all, now),
         }
     }
 
@@ -134,28 +141,46 @@ impl<S> Traces<S> {
     pub fn due(&mut self, now: Option<Instant>) -> Vec<(S, Vec<Found>)> {
         let is_due = |waiting: &Waiting<S>| now.is_none_or(|now| waiting.until <= now);
         let due = self.waiting.extract_if(|_, waiting| is_due(waiting));
-        let due: Vec<_> = due.map(|(_, waiting)| waiting).collect();
+        let due: Vec<_> = due.collect();
         let now = now.unwrap_or_else(Instant::now);
         due.into_iter()
-            .map(|waiting| (waiting.sender, self.told(waiting.found, now)))
+            .map(|(key, waiting)| {
+                self.bytes -= waiting.bytes;
+                (waiting.sender, self.told(&key, waiting.found, now))
+            })
             .collect()
     }
 
-    fn told(&mut self, found: Vec<Found>, now: Instant) -> Vec<Found> {
+    fn told(&mut self, trace: &Key, found: Vec<Found>, now: Instant) -> Vec<Found> {
         for one in &found {
-            self.once.remember(one, now);
+            self.once.remember(trace, one, now);
         }
         found
     }
 }
 
-/// Adds one to those of the same trace; the same exception is there once, as
-/// whoever knows more frames says it.
-fn join(all: &mut Vec<Found>, one: Found) {
-    let Some(same) = all.iter_mut().find(|other| other.is_same(&one)) else {
-        return all.push(one);
-    };
-    same.join(one);
+/// Adds new ones to those of the same trace; the same exception is there once,
+/// as whoever knows more frames says it. `names`: what an exception is called.
+fn join(
+    all: &mut Vec<Found>,
+    new: impl Iterator<Item = Found>,
+    names: impl Fn(&Found) -> Vec<u64>,
+) {
+    let mut places = HashMap::new();
+    for (place, one) in all.iter().enumerate() {
+        places.extend(names(one).into_iter().map(|name| (name, place)));
+    }
+    for one in new {
+        let called = names(&one);
+        let place = called.iter().find_map(|name| places.get(name).copied());
+        let place = place.unwrap_or(all.len());
+        // Each way in which the same one is called leads to it from now on.
+        places.extend(called.into_iter().map(|name| (name, place)));
+        match all.get_mut(place) {
+            Some(same) => same.join(one),
+            None => all.push(one),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,18 +12,18 @@ use crate::{
 const TRACE: [u8; 16] = [7; 16];
 
 fn key() -> Key {
-    (TRACE.to_vec(), 41)
+    (TRACE, 41)
 }
 
 fn exception(name: &str, is_complete: bool) -> Found {
     Found {
         is_complete,
-        ..found(&TRACE, name, "no room")
+        ..found(TRACE, name, "no room")
     }
 }
 
 fn status() -> Found {
-    let mut one = found(&TRACE, "", "");
+    let mut one = found(TRACE, "", "");
     one.incident.exception = None;
     one.weight = Weight::Status;
     one
@@ -87,7 +87,7 @@ fn a_status_is_told_where_nothing_says_why() {
 
     // That of another process is another one's.
     let mut traces = Traces::default();
-    let other = (TRACE.to_vec(), 42);
+    let other = (TRACE, 42);
     let told = traces.take(other, part(vec![reason()], None), (), now);
     assert_eq!(told.len(), 1);
     let _ = traces.take(key(), part(vec![status()], None), (), now);
@@ -100,7 +100,7 @@ fn what_lacks_its_request_waits_for_it() {
     let mut traces = Traces::default();
     let inner = part(vec![exception("Full", false)], None);
     assert_eq!(traces.take(key(), inner, (), now), []);
-    assert!(traces.awaited().contains(&TRACE[..]));
+    assert!(traces.awaited().contains(&TRACE));
     let told = traces.take(key(), part(Vec::new(), Some(head("/x"))), (), now);
     let path = Value::Text("/x".to_owned());
     assert_eq!(told[0].incident.request["url.path"], path);
@@ -143,11 +143,9 @@ fn a_request_that_is_ignored_takes_its_trace_along() {
 fn without_a_trace_nothing_waits_or_is_joined() {
     let mut traces = Traces::default();
     let now = Instant::now();
-    for trace in [vec![], vec![0; 16]] {
-        let found = || vec![exception("Full", false), exception("Full", false)];
-        let told = traces.take((trace, 41), part(found(), None), (), now);
-        assert_eq!(told.len(), 2);
-    }
+    let found = vec![exception("Full", false), exception("Full", false)];
+    let told = traces.take((NO_TRACE, 41), part(found, None), (), now);
+    assert_eq!(told.len(), 2);
 }
 
 #[test]
@@ -155,10 +153,59 @@ fn it_is_bounded() {
     let mut traces = Traces::default();
     let now = Instant::now();
     for number in 0..2 * MOST as u128 {
-        let trace = (number + 1).to_be_bytes().to_vec();
+        let trace = (number + 1).to_be_bytes();
         let mut one = exception("Full", false);
-        one.trace_id.clone_from(&trace);
+        one.trace_id = trace;
         let told = traces.take((trace, 41), part(vec![one], None), (), now);
         assert_eq!(told.len(), usize::from(number >= MOST as u128));
     }
+}
+
+#[test]
+fn the_same_exception_of_two_processes_is_two() {
+    let now = Instant::now();
+    let mut traces = Traces::default();
+    // The one that was called, and the one that called it.
+    for pid in [41, 42] {
+        let one = part(vec![exception("Full", true)], None);
+        assert_eq!(traces.take((TRACE, pid), one, (), now).len(), 1);
+        let again = part(vec![exception("app.Full", true)], None);
+        assert_eq!(traces.take((TRACE, pid), again, (), now), []);
+    }
+}
+
+#[test]
+fn what_waits_is_bounded_by_its_bytes() {
+    let now = Instant::now();
+    let mut traces = Traces::default();
+    let large = || {
+        let mut one = exception("Full", false);
+        one.incident.body = Some("x".repeat(MOST_BYTES / 4));
+        one
+    };
+    for number in 1..10_u8 {
+        let told = traces.take(([number; 16], 41), part(vec![large()], None), (), now);
+        assert_eq!(told.len(), usize::from(number > 3), "{number}");
+    }
+    // What is told makes room again.
+    let head = || part(Vec::new(), Some(head("/x")));
+    assert_eq!(traces.take(([1; 16], 41), head(), (), now).len(), 1);
+    let told = traces.take(([9; 16], 42), part(vec![large()], None), (), now);
+    assert_eq!(told, []);
+    assert_eq!(traces.due(None).len(), 3);
+    assert_eq!(traces.bytes, 0);
+}
+
+#[test]
+fn thousands_of_exceptions_of_one_trace_are_joined_once_each() {
+    const MANY: usize = 20_000;
+    let mut traces = Traces::default();
+    let found = |number: usize, name: &str| found(TRACE, name, &number.to_string());
+    let one = (0..MANY).map(|number| found(number, "app.Full"));
+    let all = one.chain((0..MANY).map(|number| found(number, "Full")));
+    let part = part(all.collect(), None);
+    let began = Instant::now();
+    assert_eq!(traces.take(key(), part, (), began).len(), MANY);
+    // One by one it takes minutes.
+    assert!(began.elapsed() < Duration::from_secs(10));
 }

@@ -1,6 +1,6 @@
 //! Attributes `exception.*` become an exception as if it had been printed.
 
-use super::keys::Keys;
+use super::{keys::Keys, request::cut};
 use crate::incident::exception::{Exception, Language, parse_text};
 
 /// Longest stack trace that is read, bytes.
@@ -59,14 +59,6 @@ fn parsed(stack: &str, name: Option<&str>, message: Option<&str>) -> Option<Exce
     let position = found.iter().position(is_it);
     let position = position.unwrap_or(found.len().checked_sub(1)?);
     Some(found.swap_remove(position))
-}
-
-fn cut(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// `telemetry.sdk.language` (semantic conventions) as ours.

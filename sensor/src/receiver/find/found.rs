@@ -2,14 +2,20 @@
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-use super::{Rules, exception::last_component, keys::Keys, request::Request, spans::raised_in};
-use crate::{incident::record::Incident, process::event::Value};
+use super::{
+    Rules, TraceId, exception::last_component, keys::Keys, request::Request, spans::raised_in,
+    trace_id,
+};
+use crate::{
+    incident::{limit::size, record::Incident},
+    process::event::Value,
+};
 
 /// One incident, and the trace that it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// 16 bytes; empty where there is none.
-    pub trace_id: Vec<u8>,
+    /// The trace.
+    pub trace_id: TraceId,
     /// Whether it says why.
     pub weight: Weight,
     /// No span will say more about its request.
@@ -32,8 +38,8 @@ pub enum Weight {
 /// The request that a trace is about, in one process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
-    /// 16 bytes.
-    pub trace_id: Vec<u8>,
+    /// The trace.
+    pub trace_id: TraceId,
     /// Nobody wants to hear of it.
     pub is_ignored: bool,
     name: Option<String>,
@@ -44,8 +50,8 @@ impl Head {
     pub(in crate::receiver) fn of(span: &Span, rules: &Rules) -> Self {
         let request = Request::of(Keys(&span.attributes));
         Self {
-            trace_id: span.trace_id.clone(),
-            is_ignored: rules.ignores_path(request.path.as_deref()),
+            trace_id: trace_id(&span.trace_id),
+            is_ignored: rules.ignores_path(request.path),
             name: request.name(),
             attributes: request
                 .attributes(rules.capture_request_body)
@@ -70,11 +76,10 @@ impl Found {
         }
     }
 
-    /// Whether both are the same exception. The traces are.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.names()
-            .any(|name| other.names().any(|other| name == other))
+    /// Bytes that it takes of memory.
+    pub(in crate::receiver) fn size(&self) -> usize {
+        let printed = self.printed.as_ref().map_or(0, String::capacity);
+        size_of::<Self>() - size_of::<Incident>() + printed + size(&self.incident)
     }
 
     /// The other half of the same exception: of each, what it knows better.

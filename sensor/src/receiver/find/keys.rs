@@ -1,5 +1,7 @@
 //! Attributes by key.
 
+use std::borrow::Cow;
+
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 
 /// The attributes of a span, an event, a record or a resource.
@@ -31,21 +33,21 @@ impl<'a> Keys<'a> {
     }
 
     /// The first of the keys, whatever it has, as text.
-    pub fn any(self, keys: &[&str]) -> Option<String> {
+    pub fn any(self, keys: &[&str]) -> Option<Cow<'a, str>> {
         keys.iter().find_map(|key| shown(self.get(key)?))
     }
 }
 
 /// A value as text; `None` where it says nothing.
-pub(super) fn text_of(value: &AnyValue) -> Option<String> {
+pub(super) fn text_of(value: &AnyValue) -> Option<Cow<'_, str>> {
     value.value.as_ref().and_then(shown)
 }
 
-fn shown(value: &Value) -> Option<String> {
+fn shown(value: &Value) -> Option<Cow<'_, str>> {
     let text = match value {
-        Value::StringValue(text) => text.clone(),
-        Value::BytesValue(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        _ => json(value, 0).to_string(),
+        Value::StringValue(text) => Cow::Borrowed(text.as_str()),
+        Value::BytesValue(bytes) => String::from_utf8_lossy(bytes),
+        _ => json(value, 0).to_string().into(),
     };
     Some(text).filter(|text| !text.is_empty())
 }
@@ -54,7 +56,7 @@ fn shown(value: &Value) -> Option<String> {
 const DEPTH: usize = 32;
 
 fn json(value: &Value, depth: usize) -> serde_json::Value {
-    let inner = |value: &Option<AnyValue>| match value.as_ref().and_then(|v| v.value.as_ref()) {
+    let inner = |value: Option<&AnyValue>| match value.and_then(|value| value.value.as_ref()) {
         Some(value) if depth < DEPTH => json(value, depth + 1),
         _ => serde_json::Value::Null,
     };
@@ -66,12 +68,12 @@ fn json(value: &Value, depth: usize) -> serde_json::Value {
         Value::BytesValue(bytes) => String::from_utf8_lossy(bytes).into(),
         Value::StringValueStrindex(_) => serde_json::Value::Null,
         Value::ArrayValue(list) => {
-            let each = list.values.iter().map(|value| inner(&Some(value.clone())));
+            let each = list.values.iter().map(|value| inner(Some(value)));
             serde_json::Value::Array(each.collect())
         }
         Value::KvlistValue(list) => {
             let pairs = list.values.iter();
-            let pairs = pairs.map(|pair| (pair.key.clone(), inner(&pair.value)));
+            let pairs = pairs.map(|pair| (pair.key.clone(), inner(pair.value.as_ref())));
             serde_json::Value::Object(pairs.collect())
         }
     }

@@ -1,11 +1,14 @@
 //! Log records: those that carry an exception, and errors.
 
+use std::borrow::Cow;
+
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
 use super::{
     Found, Rules, Weight, empty, exception,
     keys::{Keys, text_of},
     request::Request,
+    trace_id,
 };
 use crate::incident::{
     exception::Frame,
@@ -43,9 +46,7 @@ pub(super) fn read(
         return Read::Nothing;
     }
     let request = Request::of(keys);
-    if rules.ignores_path(request.path.as_deref())
-        || exception.is_some_and(|one| rules.ignores(one))
-    {
+    if rules.ignores_path(request.path) || exception.is_some_and(|one| rules.ignores(one)) {
         return Read::Ignored;
     }
     let time = match record.time_unix_nano {
@@ -56,7 +57,7 @@ pub(super) fn read(
     let of_exception = exception.map(|exception| exception.severity);
     incident.severity.number = severity.or(of_exception).unwrap_or(ERROR);
     incident.severity.text = text.map(str::to_owned);
-    incident.body = record.body.as_ref().and_then(text_of);
+    incident.body = record.body.as_ref().and_then(text_of).map(Cow::into_owned);
     let (exception, printed) = match told {
         Some(told) => (Some(told.exception), told.printed),
         None => (None, None),
@@ -69,7 +70,7 @@ pub(super) fn read(
     incident.origin.place = place(keys).map(Box::new);
     incident.request = request.attributes(rules.capture_request_body);
     Read::Found(Box::new(Found {
-        trace_id: record.trace_id.clone(),
+        trace_id: trace_id(&record.trace_id),
         weight: Weight::Reason,
         // Where no span will come, nothing is waited for.
         is_complete: request.path.is_some() || record.flags & SAMPLED == 0,

@@ -9,7 +9,7 @@ mod spans;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use opentelemetry_proto::tonic::{
     collector::{logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest},
@@ -24,9 +24,25 @@ use crate::{
     config,
     incident::{
         exception::Exception,
+        limit::{self, CAUSES, FRAMES, shrink},
         record::{Incident, Kind, Origin, Severity},
     },
 };
+
+/// Most bytes of memory that the incidents of one request take; others are
+/// counted only.
+const MOST: usize = 8 << 20;
+/// What is kept of one incident, as of [`shrink`].
+const KEPT: (usize, usize, usize) = (128 << 10, FRAMES, CAUSES);
+
+/// Longest name of a service, bytes.
+const MAX_NAME: usize = 1 << 10;
+
+/// A trace; [`NO_TRACE`] where there is none.
+pub type TraceId = [u8; 16];
+
+/// What W3C trace context calls invalid.
+pub const NO_TRACE: TraceId = [0; 16];
 
 /// What is an incident, from `[receiver]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,7 +84,10 @@ pub struct Reported {
     /// that are waited for.
     pub heads: Vec<Head>,
     /// Traces with an exception that is ignored: their status says no more.
-    pub hushed: Vec<Vec<u8>>,
+    pub hushed: Vec<TraceId>,
+    /// Incidents that found no room.
+    pub omitted: u64,
+    room: usize,
 }
 
 /// The incidents among the spans of a request. `observed`: now, ns since 1970.
@@ -78,10 +97,11 @@ pub fn in_spans(
     request: &ExportTraceServiceRequest,
     rules: &Rules,
     observed: u64,
-    awaited: impl Fn(&[u8]) -> bool,
+    awaited: &HashSet<TraceId>,
 ) -> Vec<Reported> {
+    let mut room = MOST;
     let each = request.resource_spans.iter().map(|resource| {
-        let mut reported = Reported::of(resource.resource.as_ref());
+        let mut reported = Reported::of(resource.resource.as_ref(), room);
         let language = keys_of(resource.resource.as_ref()).text(&["telemetry.sdk.language"]);
         for scope in &resource.scope_spans {
             for span in &scope.spans {
@@ -94,7 +114,8 @@ pub fn in_spans(
                 reader.read(span);
             }
         }
-        reported.heads = heads(resource, &reported, rules, &awaited);
+        reported.heads = heads(resource, &reported, rules, awaited);
+        room = reported.room;
         reported
     });
     each.filter(Reported::says_anything).collect()
@@ -103,19 +124,21 @@ pub fn in_spans(
 /// The incidents among the log records of a request.
 #[must_use]
 pub fn in_logs(request: &ExportLogsServiceRequest, rules: &Rules, observed: u64) -> Vec<Reported> {
+    let mut room = MOST;
     let each = request.resource_logs.iter().map(|resource| {
-        let mut reported = Reported::of(resource.resource.as_ref());
+        let mut reported = Reported::of(resource.resource.as_ref(), room);
         let language = keys_of(resource.resource.as_ref()).text(&["telemetry.sdk.language"]);
         for scope in &resource.scope_logs {
             let logger = scope.scope.as_ref().map(|scope| scope.name.as_str());
             for record in &scope.log_records {
                 match logs::read(record, logger, language, rules, observed) {
-                    logs::Read::Found(found) => reported.found.push(*found),
-                    logs::Read::Ignored => reported.hushed.push(record.trace_id.clone()),
+                    logs::Read::Found(found) => reported.keep(*found),
+                    logs::Read::Ignored => reported.hushed.push(trace_id(&record.trace_id)),
                     logs::Read::Nothing => {}
                 }
             }
         }
+        room = reported.room;
         reported
     });
     each.filter(Reported::says_anything).collect()
@@ -126,15 +149,22 @@ fn heads(
     resource: &ResourceSpans,
     reported: &Reported,
     rules: &Rules,
-    awaited: impl Fn(&[u8]) -> bool,
+    awaited: &HashSet<TraceId>,
 ) -> Vec<Head> {
     let spans = resource.scope_spans.iter().flat_map(|scope| &scope.spans);
-    let spoken = |trace: &Vec<u8>| {
-        reported.found.iter().any(|one| one.trace_id == *trace) || reported.hushed.contains(trace)
-    };
+    let found = reported.found.iter().map(|one| one.trace_id);
+    let spoken: HashSet<_> = found.chain(reported.hushed.iter().copied()).collect();
     let heads = spans.filter(|span| spans::is_head(span));
-    let heads = heads.filter(|span| awaited(&span.trace_id) || spoken(&span.trace_id));
+    let heads = heads.filter(|span| {
+        let trace = trace_id(&span.trace_id);
+        trace != NO_TRACE && (awaited.contains(&trace) || spoken.contains(&trace))
+    });
     heads.map(|span| Head::of(span, rules)).collect()
+}
+
+/// A trace by its bytes; of another length they are invalid.
+fn trace_id(bytes: &[u8]) -> TraceId {
+    bytes.try_into().unwrap_or(NO_TRACE)
 }
 
 fn keys_of(resource: Option<&Resource>) -> Keys<'_> {
@@ -142,7 +172,7 @@ fn keys_of(resource: Option<&Resource>) -> Keys<'_> {
 }
 
 impl Reported {
-    fn of(resource: Option<&Resource>) -> Self {
+    fn of(resource: Option<&Resource>, room: usize) -> Self {
         let keys = keys_of(resource);
         let pid = keys.int(&["process.pid"]);
         let service = keys.text(&["service.name"]);
@@ -152,15 +182,33 @@ impl Reported {
             // service.name).
             service: service
                 .filter(|name| !name.is_empty() && !name.starts_with("unknown_service"))
-                .map(str::to_owned),
+                .map(|name| request::cut(name, MAX_NAME).to_owned()),
             found: Vec::new(),
             heads: Vec::new(),
             hushed: Vec::new(),
+            omitted: 0,
+            room,
+        }
+    }
+
+    /// Adds an incident, cut to what is kept of one.
+    fn keep(&mut self, mut found: Found) {
+        shrink(&mut found.incident, KEPT);
+        if let Some(printed) = &mut found.printed {
+            limit::cut(printed, KEPT.0);
+        }
+        match self.room.checked_sub(found.size()) {
+            Some(left) => {
+                self.room = left;
+                self.found.push(found);
+            }
+            None => self.omitted += 1,
         }
     }
 
     fn says_anything(&self) -> bool {
-        !(self.found.is_empty() && self.heads.is_empty() && self.hushed.is_empty())
+        let is_empty = self.found.is_empty() && self.heads.is_empty() && self.hushed.is_empty();
+        !is_empty || self.omitted > 0
     }
 }
 

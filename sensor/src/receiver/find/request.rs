@@ -8,6 +8,9 @@ use crate::process::event::Value;
 /// Longest body of a request that is kept, bytes.
 const MAX_BODY: usize = 16 << 10;
 
+/// Longest method, path or route, bytes.
+const MAX_TEXT: usize = 4 << 10;
+
 /// No conventions name the body; these are in use.
 const BODY: &[&str] = &[
     "http.request.body",
@@ -18,29 +21,32 @@ const BODY: &[&str] = &[
 ];
 
 /// An HTTP request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Request {
-    pub method: Option<String>,
-    pub path: Option<String>,
-    pub route: Option<String>,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub method: Option<&'a str>,
+    pub path: Option<&'a str>,
+    pub route: Option<&'a str>,
     pub status: Option<i64>,
-    pub body: Option<String>,
+    keys: Keys<'a>,
 }
 
-impl Request {
+impl<'a> Request<'a> {
     /// Today's keys first, then those from before they were stable (semantic
     /// conventions 1.20 and earlier).
-    pub fn of(keys: Keys<'_>) -> Self {
+    pub fn of(keys: Keys<'a>) -> Self {
         let url = || keys.text(&["url.full", "http.url"]).and_then(path_of);
         let path = keys.text(&["url.path", "http.target"]).or_else(url);
-        let owned = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        let given = |text: Option<&'a str>| {
+            let text = text.filter(|text| !text.is_empty());
+            text.map(|text| cut(text, MAX_TEXT))
+        };
         let status = keys.int(&["http.response.status_code", "http.status_code"]);
         Self {
-            method: owned(keys.text(&["http.request.method", "http.method"])),
-            path: owned(path.map(without_query)),
-            route: owned(keys.text(&["http.route"])),
+            method: given(keys.text(&["http.request.method", "http.method"])),
+            path: given(path.map(without_query)),
+            route: given(keys.text(&["http.route"])),
             status,
-            body: keys.any(BODY),
+            keys,
         }
     }
 
@@ -51,35 +57,36 @@ impl Request {
 
     /// `GET /path`, as far as it is known.
     pub fn name(&self) -> Option<String> {
-        let path = self.path.as_deref().or(self.route.as_deref());
-        match (self.method.as_deref(), path) {
+        match (self.method, self.path.or(self.route)) {
             (Some(method), Some(path)) => Some(format!("{method} {path}")),
             (one, other) => one.or(other).map(str::to_owned),
         }
     }
 
     pub fn attributes(&self, with_body: bool) -> BTreeMap<&'static str, Value> {
-        let body = self.body.as_ref().filter(|_| with_body).map(|body| {
-            let mut end = body.len().min(MAX_BODY);
-            while !body.is_char_boundary(end) {
-                end -= 1;
-            }
-            body[..end].to_owned()
-        });
+        let body = with_body.then(|| self.keys.any(BODY)).flatten();
         let texts = [
-            ("http.request.method", self.method.clone()),
-            ("url.path", self.path.clone()),
-            ("http.route", self.route.clone()),
-            ("http.request.body", body),
+            ("http.request.method", self.method),
+            ("url.path", self.path),
+            ("http.route", self.route),
+            (
+                "http.request.body",
+                body.as_deref().map(|body| cut(body, MAX_BODY)),
+            ),
         ];
         let texts = texts
             .into_iter()
-            .filter_map(|(key, text)| Some((key, Value::Text(text?))));
+            .filter_map(|(key, text)| Some((key, Value::Text(text?.to_owned()))));
         let status = self.status.map(Value::Int);
         texts
             .chain(status.map(|status| ("http.response.status_code", status)))
             .collect()
     }
+}
+
+/// The beginning of a text, at most so many bytes of it.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
 }
 
 fn without_query(path: &str) -> &str {

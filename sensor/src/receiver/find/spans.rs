@@ -9,6 +9,7 @@ use super::{
     exception::{self, Told},
     keys::Keys,
     request::Request,
+    trace_id,
 };
 use crate::incident::{log::level::Level, record::Incident};
 
@@ -23,7 +24,7 @@ impl Reader<'_> {
     /// One incident for each of its exceptions; without any, at most one.
     pub fn read(&mut self, span: &Span) {
         let request = Request::of(Keys(&span.attributes));
-        let is_ignored = self.rules.ignores_path(request.path.as_deref());
+        let is_ignored = self.rules.ignores_path(request.path);
         let mut exceptions = Vec::new();
         for event in &span.events {
             let keys = Keys(&event.attributes);
@@ -35,7 +36,7 @@ impl Reader<'_> {
         }
         if is_ignored {
             if !exceptions.is_empty() {
-                self.to.hushed.push(span.trace_id.clone());
+                self.to.hushed.push(trace_id(&span.trace_id));
             }
             return;
         }
@@ -52,10 +53,10 @@ impl Reader<'_> {
         }
     }
 
-    fn raised(&mut self, span: &Span, request: &Request, time: u64, told: Told) {
+    fn raised(&mut self, span: &Span, request: &Request<'_>, time: u64, told: Told) {
         let Told { exception, printed } = told;
         if self.rules.ignores(&exception) {
-            self.to.hushed.push(span.trace_id.clone());
+            self.to.hushed.push(trace_id(&span.trace_id));
             return;
         }
         let mut incident = empty(time, self.observed);
@@ -68,7 +69,7 @@ impl Reader<'_> {
     fn keep(
         &mut self,
         span: &Span,
-        request: &Request,
+        request: &Request<'_>,
         mut incident: Incident,
         weight: Weight,
         printed: Option<String>,
@@ -76,8 +77,8 @@ impl Reader<'_> {
         let said = span.status.as_ref().map(|status| status.message.as_str());
         incident.body = said.filter(|said| !said.is_empty()).map(str::to_owned);
         incident.request = request.attributes(self.rules.capture_request_body);
-        self.to.found.push(Found {
-            trace_id: span.trace_id.clone(),
+        self.to.keep(Found {
+            trace_id: trace_id(&span.trace_id),
             weight,
             is_complete: request.path.is_some() || is_head(span),
             printed,
@@ -86,7 +87,7 @@ impl Reader<'_> {
     }
 
     /// Why a span without an exception is an incident, if it is one.
-    fn why(&self, span: &Span, request: &Request) -> Option<String> {
+    fn why(&self, span: &Span, request: &Request<'_>) -> Option<String> {
         let name = || request.name().unwrap_or_else(|| span.name.clone());
         if let Some(status) = request.status
             && is_request(span, request)
@@ -113,7 +114,7 @@ fn is_report(name: &str, keys: Keys<'_>) -> bool {
 
 /// Whether a span stands for a whole request, not for a part of one: those
 /// have the route or the status of the whole as well (Express, ASGI).
-fn is_request(span: &Span, request: &Request) -> bool {
+fn is_request(span: &Span, request: &Request<'_>) -> bool {
     match span.kind() {
         SpanKind::Server | SpanKind::Consumer => true,
         SpanKind::Internal => span.parent_span_id.is_empty() || request.method.is_some(),

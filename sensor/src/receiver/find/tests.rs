@@ -12,13 +12,13 @@ const TRACE: &str = "Traceback (most recent call last):\n  File \"/srv/app/views
                      show\n    return items[key]\nKeyError: 'id'\n";
 
 /// An incident with an exception, of a trace.
-pub(in crate::receiver) fn found(trace: &[u8], name: &str, message: &str) -> Found {
+pub(in crate::receiver) fn found(trace_id: TraceId, name: &str, message: &str) -> Found {
     let mut incident = empty(1, 2);
     let mut exception = Exception::new(Language::Unknown, name);
     exception.message = Some(message.to_owned());
     incident.exception = Some(exception);
     Found {
-        trace_id: trace.to_vec(),
+        trace_id,
         weight: Weight::Reason,
         is_complete: true,
         printed: None,
@@ -86,7 +86,7 @@ fn spans(resource: Vec<KeyValue>, spans: Vec<Span>, rules: &Rules) -> Vec<Report
             ..ResourceSpans::default()
         }],
     };
-    in_spans(&request, rules, 99, |_| false)
+    in_spans(&request, rules, 99, &HashSet::new())
 }
 
 /// The incidents of one span.

@@ -1,0 +1,264 @@
+//! What comes over a socket, as clients send it.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::mpsc::{self, channel},
+    time::{Duration, Instant},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{ExportTraceServiceRequest, trace_service_client::TraceServiceClient},
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
+use prost::Message;
+use tokio::runtime;
+use tonic::{Code, codec::CompressionEncoding, transport::Endpoint};
+
+use super::{Config, Listeners, Receiver, ask, decode::MAX_BODY, find::Rules};
+use crate::{
+    config,
+    incident::{
+        context::Gatherer,
+        log::LogOptions,
+        record::Incident,
+        stage::{self, Stage},
+    },
+};
+
+/// For what is to happen.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A receiver that nobody tells about processes.
+struct Running {
+    receiver: Receiver,
+    stage: Stage,
+    told: mpsc::Receiver<Vec<Incident>>,
+    http: SocketAddr,
+    grpc: SocketAddr,
+}
+
+fn start() -> Running {
+    let local = "127.0.0.1:0".parse().ok();
+    let (listeners, problems) = Listeners::bind(&config::Receiver {
+        http: local,
+        grpc: local,
+        socket: None,
+        ..config::Receiver::default()
+    });
+    assert_eq!(problems, [""; 0]);
+    let http = listeners.http.as_ref().unwrap().local_addr().unwrap();
+    let grpc = listeners.grpc.as_ref().unwrap().local_addr().unwrap();
+    let (tell, told) = channel();
+    let stage = Stage::start(stage::Config {
+        window: None,
+        context: Gatherer::new(&[""; 0]),
+        logs: LogOptions::default(),
+        positions: Vec::new(),
+        sink: Box::new(move |incidents| drop(tell.send(incidents))),
+    });
+    let stage = stage.unwrap();
+    let (asker, questions) = ask::channel().unwrap();
+    drop(questions);
+    let receiver = Receiver::start(Config {
+        listeners,
+        rules: Rules::default(),
+        asker,
+        reporter: stage.reporter(),
+    });
+    Running {
+        receiver: receiver.unwrap(),
+        stage,
+        told,
+        http,
+        grpc,
+    }
+}
+
+impl Running {
+    /// Waits for one incident; how it is called.
+    fn name(&self) -> String {
+        let told = self.told.recv_timeout(LIMIT).unwrap();
+        told[0].exception.as_ref().unwrap().name.clone()
+    }
+
+    fn finish(self) -> Vec<(&'static str, u64)> {
+        let refused = self.receiver.finish().refused;
+        let _ = self.stage.finish();
+        refused
+    }
+}
+
+/// The head of a request; `encoding` may be gzip.
+fn head(kind: &str, encoding: &str, length: usize) -> String {
+    format!(
+        "POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: \
+         application/{kind}\r\nContent-Encoding: {encoding}\r\nContent-Length: {length}\r\n\r\n"
+    )
+}
+
+/// Posts a body; the status of the answer and what it says.
+fn post(to: SocketAddr, kind: &str, encoding: &str, body: &[u8]) -> (u16, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let head = head(kind, encoding, body.len());
+    stream.write_all(head.as_bytes()).unwrap();
+    // Who is refused early is not read to the end.
+    let _ = stream.write_all(body);
+    answer(stream)
+}
+
+fn answer(mut stream: TcpStream) -> (u16, String) {
+    let mut bytes = Vec::new();
+    let ended = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let status = text.split(' ').nth(1).and_then(|it| it.parse().ok());
+    (status.unwrap_or_else(|| panic!("{ended:?} {text}")), text)
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(body).unwrap();
+    packed.finish().unwrap()
+}
+
+/// So many spans that say nothing: two bytes each.
+fn empty_spans(count: usize) -> ExportTraceServiceRequest {
+    let scope = ScopeSpans {
+        spans: vec![Span::default(); count],
+        ..ScopeSpans::default()
+    };
+    let resource = ResourceSpans {
+        scope_spans: vec![scope],
+        ..ResourceSpans::default()
+    };
+    ExportTraceServiceRequest {
+        resource_spans: vec![resource],
+    }
+}
+
+/// The same in JSON.
+fn empty_spans_in_json(count: usize) -> String {
+    let spans = vec!["{}"; count].join(",");
+    format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#)
+}
+
+/// One exception of this type.
+fn raised(name: &str) -> String {
+    format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"name":"x","events":[
+        {{"name":"exception","attributes":[{{"key":"exception.type",
+        "value":{{"stringValue":"{name}"}}}}]}}]}}]}}]}}]}}"#
+    )
+}
+
+#[test]
+fn over_http_neither_spans_nor_bytes_expand() {
+    let running = start();
+    let few = empty_spans(10_000).encode_to_vec();
+    let many = empty_spans(200_000).encode_to_vec();
+    assert!(many.len() < MAX_BODY);
+    let few_in_json = empty_spans_in_json(10_000);
+    let many_in_json = empty_spans_in_json(1_000_000);
+    assert!(many_in_json.len() < MAX_BODY);
+    let zeros = vec![0; MAX_BODY + 1];
+    for (kind, body, status) in [
+        ("x-protobuf", &few[..], 200),
+        ("x-protobuf", &many, 413),
+        ("x-protobuf", &zeros, 413),
+        ("json", few_in_json.as_bytes(), 200),
+        ("json", many_in_json.as_bytes(), 413),
+        ("json", &zeros, 413),
+    ] {
+        let plain = post(running.http, kind, "identity", body);
+        assert_eq!(plain.0, status, "{kind}: {plain:?}");
+        let packed = gzip(body);
+        assert!(packed.len() < 64 << 10, "{}", packed.len());
+        let packed = post(running.http, kind, "gzip", &packed);
+        assert_eq!(packed.0, status, "{kind}, gzip: {packed:?}");
+    }
+    assert_eq!(running.finish(), [("size", 8)]);
+}
+
+#[test]
+fn over_grpc_neither_spans_nor_bytes_expand() {
+    let running = start();
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let endpoint = Endpoint::from_shared(format!("http://{}", running.grpc)).unwrap();
+        let plain = TraceServiceClient::new(endpoint.connect().await.unwrap());
+        let packed = plain.clone().send_compressed(CompressionEncoding::Gzip);
+        for mut client in [plain, packed] {
+            client.export(empty_spans(10_000)).await.unwrap();
+            let mut long = empty_spans(1);
+            long.resource_spans[0].schema_url = "0".repeat(MAX_BODY);
+            for request in [empty_spans(200_000), long] {
+                let refused = client.export(request).await.unwrap_err();
+                assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+            }
+        }
+    });
+    assert_eq!(running.finish(), [("size", 4)]);
+}
+
+#[test]
+fn who_sends_slowly_holds_up_nobody_and_is_cut_off() {
+    let running = start();
+    // More than requests at once, and than connections before.
+    let slow: Vec<_> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(running.http).unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            stream
+                .write_all(head("json", "identity", 2).as_bytes())
+                .unwrap();
+            stream.write_all(b"{").unwrap();
+            stream
+        })
+        .collect();
+    let began = Instant::now();
+    let (status, text) = post(running.http, "json", "identity", raised("E").as_bytes());
+    assert_eq!(status, 200, "{text}");
+    assert!(began.elapsed() < Duration::from_secs(4));
+    assert_eq!(running.name(), "E");
+    for stream in slow {
+        assert_eq!(answer(stream).0, 408);
+    }
+    assert_eq!(running.finish(), [("late", 100)]);
+}
+
+#[test]
+fn bodies_on_their_way_have_a_bound_and_whoever_is_above_may_try_again() {
+    let running = start();
+    let large = vec![b' '; MAX_BODY - 1];
+    // All but the last byte each: four of them fill it, nearly.
+    let mut slow: Vec<_> = (0..4)
+        .map(|_| {
+            let mut stream = TcpStream::connect(running.http).unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let head = head("json", "identity", MAX_BODY);
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&large).unwrap();
+            stream
+        })
+        .collect();
+    // What was written may still be on its way.
+    let deadline = Instant::now() + Duration::from_secs(4);
+    while post(running.http, "json", "identity", b"    {}").0 != 503 {
+        assert!(Instant::now() < deadline, "they all find room");
+    }
+    for stream in &mut slow {
+        stream.write_all(b" ").unwrap();
+    }
+    for stream in slow {
+        // It is late where this test was.
+        assert!([400, 408].contains(&answer(stream).0));
+    }
+    let (status, text) = post(running.http, "json", "identity", raised("E").as_bytes());
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(running.name(), "E");
+}
