@@ -204,6 +204,8 @@ def requests():
     span += b"".join(field(9, pair) for pair in asked) + field(11, event)
     resource = field(1, field(1, number("process.pid", 41)) + field(1, text("service.name", "shop")))
     traces = field(1, resource + field(2, field(2, span)))
+    entity = field(2, "service") + field(3, "service.name") + field(4, "service.version")
+    entities = field(1, field(1, field(1, text("service.name", "shop")) + field(3, entity)) + field(2, field(2, span)))
 
     def logs(depth):
         deep = field(3, 1)
@@ -213,6 +215,7 @@ def requests():
         return field(1, resource + field(2, field(1, field(1, "shop.log")) + field(2, record)))
 
     seed("otlp_request", "traces", b"traces protobuf\n" + traces)
+    seed("otlp_request", "found-entity", b"traces protobuf\n" + entities)
     seed("otlp_request", "logs", b"logs protobuf\n" + logs(20))
     seed("otlp_request", "too-deep", b"logs protobuf\n" + logs(40))
     seed("otlp_request", "packed", b"traces protobuf gzip\n" + gzip.compress(traces, mtime=0))
@@ -226,7 +229,10 @@ def requests():
     span = {"name": "GET /", "kind": 2, "startTimeUnixNano": "1", "endTimeUnixNano": "2000000001"}
     spans = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
     seed("otlp_request", "slow", b"traces json\n" + json.dumps(spans).encode())
-    braces = b'{"resourceSpans":[' + b"{}," * 60_000 + b"{}]}"
+    scalars = b'{"resourceSpans":[{"resource":{"attributes":[{"key":"x","value":{"arrayValue":{"values":['
+    scalars += b"1," * 2_000_000 + b"1]}}}]}}]}"
+    seed("otlp_request", "found-scalars", b"traces json gzip\n" + gzip.compress(scalars, mtime=0))
+    braces = b'{"resourceSpans":[' + b"{}," * 600_000 + b"{}]}"
     seed("otlp_request", "found-braces", b"traces json gzip\n" + gzip.compress(braces, mtime=0))
 
 

@@ -23,9 +23,8 @@ use prost::{
 /// Most bytes of the messages in a body, without their text: nearly 50,000
 /// spans, or more than 100,000 attributes.
 const MOST: usize = 12 << 20;
-/// Most objects and lists of a body in JSON, whatever they are: each might be
-/// a span.
-const MOST_OF_JSON: usize = 50_000;
+/// Bytes of a key and a value of JSON that are held until their type is known.
+const ENTRY: usize = 64;
 
 /// Why a body is not decoded.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +114,8 @@ pub(super) fn of_protobuf(body: &[u8], shape: &'static Shape) -> Result<(), Unfi
                 && let Some((_, inner)) = fields.find(|(number, _)| *number == field)
             {
                 room = room.checked_sub(inner.size).ok_or(Unfit::TooMuch)?;
-                if !part.is_empty() {
+                // What has no fields is text, or of a fixed size.
+                if !part.is_empty() && !inner.fields.is_empty() {
                     open.push((part, inner));
                 }
             }
@@ -124,22 +124,56 @@ pub(super) fn of_protobuf(body: &[u8], shape: &'static Shape) -> Result<(), Unfi
     Ok(())
 }
 
-/// Whether a body in JSON may be decoded. What is between quotes is text.
+/// Whether a body in JSON may be decoded. Objects and lists are taken for the
+/// largest message that can be so deep, which pays for its first entries too;
+/// each further one for what is held of it. What is between quotes is text.
 pub(super) fn of_json(body: &[u8]) -> Result<(), Unfit> {
-    let mut count = 0;
+    let mut room = MOST;
+    let mut spend = |bytes| {
+        room = room.checked_sub(bytes).ok_or(Unfit::TooMuch)?;
+        Ok::<(), Unfit>(())
+    };
+    // What is left of the price of each that is open.
+    let mut open: Vec<usize> = Vec::new();
     let mut is_text = false;
+    let mut last = 0;
     let mut bytes = body.iter();
-    while let Some(byte) = bytes.next() {
+    while let Some(&byte) = bytes.next() {
         match byte {
             b'"' => is_text = !is_text,
             b'\\' if is_text => drop(bytes.next()),
-            b'{' | b'[' if !is_text => count += 1,
+            _ if is_text => {}
+            b'{' | b'[' => {
+                let size = size_at(open.len());
+                spend(size)?;
+                open.push(size);
+            }
+            b'}' | b']' => {
+                open.pop();
+            }
+            // It was paid when it was opened.
+            b',' if matches!(last, b'}' | b']') => {}
+            b',' => match open.last_mut() {
+                Some(left) if *left >= ENTRY => *left -= ENTRY,
+                _ => spend(ENTRY)?,
+            },
             _ => {}
         }
+        if !byte.is_ascii_whitespace() {
+            last = byte;
+        }
     }
-    match count > MOST_OF_JSON {
-        true => Err(Unfit::TooMuch),
-        false => Ok(()),
+    Ok(())
+}
+
+/// Bytes of the largest message that so many objects and lists are around:
+/// the seventh is a span or a record, the ninth an event, a link or an
+/// attribute.
+const fn size_at(depth: usize) -> usize {
+    match depth {
+        0..7 => size_of::<Span>(),
+        7..9 => size_of::<Link>(),
+        _ => size_of::<KeyValue>(),
     }
 }
 
@@ -227,8 +261,81 @@ mod tests {
     }
 
     #[test]
+    fn the_text_of_a_list_is_no_message() {
+        let entity = EntityRef {
+            r#type: "service".to_owned(),
+            id_keys: vec!["service.name".to_owned()],
+            description_keys: vec!["service.version".to_owned(), String::new()],
+            ..EntityRef::default()
+        };
+        let resource = |count| Resource {
+            entity_refs: vec![entity.clone(); count],
+            ..Resource::default()
+        };
+        let body = |count| {
+            let resource_spans = vec![ResourceSpans {
+                resource: Some(resource(count)),
+                ..ResourceSpans::default()
+            }];
+            ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+        };
+        let fits = fits_spans(&body(3));
+        assert!(fits.is_ok(), "{fits:?}");
+        let fits = fits_spans(&body(100_000));
+        assert!(matches!(fits, Err(Unfit::TooMuch)), "{fits:?}");
+    }
+
+    /// A request for traces with these spans.
+    fn in_json(spans: &str) -> String {
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#)
+    }
+
+    #[test]
+    fn what_sdks_send_in_json_at_most_is_taken() {
+        let pair = r#"{"key":"http.request.method","value":{"intValue":"7"}}"#;
+        let attributes = vec![pair; 128].join(", ");
+        let span = format!(
+            r#"{{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331",
+            "name":"GET /","kind":2,"startTimeUnixNano":"1","endTimeUnixNano":"2",
+            "attributes":[{attributes}],"status":{{"code":2}}}}"#
+        );
+        let body = in_json(&vec![span; 512].join(","));
+        assert!(body.len() <= 4 << 20, "{}", body.len());
+        let fits = of_json(body.as_bytes());
+        assert!(fits.is_ok(), "{fits:?}");
+    }
+
+    #[test]
+    fn whatever_becomes_large_in_json_is_refused() {
+        let value = |value: &str| {
+            let pair = format!(r#"{{"key":"x","value":{{"arrayValue":{{"values":[{value}]}}}}}}"#);
+            let resource = format!(r#"{{"attributes":[{pair}]}}"#);
+            [
+                in_json(&format!(r#"{{"attributes":[{pair}]}}"#)),
+                format!(r#"{{"resourceSpans":[{{"resource":{resource}}}]}}"#),
+            ]
+        };
+        let many = |one: &str, count| vec![one; count].join(",");
+        let values = [
+            many("1", 2_000_000),
+            many("[1]", 1_000_000),
+            many("{}", 1_000_000),
+            many(r#"{"a":1}"#, 500_000),
+            many("{} ", 1_000_000),
+            format!("{{{}}}", many(r#""":1"#, 800_000)),
+        ];
+        let values = values.iter().flat_map(|one| value(one));
+        for body in values.chain([in_json(&many("{}", 1_000_000)), "[".repeat(4 << 20)]) {
+            assert!(body.len() <= 4 << 20, "{}", body.len());
+            let fits = of_json(body.as_bytes());
+            let begin = &body[..body.len().min(200)];
+            assert!(matches!(fits, Err(Unfit::TooMuch)), "{begin}");
+        }
+    }
+
+    #[test]
     fn braces_in_the_text_of_json_are_text() {
-        let braces = "{[".repeat(MOST_OF_JSON);
+        let braces = "{[,".repeat(MOST / ENTRY);
         let text = |text: &str| format!(r#"{{"a":"\"{text}\\"}}"#);
         assert!(of_json(text(&braces).as_bytes()).is_ok());
         assert!(of_json(braces.as_bytes()).is_err());
