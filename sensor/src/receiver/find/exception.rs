@@ -6,6 +6,10 @@ use crate::incident::exception::{Exception, Language, parse_text};
 /// Longest stack trace that is read, bytes.
 const MAX_STACK: usize = 1 << 20;
 
+const NAME: &str = "exception.type";
+const MESSAGE: &str = "exception.message";
+const STACK: &str = "exception.stacktrace";
+
 /// An exception that was handed over in attributes.
 pub(super) struct Told {
     pub exception: Exception,
@@ -15,16 +19,24 @@ pub(super) struct Told {
     pub printed: Option<String>,
 }
 
+/// Whether there is one at all: [`read`], without reading.
+pub(super) fn is_told(keys: Keys<'_>) -> bool {
+    given(keys, NAME).or(given(keys, MESSAGE)).is_some() || given(keys, STACK).is_some()
+}
+
+fn given<'a>(keys: Keys<'a>, key: &str) -> Option<&'a str> {
+    keys.text(&[key]).filter(|text| !text.is_empty())
+}
+
 /// The exception of an event or a record; `None` where there is none.
 /// `sdk`: `telemetry.sdk.language` of the resource.
 pub(super) fn read(keys: Keys<'_>, sdk: Option<&str>) -> Option<Told> {
-    let given = |key| keys.text(&[key]).filter(|text: &&str| !text.is_empty());
-    let name = given("exception.type");
-    let message = given("exception.message");
-    let stack = given("exception.stacktrace").map(|stack| cut(stack, MAX_STACK));
-    if name.is_none() && message.is_none() && stack.is_none() {
+    if !is_told(keys) {
         return None;
     }
+    let name = given(keys, NAME);
+    let message = given(keys, MESSAGE);
+    let stack = given(keys, STACK).map(|stack| cut(stack, MAX_STACK));
     let parsed = stack.and_then(|stack| parsed(stack, name, message));
     let mut exception = parsed.unwrap_or_else(|| Exception::new(language(sdk), ""));
     if let Some(name) = name {

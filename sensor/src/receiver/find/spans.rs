@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
+use opentelemetry_proto::tonic::trace::v1::{
+    Span,
+    span::{Event, SpanKind},
+};
 
 use super::{
     Found, Reported, Rules, Weight, empty,
@@ -25,22 +28,15 @@ impl Reader<'_> {
     pub fn read(&mut self, span: &Span) {
         let request = Request::of(Keys(&span.attributes));
         let is_ignored = self.rules.ignores_path(request.path);
-        let mut exceptions = Vec::new();
-        for event in &span.events {
-            let keys = Keys(&event.attributes);
-            if is_report(&event.name, keys)
-                && let Some(exception) = exception::read(keys, self.language)
-            {
-                exceptions.push((event.time_unix_nano, exception));
-            }
-        }
+        let mut raised = span.events.iter().filter(|event| is_report(event));
         if is_ignored {
-            if !exceptions.is_empty() {
+            if raised.next().is_some() {
                 self.to.hushed.push(trace_id(&span.trace_id));
             }
             return;
         }
-        if exceptions.is_empty() {
+        let mut raised = raised.peekable();
+        if raised.peek().is_none() {
             if let Some(cause) = self.why(span, &request) {
                 let mut incident = empty(span.end_time_unix_nano, self.observed);
                 incident.cause = Some(cause);
@@ -48,8 +44,11 @@ impl Reader<'_> {
             }
             return;
         }
-        for (time, exception) in exceptions {
-            self.raised(span, &request, time, exception);
+        // One at a time: parsed, it is larger than its text.
+        for event in raised {
+            if let Some(told) = exception::read(Keys(&event.attributes), self.language) {
+                self.raised(span, &request, event.time_unix_nano, told);
+            }
         }
     }
 
@@ -105,11 +104,13 @@ impl Reader<'_> {
     }
 }
 
-/// Whether an event reports what it carries. Conventions fix the name; the
-/// bridge of Rust's `tracing` takes the message for it, and says how bad it is.
-fn is_report(name: &str, keys: Keys<'_>) -> bool {
+/// Whether an event reports an exception. Conventions fix the name; the bridge
+/// of Rust's `tracing` takes the message for it, and says how bad it is.
+fn is_report(event: &Event) -> bool {
+    let keys = Keys(&event.attributes);
     let level = || keys.text(&["level"]).and_then(Level::word);
-    name == "exception" || level().is_none_or(|level| level.is_error())
+    let is_bad = event.name == "exception" || level().is_none_or(|level| level.is_error());
+    is_bad && exception::is_told(keys)
 }
 
 /// Whether a span stands for a whole request, not for a part of one: those

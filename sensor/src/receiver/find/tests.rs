@@ -379,3 +379,19 @@ fn a_service_that_nobody_named_has_no_name() {
         assert_eq!(reported[0].pid, None);
     }
 }
+
+#[test]
+fn an_exception_is_seen_without_reading_it() {
+    let pairs = [
+        vec![],
+        exception("", "", ""),
+        exception("KeyError", "", ""),
+        exception("", "'id'", ""),
+        exception("", "", TRACE),
+        vec![text("exception.type", ""), text("level", "ERROR")],
+    ];
+    for pairs in &pairs {
+        let is_read = exception::read(Keys(pairs), None).is_some();
+        assert_eq!(exception::is_told(Keys(pairs)), is_read, "{pairs:?}");
+    }
+}
