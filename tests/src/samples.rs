@@ -141,10 +141,10 @@ pub fn events(number: u32) -> Vec<ProcessEvent> {
         creation_time: START,
         start: BootNanos(5_000_000_000),
         executable_path: Some(Arc::from(&b"/usr/bin/till"[..])),
-        args: Some(Arguments {
+        args: Some(Arc::new(Arguments {
             args: vec![b"till".to_vec(), format!("--number={number}").into_bytes()],
             truncated: false,
-        }),
+        })),
         user_id: Some(33),
         cgroup: Some(Arc::from("/system.slice/till.service")),
     };

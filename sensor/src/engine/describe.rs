@@ -1,5 +1,7 @@
 //! What the engine says about a process that it knows.
 
+use std::sync::Arc;
+
 use sensor_common::event::{Exit, UNKNOWN_PAGES};
 use uuid::Uuid;
 
@@ -76,7 +78,7 @@ impl Engine {
                 creation_time: self.config.offset.wall(process.key.start),
                 start: process.key.start,
                 executable_path: process.program.path.clone(),
-                args: args.map(|args| self.scrubbed(args)),
+                args: args.map(|args| Arc::new(self.scrubbed(args))),
                 user_id: process.user,
                 cgroup: process.cgroup.clone(),
             },

@@ -4,10 +4,11 @@
 use std::mem::{size_of, size_of_val};
 
 use super::{
+    context::Ancestor,
     exception::{Cause, Exception, Frame},
     record::Incident,
 };
-use crate::process::event::Value;
+use crate::process::event::{Subject, Value};
 
 /// Most frames of an exception.
 pub const FRAMES: usize = 1_024;
@@ -115,12 +116,9 @@ pub fn size(incident: &Incident) -> usize {
         last_words,
         request,
         context,
-        process,
+        services,
         ..
     } = incident;
-    let args = process.iter().filter_map(|process| process.args.as_ref());
-    let args = args.flat_map(|args| &args.args);
-    let args = args.map(|arg| size_of_val(arg) + arg.capacity());
     let texts = [
         body,
         &origin.original,
@@ -150,7 +148,23 @@ pub fn size(incident: &Incident) -> usize {
         .sum::<usize>();
     let place = origin.place.as_deref().map_or(0, of_frame);
     let texts = texts.into_iter().map(of_text).sum::<usize>();
-    size_of::<Incident>() + texts + exception + place + request + context + args.sum::<usize>()
+    let services = size_of_val(&services[..]);
+    size_of::<Incident>() + texts + exception + place + request + context + services
+}
+
+/// Bytes of what all incidents of a process share: its arguments, its parents.
+#[must_use]
+pub fn size_of_process(process: &Subject, ancestry: &[Ancestor]) -> usize {
+    let args = process.args.iter().flat_map(|args| &args.args);
+    let args = args.map(|arg| size_of_val(arg) + arg.capacity());
+    let path = process
+        .executable_path
+        .as_ref()
+        .map_or(0, |path| path.len());
+    let cgroup = process.cgroup.as_ref().map_or(0, |cgroup| cgroup.len());
+    let parents = ancestry.iter();
+    let parents = parents.map(|parent| size_of_val(parent) + parent.name.capacity());
+    args.sum::<usize>() + path + cgroup + parents.sum::<usize>()
 }
 
 fn of_text(text: &Option<String>) -> usize {
@@ -166,7 +180,9 @@ fn of_frame(frame: &Frame) -> usize {
     size_of_val(frame) + texts.into_iter().map(of_text).sum::<usize>()
 }
 
-fn of_value(value: &Value) -> usize {
+/// Bytes that a value takes of memory.
+#[must_use]
+pub fn of_value(value: &Value) -> usize {
     let inner = match value {
         Value::Text(text) => text.capacity(),
         Value::List(list) => list

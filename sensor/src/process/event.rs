@@ -38,7 +38,7 @@ pub struct Subject {
     /// Absolute path of the executable file, raw bytes.
     pub executable_path: Option<Arc<[u8]>>,
     /// Arguments, scrubbed; `None` where they are unknown or switched off.
-    pub args: Option<Arguments>,
+    pub args: Option<Arc<Arguments>>,
     /// Effective user id.
     pub user_id: Option<u32>,
     /// Path in the cgroup v2 hierarchy.

@@ -18,7 +18,7 @@ use crate::engine::{Described, Engine};
 /// Questions that wait.
 const WAITING: usize = 256;
 /// How long an answer may take; an incident goes on without it.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is asked.
 #[derive(Debug)]

@@ -40,6 +40,11 @@ struct Running {
 }
 
 fn start() -> Running {
+    start_with_questions().0
+}
+
+/// The same; nobody answers as long as the questions are kept.
+fn start_with_questions() -> (Running, ask::Questions) {
     let local = "127.0.0.1:0".parse().ok();
     let (listeners, problems) = Listeners::bind(&config::Receiver {
         http: local,
@@ -60,27 +65,41 @@ fn start() -> Running {
     });
     let stage = stage.unwrap();
     let (asker, questions) = ask::channel().unwrap();
-    drop(questions);
     let receiver = Receiver::start(Config {
         listeners,
         rules: Rules::default(),
         asker,
         reporter: stage.reporter(),
     });
-    Running {
+    let running = Running {
         receiver: receiver.unwrap(),
         stage,
         told,
         http,
         grpc,
-    }
+    };
+    (running, questions)
 }
 
 impl Running {
     /// Waits for one incident; how it is called.
     fn name(&self) -> String {
-        let told = self.told.recv_timeout(LIMIT).unwrap();
-        told[0].exception.as_ref().unwrap().name.clone()
+        let [name] = &self.names(1)[..] else {
+            panic!("there are more");
+        };
+        name.clone()
+    }
+
+    /// Waits for so many incidents; how they are called, in order.
+    fn names(&self, count: usize) -> Vec<String> {
+        let mut names = Vec::new();
+        while names.len() < count {
+            let told = self.told.recv_timeout(LIMIT).unwrap();
+            let name = |one: &Incident| one.exception.as_ref().unwrap().name.clone();
+            names.extend(told.iter().map(name));
+        }
+        names.sort();
+        names
     }
 
     fn finish(self) -> Vec<(&'static str, u64)> {
@@ -153,6 +172,11 @@ fn raised(name: &str) -> String {
     )
 }
 
+fn on_a_runtime(what: impl Future<Output = ()>) {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(what);
+}
+
 #[test]
 fn over_http_neither_spans_nor_bytes_expand() {
     let running = start();
@@ -184,11 +208,7 @@ fn over_http_neither_spans_nor_bytes_expand() {
 #[test]
 fn over_grpc_neither_spans_nor_bytes_expand() {
     let running = start();
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    on_a_runtime(async {
         let endpoint = Endpoint::from_shared(format!("http://{}", running.grpc)).unwrap();
         let plain = TraceServiceClient::new(endpoint.connect().await.unwrap());
         let packed = plain.clone().send_compressed(CompressionEncoding::Gzip);
@@ -198,7 +218,7 @@ fn over_grpc_neither_spans_nor_bytes_expand() {
             long.resource_spans[0].schema_url = "0".repeat(MAX_BODY);
             for request in [empty_spans(200_000), long] {
                 let refused = client.export(request).await.unwrap_err();
-                assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+                assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
             }
         }
     });
@@ -226,7 +246,7 @@ fn who_sends_slowly_holds_up_nobody_and_is_cut_off() {
     assert!(began.elapsed() < Duration::from_secs(4));
     assert_eq!(running.name(), "E");
     for stream in slow {
-        assert_eq!(answer(stream).0, 408);
+        assert_eq!(answer(stream).0, 503);
     }
     assert_eq!(running.finish(), [("late", 100)]);
 }
@@ -256,9 +276,84 @@ fn bodies_on_their_way_have_a_bound_and_whoever_is_above_may_try_again() {
     }
     for stream in slow {
         // It is late where this test was.
-        assert!([400, 408].contains(&answer(stream).0));
+        assert!([400, 503].contains(&answer(stream).0));
     }
     let (status, text) = post(running.http, "json", "identity", raised("E").as_bytes());
     assert_eq!(status, 200, "{text}");
     assert_eq!(running.name(), "E");
+}
+
+#[test]
+fn who_begins_a_call_and_says_no_more_is_cut_off() {
+    let running = start();
+    let mut silent = TcpStream::connect(running.grpc).unwrap();
+    silent.set_read_timeout(Some(LIMIT)).unwrap();
+    silent.write_all(b"P").unwrap();
+    // Another one is answered meanwhile.
+    on_a_runtime(async {
+        let endpoint = Endpoint::from_shared(format!("http://{}", running.grpc)).unwrap();
+        let mut client = TraceServiceClient::new(endpoint.connect().await.unwrap());
+        client.export(empty_spans(1)).await.unwrap();
+    });
+    let mut left = Vec::new();
+    assert_eq!(silent.read_to_end(&mut left).unwrap(), 0);
+}
+
+#[test]
+fn an_encoding_that_is_not_known_is_refused_as_such() {
+    let running = start();
+    on_a_runtime(async {
+        let endpoint = Endpoint::from_shared(format!("http://{}", running.grpc)).unwrap();
+        let plain = TraceServiceClient::new(endpoint.connect().await.unwrap());
+        let mut client = TraceServiceClient::with_interceptor(
+            endpoint.connect().await.unwrap(),
+            |mut request: tonic::Request<()>| {
+                let zstd = "zstd".parse().unwrap();
+                request.metadata_mut().insert("grpc-encoding", zstd);
+                Ok(request)
+            },
+        );
+        let refused = client.export(empty_spans(1)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unimplemented, "{refused:?}");
+        plain.clone().export(empty_spans(1)).await.unwrap();
+    });
+    assert_eq!(running.finish(), [("encoding", 1)]);
+}
+
+#[test]
+fn where_the_engine_does_not_answer_nothing_is_lost() {
+    let (running, _questions) = start_with_questions();
+    let resource = |pid: u32| {
+        let one = raised(&format!("E{pid}"));
+        let pid = format!(r#"{{"key":"process.pid","value":{{"intValue":"{pid}"}}}}"#);
+        let resource = format!(r#"{{"resource":{{"attributes":[{pid}]}},"scopeSpans""#);
+        let one = one.replace(r#"{"scopeSpans""#, &resource);
+        let inner = one.strip_prefix(r#"{"resourceSpans":["#);
+        inner.unwrap().strip_suffix("]}").unwrap().to_owned()
+    };
+    let resources: Vec<_> = (1..=20).map(resource).collect();
+    let body = format!(r#"{{"resourceSpans":[{}]}}"#, resources.join(","));
+    let (status, text) = post(running.http, "json", "identity", body.as_bytes());
+    assert_eq!(status, 200, "{text}");
+    let mut wanted: Vec<_> = (1..=20).map(|pid| format!("E{pid}")).collect();
+    wanted.sort();
+    assert_eq!(running.names(20), wanted);
+    assert_eq!(running.stage.dropped(), 0);
+}
+
+#[test]
+fn what_a_request_that_is_cut_off_had_is_counted() {
+    let (running, _questions) = start_with_questions();
+    let mut stream = TcpStream::connect(running.http).unwrap();
+    let body = raised("E");
+    let head = head("json", "identity", body.len());
+    stream.write_all((head + &body).as_bytes()).unwrap();
+    let deadline = Instant::now() + LIMIT;
+    while running.receiver.received().accepted.is_empty() {
+        assert!(Instant::now() < deadline, "it is not received");
+        std::thread::yield_now();
+    }
+    // It waits for the engine, and the sensor ends.
+    let _ = running.receiver.finish();
+    assert_eq!(running.stage.dropped(), 1);
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt::Display, io::Read, pin::pin, time::Duration};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Body;
+use hyper::body;
 use prost::Message;
 use serde::de::DeserializeOwned;
 use tokio::{
@@ -31,24 +31,24 @@ const MAX_REASON: usize = 200;
 
 /// A body, and the room that it takes.
 #[derive(Debug)]
-pub(super) struct Held<'a> {
+pub(super) struct Body<'a> {
     pub bytes: Bytes,
-    _room: Option<SemaphorePermit<'a>>,
+    pub room: Option<SemaphorePermit<'a>>,
 }
 
 /// Reads all of a body, while there is room for it.
-pub(super) async fn read<B>(body: B, room: &Semaphore) -> Result<Held<'_>, Refusal>
+pub(super) async fn read<B>(body: B, room: &Semaphore) -> Result<Body<'_>, Refusal>
 where
-    B: Body,
+    B: body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let all = timeout(BODY, read_all(body, room)).await;
     all.unwrap_or(Err(Refusal::Late))
 }
 
-async fn read_all<B>(body: B, room: &Semaphore) -> Result<Held<'_>, Refusal>
+async fn read_all<B>(body: B, room: &Semaphore) -> Result<Body<'_>, Refusal>
 where
-    B: Body,
+    B: body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut body = pin!(Limited::new(body, MAX_BODY));
@@ -71,9 +71,9 @@ where
         }
         bytes.put(data);
     }
-    Ok(Held {
+    Ok(Body {
         bytes: bytes.freeze(),
-        _room: taken,
+        room: taken,
     })
 }
 
@@ -103,7 +103,7 @@ impl Form {
     }
 }
 
-impl Held<'_> {
+impl Body<'_> {
     /// What it says. Its room is free then.
     pub fn decode<T>(self, form: Form) -> Result<T, Refusal>
     where
@@ -128,7 +128,7 @@ fn unpack(body: &[u8]) -> Result<Vec<u8>, Refusal> {
 }
 
 /// Decodes protobuf.
-pub(super) fn protobuf<T: Message + Default + Shaped>(body: &[u8]) -> Result<T, Refusal> {
+fn protobuf<T: Message + Default + Shaped>(body: &[u8]) -> Result<T, Refusal> {
     cost::of_protobuf(body, T::SHAPE).map_err(refused)?;
     T::decode(body).map_err(malformed)
 }

@@ -1,11 +1,15 @@
 //! OTLP over gRPC.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::{Buf, Bytes};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body;
+use tokio::sync::SemaphorePermit;
 use tonic::{
     Code, Status,
     body::Body,
@@ -14,26 +18,16 @@ use tonic::{
 };
 
 use super::{
-    decode::{self, MAX_BODY},
-    intake::Intake,
-    peer::Peer,
+    decode::{self, Form, MAX_BODY},
+    intake::{Export, Signal},
     refusal::Refusal,
 };
 
-/// Where requests of one connection go.
-#[derive(Debug)]
-pub(super) struct Export {
-    pub intake: Arc<Intake>,
-    pub peer: Peer,
-}
-
-/// What is exported.
-#[derive(Debug, Clone, Copy)]
-enum Signal {
-    Traces,
-    Logs,
-    Metrics,
-}
+/// A message as it comes out of tonic.
+const PROTOBUF: Form = Form {
+    is_json: false,
+    is_packed: false,
+};
 
 /// Answers one call.
 pub(super) async fn answer<B>(export: Arc<Export>, request: Request<B>) -> Response<Body>
@@ -41,59 +35,58 @@ where
     B: body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let intake = Arc::clone(&export.intake);
-    let (answer, reason) = match receive(export, request).await {
-        Ok(answer) => {
-            let reason = refused(&answer);
-            (answer, reason)
-        }
-        Err(refusal) => {
-            let reason = refusal.reason();
-            (Status::from(refusal).into_http(), Some(reason))
-        }
-    };
-    if let Some(reason) = reason {
-        intake.counts.refused(reason);
-    }
-    answer
+    receive(&export, request).await.unwrap_or_else(|refusal| {
+        export.intake.counts.refused(refusal.reason());
+        Status::from(refusal).into_http()
+    })
 }
 
-async fn receive<B>(export: Arc<Export>, request: Request<B>) -> Result<Response<Body>, Refusal>
+async fn receive<B>(export: &Export, request: Request<B>) -> Result<Response<Body>, Refusal>
 where
     B: body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let Export { intake, .. } = export;
     let signal = match request.uri().path() {
         "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => Signal::Traces,
         "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => Signal::Logs,
         "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => Signal::Metrics,
         _ => {
+            intake.counts.refused(Refusal::Path.reason());
             let all = "traces, logs and metrics are received";
             return Ok(Status::unimplemented(all).into_http());
         }
     };
-    let intake = Arc::clone(&export.intake);
     let (head, body) = request.into_parts();
     let body = decode::read(body, &intake.bodies).await?;
     // Who sends slowly waits without a turn.
     let _turn = intake.turn().await?;
-    let body = Full::new(body.bytes);
     let mut server = Grpc::new(Raw)
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_BODY);
-    let call = Call { export, signal };
-    Ok(server.unary(call, Request::from_parts(head, body)).await)
-}
-
-/// Why a call was refused; `None` where it was not. A refusal has its status
-/// among the headers.
-fn refused(answer: &Response<Body>) -> Option<&'static str> {
-    let status = Status::from_header_map(answer.headers())?;
-    match status.code() {
-        Code::Ok => None,
-        Code::Unimplemented => Some("path"),
-        Code::OutOfRange | Code::ResourceExhausted => Some("size"),
-        _ => Some("malformed"),
+    let refusal = OnceLock::new();
+    let call = Call {
+        export,
+        signal,
+        room: body.room,
+        refusal: &refusal,
+    };
+    let request = Request::from_parts(head, Full::new(body.bytes));
+    let answer = server.unary(call, request).await;
+    if let Some(refusal) = refusal.into_inner() {
+        return Err(refusal);
+    }
+    // What tonic refuses; the status is among the headers.
+    let status = Status::from_header_map(answer.headers());
+    match status.map_or(Code::Ok, |status| status.code()) {
+        Code::Ok => Ok(answer),
+        // The answer says which encodings there are.
+        Code::Unimplemented => {
+            intake.counts.refused(Refusal::Encoding.reason());
+            Ok(answer)
+        }
+        Code::OutOfRange | Code::ResourceExhausted => Err(Refusal::TooLarge),
+        _ => Err(Refusal::Cut),
     }
 }
 
@@ -136,37 +129,37 @@ impl Decoder for Raw {
 }
 
 /// One call.
-struct Call {
-    export: Arc<Export>,
+struct Call<'a> {
+    export: &'a Export,
     signal: Signal,
+    /// The body's, as long as its message is there.
+    room: Option<SemaphorePermit<'a>>,
+    /// Why it was refused, which a status does not say.
+    refusal: &'a OnceLock<Refusal>,
 }
 
-impl UnaryService<Bytes> for Call {
+impl<'a> UnaryService<Bytes> for Call<'a> {
     type Response = ();
-    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<()>, Status>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<()>, Status>> + Send + 'a>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let taken = take(Arc::clone(&self.export), self.signal, request.into_inner());
-        Box::pin(async { Ok(taken.await.map(tonic::Response::new)?) })
+        let Self {
+            export,
+            signal,
+            refusal,
+            ..
+        } = *self;
+        let body = decode::Body {
+            bytes: request.into_inner(),
+            room: self.room.take(),
+        };
+        Box::pin(async move {
+            let taken = export.take(signal, body, PROTOBUF).await;
+            taken.map(tonic::Response::new).map_err(|why| {
+                let status = Status::new(why.codes().1, "");
+                let _ = refusal.set(why);
+                status
+            })
+        })
     }
-}
-
-async fn take(export: Arc<Export>, signal: Signal, message: Bytes) -> Result<(), Refusal> {
-    let Export { intake, peer } = &*export;
-    match signal {
-        Signal::Traces => {
-            let request = decode::protobuf(&message)?;
-            drop(message);
-            intake.spans(request, peer).await;
-        }
-        Signal::Logs => {
-            let request = decode::protobuf(&message)?;
-            drop(message);
-            intake.logs(request, peer).await;
-        }
-        // Taken and thrown away, so that an application that sends them by
-        // default does not complain.
-        Signal::Metrics => intake.counts.accepted("metrics"),
-    }
-    Ok(())
 }

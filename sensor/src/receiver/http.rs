@@ -15,7 +15,7 @@ use tonic_types::pb;
 
 use super::{
     decode::{self, Form},
-    grpc::Export,
+    intake::{Export, Signal},
     refusal::Refusal,
 };
 
@@ -28,8 +28,9 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let is_json = content_type(request.headers()) == Some(JSON);
-    let (status, body) = match receive(&export, request).await {
+    let in_json = in_json(request.headers());
+    let is_json = in_json == Some(true);
+    let (status, body) = match receive(&export, request, in_json).await {
         // Nothing was rejected: an empty message, in either encoding.
         Ok(()) if is_json => (StatusCode::OK, Bytes::from_static(b"{}")),
         Ok(()) => (StatusCode::OK, Bytes::new()),
@@ -69,24 +70,26 @@ fn refused(refusal: &Refusal, is_json: bool) -> (StatusCode, Bytes) {
     (status, body)
 }
 
-async fn receive<B>(export: &Export, request: Request<B>) -> Result<(), Refusal>
+async fn receive<B>(
+    export: &Export,
+    request: Request<B>,
+    in_json: Option<bool>,
+) -> Result<(), Refusal>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    if !["/v1/traces", "/v1/logs", "/v1/metrics"].contains(&path) {
-        return Err(Refusal::Path);
-    }
+    let signal = match head.uri.path() {
+        "/v1/traces" => Signal::Traces,
+        "/v1/logs" => Signal::Logs,
+        "/v1/metrics" => Signal::Metrics,
+        _ => return Err(Refusal::Path),
+    };
     if head.method != Method::POST {
         return Err(Refusal::Method);
     }
-    let is_json = match content_type(&head.headers) {
-        Some(PROTOBUF) => false,
-        Some(JSON) => true,
-        _ => return Err(Refusal::Type),
-    };
+    let is_json = in_json.ok_or(Refusal::Type)?;
     let is_packed = match head.headers.get(CONTENT_ENCODING).map(|it| it.as_bytes()) {
         None | Some(b"identity" | b"") => false,
         Some(encoding) if encoding.eq_ignore_ascii_case(b"gzip") => true,
@@ -96,26 +99,13 @@ where
     // Who sends slowly waits without a turn.
     let _turn = export.intake.turn().await?;
     let form = Form { is_json, is_packed };
-    match path {
-        "/v1/traces" => {
-            let request = body.decode(form)?;
-            export.intake.spans(request, &export.peer).await;
-        }
-        "/v1/logs" => {
-            let request = body.decode(form)?;
-            export.intake.logs(request, &export.peer).await;
-        }
-        // Metrics are taken and thrown away, so that an application that sends
-        // them by default does not complain.
-        _ => export.intake.counts.accepted("metrics"),
-    }
-    Ok(())
+    export.take(signal, body, form).await
 }
 
-fn content_type(headers: &HeaderMap) -> Option<&str> {
+/// Whether the body is in JSON, else in protobuf; `None` where it is in neither.
+fn in_json(headers: &HeaderMap) -> Option<bool> {
     let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let essence = value.split(';').next().unwrap_or(value).trim();
-    [PROTOBUF, JSON]
-        .into_iter()
-        .find(|one| essence.eq_ignore_ascii_case(one))
+    let is_json = essence.eq_ignore_ascii_case(JSON);
+    (is_json || essence.eq_ignore_ascii_case(PROTOBUF)).then_some(is_json)
 }

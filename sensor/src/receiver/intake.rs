@@ -2,9 +2,9 @@
 
 use std::{
     collections::HashMap,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
+    vec,
 };
 
 use opentelemetry_proto::tonic::collector::{
@@ -19,15 +19,15 @@ use tokio::{
 use super::{
     ask::Asker,
     counts::Counts,
-    decode::MAX_BODIES,
+    decode::{Body, Form, MAX_BODIES},
     find::{Found, Reported, Rules, TraceId, in_logs, in_spans},
-    peer::{Peer, inner_pid},
+    peer::Peer,
     refusal::Refusal,
+    sender::{self, Held, Sender, Senders},
     traces::{Part, Traces},
 };
 use crate::{
     clock,
-    engine::Described,
     incident::{
         context::Case,
         stage::{self, Reporter},
@@ -58,32 +58,60 @@ pub(super) struct Intake {
     turns: Semaphore,
     /// Bytes that bodies may take until they are decoded.
     pub bodies: Semaphore,
+    /// Bytes that senders may take.
+    senders: Arc<Semaphore>,
+}
+
+/// Where requests of one connection go.
+#[derive(Debug)]
+pub(super) struct Export {
+    pub intake: Arc<Intake>,
+    pub peer: Peer,
+}
+
+/// What is exported.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Signal {
+    Traces,
+    Logs,
+    Metrics,
+}
+
+impl Export {
+    /// Decodes a request, and takes in what it says. Whoever calls has a turn.
+    pub async fn take(&self, signal: Signal, body: Body<'_>, form: Form) -> Result<(), Refusal> {
+        let Self { intake, peer } = self;
+        match signal {
+            Signal::Traces => intake.spans(body.decode(form)?, peer).await,
+            Signal::Logs => intake.logs(body.decode(form)?, peer).await,
+            // Taken and thrown away, so that an application that sends them by
+            // default does not complain.
+            Signal::Metrics => intake.counts.accepted("metrics"),
+        }
+        Ok(())
+    }
 }
 
 /// Where a report comes from.
 #[derive(Debug)]
 struct Origin {
-    sender: Sender,
+    from: Arc<Held>,
     /// `service.name` of the resource.
     service: Option<String>,
 }
 
-/// Who sent it.
-#[derive(Debug)]
-enum Sender {
-    Known(Box<Described>),
-    Pid(u32),
-    Nobody,
+/// What was found in a request and not handed on; it is lost where the request
+/// is cut off, and counted then.
+struct Untold<'a> {
+    reporter: &'a Reporter,
+    left: vec::IntoIter<Reported>,
 }
 
-impl Sender {
-    /// 0 where nobody knows.
-    fn pid(&self) -> u32 {
-        match self {
-            Self::Known(known) => known.process.pid,
-            Self::Pid(pid) => *pid,
-            Self::Nobody => 0,
-        }
+impl Drop for Untold<'_> {
+    fn drop(&mut self) {
+        let lost = self.left.as_slice().iter();
+        let lost = lost.map(|one| one.found.len() as u64 + one.omitted);
+        self.reporter.lost(lost.sum());
     }
 }
 
@@ -102,6 +130,7 @@ impl Intake {
             counts,
             turns: Semaphore::new(AT_ONCE),
             bodies: Semaphore::new(MAX_BODIES),
+            senders: Arc::new(Semaphore::new(sender::MOST_BYTES)),
         }
     }
 
@@ -117,7 +146,7 @@ impl Intake {
         turn.map_err(|_| Refusal::Ending)
     }
 
-    pub async fn spans(&self, request: ExportTraceServiceRequest, peer: &Peer) {
+    async fn spans(&self, request: ExportTraceServiceRequest, peer: &Peer) {
         let awaited = lock(&self.traces).awaited();
         let found = in_spans(&request, &self.rules(), clock::wall().0, &awaited);
         drop(request);
@@ -125,7 +154,7 @@ impl Intake {
         self.take(found, peer).await;
     }
 
-    pub async fn logs(&self, request: ExportLogsServiceRequest, peer: &Peer) {
+    async fn logs(&self, request: ExportLogsServiceRequest, peer: &Peer) {
         let found = in_logs(&request, &self.rules(), clock::wall().0);
         drop(request);
         self.counts.accepted("logs");
@@ -143,7 +172,13 @@ impl Intake {
     /// Hands on what has waited until then, or all of it.
     pub fn due(&self, now: Option<Instant>) {
         let due = lock(&self.traces).due(now);
+        // What has one origin is one report, which has its process once.
+        let mut reports: HashMap<*const Origin, (Arc<Origin>, Vec<Found>)> = HashMap::new();
         for (origin, found) in due {
+            let report = reports.entry(Arc::as_ptr(&origin));
+            report.or_insert((origin, Vec::new())).1.extend(found);
+        }
+        for (origin, found) in reports.into_values() {
             self.hand_on(&origin, found);
         }
     }
@@ -153,18 +188,29 @@ impl Intake {
     }
 
     async fn take(&self, reported: Vec<Reported>, peer: &Peer) {
-        for one in reported {
+        // The last one has what the others left.
+        let mut room = reported.last().map_or(0, |one| one.room);
+        let mut senders = Senders::new(&self.asker, peer, &self.senders);
+        let mut untold = Untold {
+            reporter: &self.reporter,
+            left: reported.into_iter(),
+        };
+        while let Some(pid) = untold.left.as_slice().first().map(|one| one.pid) {
+            let from = senders.of(pid).await;
+            let Some(one) = untold.left.next() else {
+                break;
+            };
             self.reporter.lost(one.omitted);
-            let sender = self.sender(one.pid, peer).await;
             let origin = Arc::new(Origin {
-                sender,
+                from,
                 service: one.service.clone(),
             });
             let mut ready = Vec::new();
             for (trace, part) in parts(one) {
-                let key = (trace, origin.sender.pid());
-                let origin = Arc::clone(&origin);
-                ready.extend(lock(&self.traces).take(key, part, origin, Instant::now()));
+                let key = (trace, origin.from.sender.pid());
+                let waits = origin.from.may_wait().then(|| Arc::clone(&origin));
+                let mut traces = lock(&self.traces);
+                ready.extend(traces.take(key, part, waits, &mut room, Instant::now()));
             }
             self.hand_on(&origin, ready);
         }
@@ -175,29 +221,9 @@ impl Intake {
             return;
         }
         let is_watched =
-            matches!(&origin.sender, Sender::Known(known) if !known.services.is_empty());
+            matches!(&origin.from.sender, Sender::Known(known) if !known.services.is_empty());
         self.counts.incidents(found.len(), is_watched);
         self.reporter.take(reported(origin, found));
-    }
-
-    /// The process that the resource names, else the one that is connected.
-    async fn sender(&self, pid: Option<u32>, peer: &Peer) -> Sender {
-        if let Some(pid) = pid {
-            // In a container the resource has a pid that is another's here.
-            let is_peer = |peer: &u32| *peer != pid && inner_pid(*peer) == Some(pid);
-            let pid = peer.said().filter(is_peer).unwrap_or(pid);
-            if let Some(known) = self.asker.process(pid).await {
-                return Sender::Known(known);
-            }
-        }
-        let alive = |pid: &u32| Path::new("/proc").join(pid.to_string()).exists();
-        let Some(peer) = peer.pid(&self.asker).await else {
-            return pid.filter(alive).map_or(Sender::Nobody, Sender::Pid);
-        };
-        match self.asker.process(peer).await {
-            Some(known) => Sender::Known(known),
-            None => Sender::Pid(peer),
-        }
     }
 }
 
@@ -246,7 +272,7 @@ fn reported(origin: &Origin, found: Vec<Found>) -> stage::Reported {
         ..Case::default()
     };
     let mut pid = None;
-    match &origin.sender {
+    match &origin.from.sender {
         Sender::Known(known) => {
             case.process = Some(known.process.clone());
             case.ancestry = known.ancestry.clone();

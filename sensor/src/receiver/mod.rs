@@ -24,6 +24,7 @@ mod listen;
 mod once;
 mod peer;
 mod refusal;
+mod sender;
 mod serve;
 mod traces;
 

@@ -56,12 +56,15 @@ impl Refusal {
             Self::Type | Self::Encoding => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument)
             }
+            // `ResourceExhausted` might be tried again.
             Self::TooLarge | Self::TooMuch => {
-                (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted)
+                (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument)
             }
             Self::Cut | Self::Malformed(_) => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
-            Self::Late => (StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded),
-            Self::Busy | Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
+            // What OTLP tries again.
+            Self::Late | Self::Busy | Self::Ending => {
+                (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable)
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, join},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     runtime,
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
@@ -27,9 +27,8 @@ use super::{
     ask::Asker,
     counts::{Counts, Received},
     find::Rules,
-    grpc::{self, Export},
-    http as otlp_http,
-    intake::Intake,
+    grpc, http as otlp_http,
+    intake::{Export, Intake},
     listen::Listeners,
     peer::Peer,
 };
@@ -45,6 +44,8 @@ const BUFFER: usize = 16 << 10;
 const HEADERS: u32 = 16 << 10;
 /// Calls at once on one connection.
 const STREAMS: u32 = 32;
+/// Bytes that a connection of HTTP/2 begins with (RFC 9113, 3.4).
+const PREFACE: usize = 24;
 /// How long a request may take from its head to its answer.
 const REQUEST: Duration = Duration::from_secs(10);
 /// How long a connection may be idle. SDKs send every few seconds.
@@ -294,10 +295,16 @@ where
 }
 
 async fn over_grpc(stream: TcpStream, export: Arc<Export>) -> hyper::Result<()> {
-    // HTTP/2 has no limit of its own for the time until the first byte.
-    if !matches!(timeout(REQUEST, stream.peek(&mut [0])).await, Ok(Ok(1))) {
+    // HTTP/2 has no limit of its own for the time until it has begun.
+    let mut preface = [0; PREFACE];
+    let (mut from, to) = stream.into_split();
+    if !matches!(
+        timeout(REQUEST, from.read_exact(&mut preface)).await,
+        Ok(Ok(_))
+    ) {
         return Ok(());
     }
+    let stream = join((&preface[..]).chain(from), to);
     let service = service_fn(move |request: Request<Incoming>| {
         let answer = grpc::answer(Arc::clone(&export), request);
         in_time(answer)

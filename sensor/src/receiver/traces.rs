@@ -76,8 +76,16 @@ impl<S> Traces<S> {
         self.waiting.keys().map(|&(trace, _)| trace).collect()
     }
 
-    /// Takes in a part; what can be told now.
-    pub fn take(&mut self, key: Key, part: Part, sender: S, now: Instant) -> Vec<Found> {
+    /// Takes in a part; what can be told now. `sender`: `None` where it cannot
+    /// be held. `room`: bytes by which what is known already may grow.
+    pub fn take(
+        &mut self,
+        key: Key,
+        part: Part,
+        sender: Option<S>,
+        room: &mut usize,
+        now: Instant,
+    ) -> Vec<Found> {
         let Part {
             found,
             head,
@@ -109,15 +117,24 @@ impl<S> Traces<S> {
             all.retain(|one| one.weight == Weight::Reason);
         }
         if let Some(head) = &head {
-            all.iter_mut().for_each(|one| one.complete(head));
+            let size = head.size();
+            for one in &mut all {
+                match room.checked_sub(size) {
+                    Some(left) => {
+                        *room = left;
+                        one.complete(head);
+                    }
+                    None => one.is_complete = true,
+                }
+            }
         }
         let wait = all.iter().filter_map(|one| match one.weight {
             Weight::Reason if one.is_complete => None,
             Weight::Reason => Some(REQUEST),
             Weight::Status => Some(REASON),
         });
-        match wait.max() {
-            Some(wait) if self.waiting.len() < MOST && all.len() < MOST_OF_ONE => {
+        match wait.max().zip(sender) {
+            Some((wait, sender)) if self.waiting.len() < MOST && all.len() < MOST_OF_ONE => {
                 let bytes = all.iter().map(Found::size).sum();
                 if self.bytes + bytes > MOST_BYTES {
                     return self.told(&key, all, now);

@@ -57,12 +57,22 @@ fn part(found: Vec<Found>, head: Option<Head>) -> Part {
     }
 }
 
+/// Takes in a part, with room for everything.
+fn take(traces: &mut Traces<()>, key: Key, part: Part, now: Instant) -> Vec<Found> {
+    traces.take(key, part, Some(()), &mut usize::MAX.clone(), now)
+}
+
 #[test]
 fn a_status_is_told_where_nothing_says_why() {
     let now = Instant::now();
     let mut traces = Traces::default();
     // Alone: it is told, if late.
-    let first = traces.take(key(), part(vec![status()], Some(head("/x"))), (), now);
+    let first = take(
+        &mut traces,
+        key(),
+        part(vec![status()], Some(head("/x"))),
+        now,
+    );
     assert_eq!(first, []);
     assert!(traces.due(Some(now)).is_empty());
     assert_eq!(traces.due(Some(now + REASON))[0].1.len(), 1);
@@ -78,7 +88,7 @@ fn a_status_is_told_where_nothing_says_why() {
         let mut traces = Traces::default();
         let mut told = Vec::new();
         for found in parts {
-            told.extend(traces.take(key(), part(found, None), (), now));
+            told.extend(take(&mut traces, key(), part(found, None), now));
         }
         told.extend(traces.due(None).into_iter().flat_map(|(_, found)| found));
         assert_eq!(told.len(), 1);
@@ -88,9 +98,9 @@ fn a_status_is_told_where_nothing_says_why() {
     // That of another process is another one's.
     let mut traces = Traces::default();
     let other = (TRACE, 42);
-    let told = traces.take(other, part(vec![reason()], None), (), now);
+    let told = take(&mut traces, other, part(vec![reason()], None), now);
     assert_eq!(told.len(), 1);
-    let _ = traces.take(key(), part(vec![status()], None), (), now);
+    let _ = take(&mut traces, key(), part(vec![status()], None), now);
     assert_eq!(traces.due(None).len(), 1);
 }
 
@@ -99,20 +109,20 @@ fn what_lacks_its_request_waits_for_it() {
     let now = Instant::now();
     let mut traces = Traces::default();
     let inner = part(vec![exception("Full", false)], None);
-    assert_eq!(traces.take(key(), inner, (), now), []);
+    assert_eq!(take(&mut traces, key(), inner, now), []);
     assert!(traces.awaited().contains(&TRACE));
-    let told = traces.take(key(), part(Vec::new(), Some(head("/x"))), (), now);
+    let told = take(&mut traces, key(), part(Vec::new(), Some(head("/x"))), now);
     let path = Value::Text("/x".to_owned());
     assert_eq!(told[0].incident.request["url.path"], path);
     // The other half is known.
     let again = part(vec![exception("app.Full", true)], None);
-    assert_eq!(traces.take(key(), again, (), now), []);
+    assert_eq!(take(&mut traces, key(), again, now), []);
     assert!(traces.due(None).is_empty());
 
     // It does not come.
     let mut traces = Traces::default();
     let inner = part(vec![exception("Full", false)], None);
-    assert_eq!(traces.take(key(), inner, (), now), []);
+    assert_eq!(take(&mut traces, key(), inner, now), []);
     assert!(traces.due(Some(now + REASON)).is_empty());
     assert_eq!(traces.due(Some(now + REQUEST)).len(), 1);
 }
@@ -122,10 +132,10 @@ fn a_request_that_is_ignored_takes_its_trace_along() {
     let now = Instant::now();
     let mut traces = Traces::default();
     let inner = || part(vec![exception("Full", false)], None);
-    assert_eq!(traces.take(key(), inner(), (), now), []);
+    assert_eq!(take(&mut traces, key(), inner(), now), []);
     let ignored = part(Vec::new(), Some(head("/healthz")));
-    assert_eq!(traces.take(key(), ignored, (), now), []);
-    assert_eq!(traces.take(key(), inner(), (), now), []);
+    assert_eq!(take(&mut traces, key(), ignored, now), []);
+    assert_eq!(take(&mut traces, key(), inner(), now), []);
     assert!(traces.due(None).is_empty());
 
     let mut traces = Traces::default();
@@ -134,8 +144,11 @@ fn a_request_that_is_ignored_takes_its_trace_along() {
         head: Some(head("/x")),
         hushed: true,
     };
-    assert_eq!(traces.take(key(), hushed, (), now), []);
-    assert_eq!(traces.take(key(), part(vec![status()], None), (), now), []);
+    assert_eq!(take(&mut traces, key(), hushed, now), []);
+    assert_eq!(
+        take(&mut traces, key(), part(vec![status()], None), now),
+        []
+    );
     assert!(traces.due(None).is_empty());
 }
 
@@ -144,7 +157,7 @@ fn without_a_trace_nothing_waits_or_is_joined() {
     let mut traces = Traces::default();
     let now = Instant::now();
     let found = vec![exception("Full", false), exception("Full", false)];
-    let told = traces.take((NO_TRACE, 41), part(found, None), (), now);
+    let told = take(&mut traces, (NO_TRACE, 41), part(found, None), now);
     assert_eq!(told.len(), 2);
 }
 
@@ -156,7 +169,7 @@ fn it_is_bounded() {
         let trace = (number + 1).to_be_bytes();
         let mut one = exception("Full", false);
         one.trace_id = trace;
-        let told = traces.take((trace, 41), part(vec![one], None), (), now);
+        let told = take(&mut traces, (trace, 41), part(vec![one], None), now);
         assert_eq!(told.len(), usize::from(number >= MOST as u128));
     }
 }
@@ -168,9 +181,9 @@ fn the_same_exception_of_two_processes_is_two() {
     // The one that was called, and the one that called it.
     for pid in [41, 42] {
         let one = part(vec![exception("Full", true)], None);
-        assert_eq!(traces.take((TRACE, pid), one, (), now).len(), 1);
+        assert_eq!(take(&mut traces, (TRACE, pid), one, now).len(), 1);
         let again = part(vec![exception("app.Full", true)], None);
-        assert_eq!(traces.take((TRACE, pid), again, (), now), []);
+        assert_eq!(take(&mut traces, (TRACE, pid), again, now), []);
     }
 }
 
@@ -184,13 +197,18 @@ fn what_waits_is_bounded_by_its_bytes() {
         one
     };
     for number in 1..10_u8 {
-        let told = traces.take(([number; 16], 41), part(vec![large()], None), (), now);
+        let told = take(
+            &mut traces,
+            ([number; 16], 41),
+            part(vec![large()], None),
+            now,
+        );
         assert_eq!(told.len(), usize::from(number > 3), "{number}");
     }
     // What is told makes room again.
     let head = || part(Vec::new(), Some(head("/x")));
-    assert_eq!(traces.take(([1; 16], 41), head(), (), now).len(), 1);
-    let told = traces.take(([9; 16], 42), part(vec![large()], None), (), now);
+    assert_eq!(take(&mut traces, ([1; 16], 41), head(), now).len(), 1);
+    let told = take(&mut traces, ([9; 16], 42), part(vec![large()], None), now);
     assert_eq!(told, []);
     assert_eq!(traces.due(None).len(), 3);
     assert_eq!(traces.bytes, 0);
@@ -205,7 +223,37 @@ fn thousands_of_exceptions_of_one_trace_are_joined_once_each() {
     let all = one.chain((0..MANY).map(|number| found(number, "Full")));
     let part = part(all.collect(), None);
     let began = Instant::now();
-    assert_eq!(traces.take(key(), part, (), began).len(), MANY);
+    assert_eq!(take(&mut traces, key(), part, began).len(), MANY);
     // One by one it takes minutes.
     assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_request_that_finds_no_room_is_left_out_of_the_rest() {
+    let now = Instant::now();
+    let mut traces = Traces::default();
+    let path = "/x".repeat(1_000);
+    let found = (0..10).map(|number| found(TRACE, "Full", &number.to_string()));
+    let found = found.map(|one| Found {
+        is_complete: false,
+        ..one
+    });
+    let all = part(found.collect(), Some(head(&path)));
+    let mut room = 3 * head(&path).size() + 1;
+    assert!(room > 3 * path.len());
+    let told = traces.take(key(), all, Some(()), &mut room, now);
+    assert_eq!((told.len(), room), (10, 1));
+    let with_path = |one: &&Found| one.incident.request.contains_key("url.path");
+    assert_eq!(told.iter().filter(with_path).count(), 3);
+    assert!(traces.due(None).is_empty());
+}
+
+#[test]
+fn without_room_for_its_sender_nothing_waits() {
+    let now = Instant::now();
+    let mut traces = Traces::<()>::default();
+    let all = part(vec![exception("Full", false)], None);
+    let told = traces.take(key(), all, None, &mut 0, now);
+    assert_eq!(told.len(), 1);
+    assert!(traces.due(None).is_empty());
 }

@@ -72,10 +72,10 @@ fn event(argument: Vec<u8>) -> ProcessEvent {
             creation_time: WallNanos(4),
             start: BootNanos(4),
             executable_path: None,
-            args: Some(Arguments {
+            args: Some(Arc::new(Arguments {
                 args: vec![argument],
                 truncated: false,
-            }),
+            })),
             user_id: None,
             cgroup: None,
         },

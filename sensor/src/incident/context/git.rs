@@ -190,6 +190,8 @@ fn commit(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         process::event::{Arguments, Value},
@@ -298,14 +300,14 @@ mod tests {
         let mut case = Case::of_living(std::process::id());
         let process = case.process.as_mut().unwrap();
         let script = tree.path().join("app/bin/run.sh");
-        process.args = Some(Arguments {
+        process.args = Some(Arc::new(Arguments {
             args: vec![
                 b"/bin/sh".to_vec(),
                 b"-e".to_vec(),
                 script.into_os_string().into_encoded_bytes(),
             ],
             truncated: false,
-        });
+        }));
         let facts = gather(&case).unwrap();
         assert_eq!(facts["commit"], Value::Text(A.to_owned()));
         // Dead, it is found all the same, but not where its files were others.

@@ -84,6 +84,8 @@ fn figures(notes: &mut Notes, detail: &ExitDetail) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         incident::context::Ancestor,
@@ -97,10 +99,10 @@ mod tests {
         let mut case = Case::of_living(std::process::id());
         let process = case.process.as_mut().unwrap();
         process.creation_time = WallNanos(1_000_000_000);
-        process.args = Some(Arguments {
+        process.args = Some(Arc::new(Arguments {
             args: vec![b"a".to_vec(), b"\xff".to_vec()],
             truncated: false,
-        });
+        }));
         case.time = WallNanos(3_500_000_000);
         case.ancestry = vec![Ancestor {
             pid: 1,

@@ -4,7 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering, mpsc::SyncSender};
 
 use super::{Counts, Input, WAITING};
-use crate::incident::{context::Case, limit::size, record::Incident};
+use crate::incident::{
+    context::Case,
+    limit::{size, size_of_process},
+    record::Incident,
+};
 
 /// Reports that wait for the stage.
 const MOST: usize = WAITING / 4;
@@ -63,7 +67,10 @@ impl Reporter {
     /// and counted.
     pub fn take(&self, reported: Reported) {
         let count = reported.incidents.len() as u64;
-        let bytes = reported.incidents.iter().map(size).sum();
+        let Reported { incidents, case } = &reported;
+        let process = case.process.as_ref();
+        let process = process.map_or(0, |process| size_of_process(process, &case.ancestry));
+        let bytes = process + incidents.iter().map(size).sum::<usize>();
         let is_taken = self.place(bytes).is_some_and(|place| {
             let input = Input::Reported(Box::new(reported), place);
             self.inbox.try_send(input).is_ok()
@@ -104,7 +111,7 @@ mod tests {
     use crate::{
         clock,
         incident::{ended, record::Kind},
-        process::event::End,
+        process::event::{Arguments, End},
     };
 
     fn reported(body: String) -> Reported {
@@ -150,5 +157,21 @@ mod tests {
         assert_eq!(outbox.try_iter().count(), 4);
         reporter.lost(3);
         assert_eq!(counts.dropped.load(Ordering::Relaxed), 8);
+        // The process is there once, however many incidents it has.
+        let args = Arc::new(Arguments {
+            args: vec![vec![b'x'; MOST_BYTES / 3]],
+            truncated: false,
+        });
+        for _ in 0..4 {
+            let mut large = reported(String::new());
+            let mut process = large.incidents[0].process.clone().unwrap();
+            process.args = Some(Arc::clone(&args));
+            large.incidents[0].process = Some(process.clone());
+            large.incidents.push(large.incidents[0].clone());
+            large.case.process = Some(process);
+            reporter.take(large);
+        }
+        assert_eq!(counts.dropped.load(Ordering::Relaxed), 8 + 4);
+        assert_eq!(outbox.try_iter().count(), 2);
     }
 }

@@ -7,7 +7,10 @@ use super::{
     trace_id,
 };
 use crate::{
-    incident::{limit::size, record::Incident},
+    incident::{
+        limit::{of_value, size},
+        record::Incident,
+    },
     process::event::Value,
 };
 
@@ -58,6 +61,13 @@ impl Head {
                 .into_iter()
                 .collect(),
         }
+    }
+
+    /// Bytes that an incident takes more of memory once it is told with it.
+    pub(in crate::receiver) fn size(&self) -> usize {
+        let attributes = self.attributes.iter();
+        let attributes = attributes.map(|(_, value)| size_of::<&str>() + of_value(value));
+        self.name.as_ref().map_or(0, String::len) + attributes.sum::<usize>()
     }
 }
 

@@ -87,7 +87,8 @@ pub struct Reported {
     pub hushed: Vec<TraceId>,
     /// Incidents that found no room.
     pub omitted: u64,
-    room: usize,
+    /// Bytes that are left for incidents of the request.
+    pub(in crate::receiver) room: usize,
 }
 
 /// The incidents among the spans of a request. `observed`: now, ns since 1970.
