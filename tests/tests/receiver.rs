@@ -49,11 +49,15 @@ def field(number, value):
         out, length = out + bytes([length & 127 | 128]), length >> 7
     return out + bytes([length]) + value
 kind, count = sys.argv[2], int(sys.argv[3])
-if kind == 'json':
-    body = '{"resourceSpans":[{"scopeSpans":[{"spans":[%s]}]}]}' % ','.join(['{}'] * count)
-    body = body.encode()
-else:
+body = '{"resourceSpans":[{"scopeSpans":[{"spans":[%s]}]}]}'
+values = '{"attributes":[{"key":"x","value":{"arrayValue":{"values":[%s]}}}]}'
+if kind == 'x-protobuf':
     body = field(1, field(2, b'\x12\0' * count))
+elif kind == 'json':
+    body = (body % ','.join(['{}'] * count)).encode()
+else:
+    body = (body % values % ','.join([kind] * count)).encode()
+    kind = 'json'
 body = gzip.compress(body)
 to = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]))
 head = {'Content-Type': 'application/' + kind, 'Content-Encoding': 'gzip'}
@@ -136,6 +140,9 @@ fn a_small_body_of_empty_spans_takes_no_memory() {
         ("x-protobuf", "100000000", "413"),
         ("json", "10000", "200"),
         ("json", "1000000", "413"),
+        (r#"{"intValue":1}"#, "150000", "200"),
+        (r#"{"intValue":1}"#, "250000", "413"),
+        ("1", "2000000", "413"),
     ] {
         let sent = Command::new(python())
             .args(["-c", BOMB, &http, kind, count])
