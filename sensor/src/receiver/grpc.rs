@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body;
@@ -13,7 +13,7 @@ use tokio::sync::SemaphorePermit;
 use tonic::{
     Code, Status,
     body::Body,
-    codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::CompressionEncoding,
     server::{Grpc, UnaryService},
 };
 
@@ -22,6 +22,7 @@ use super::{
     intake::{Export, Signal},
     refusal::Refusal,
 };
+use crate::export::otlp::codec::Encoded;
 
 /// A message as it comes out of tonic.
 const PROTOBUF: Form = Form {
@@ -61,7 +62,7 @@ where
     let body = decode::read(body, &intake.bodies).await?;
     // Who sends slowly waits without a turn.
     let _turn = intake.turn().await?;
-    let mut server = Grpc::new(Raw)
+    let mut server = Grpc::new(Encoded)
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_BODY);
     let refusal = OnceLock::new();
@@ -90,44 +91,6 @@ where
     }
 }
 
-/// Messages as they come: what is in one is weighed before it is decoded.
-/// Every answer is empty: nothing was rejected.
-#[derive(Debug, Clone, Copy)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = ();
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = ();
-    type Error = Status;
-
-    fn encode(&mut self, (): (), _: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(message.copy_to_bytes(message.remaining())))
-    }
-}
-
 /// One call.
 struct Call<'a> {
     export: &'a Export,
@@ -139,8 +102,8 @@ struct Call<'a> {
 }
 
 impl<'a> UnaryService<Bytes> for Call<'a> {
-    type Response = ();
-    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<()>, Status>> + Send + 'a>>;
+    type Response = Bytes;
+    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Bytes>, Status>> + Send + 'a>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let Self {
@@ -155,7 +118,9 @@ impl<'a> UnaryService<Bytes> for Call<'a> {
         };
         Box::pin(async move {
             let taken = export.take(signal, body, PROTOBUF).await;
-            taken.map(tonic::Response::new).map_err(|why| {
+            // Nothing was rejected: an empty message.
+            let answer = taken.map(|()| tonic::Response::new(Bytes::new()));
+            answer.map_err(|why| {
                 let status = Status::new(why.codes().1, "");
                 let _ = refusal.set(why);
                 status

@@ -3,19 +3,19 @@
 use std::{error::Error, time::Duration};
 
 use ::http::{HeaderMap, Uri, uri::PathAndQuery};
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
-    codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::CompressionEncoding,
     metadata::MetadataMap,
     transport::{Channel, Endpoint},
 };
 use tonic_types::StatusExt;
 
 use super::{
-    Compression, Otlp, Outcome, Signal, Target, answer, checked::Checked, connect::Connector,
-    reason,
+    Compression, Otlp, Outcome, Signal, Target, answer, checked::Checked, codec::Encoded,
+    connect::Connector, reason,
 };
 
 const USER_AGENT: &str = concat!("sensor/", env!("CARGO_PKG_VERSION"));
@@ -165,43 +165,6 @@ fn name_of(code: Code) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-/// Bytes in, bytes out: messages come encoded from the queue.
-struct Encoded;
-
-impl Codec for Encoded {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Encoded {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Encoded {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod answer;
 mod checked;
+pub(crate) mod codec;
 mod config;
 mod connect;
 #[doc(hidden)]
