@@ -250,6 +250,7 @@ impl Daemon {
         self.pump.engine.registry().await_no_more();
         if let Some(stage) = &self.mourning {
             stage.follow(incidents::paths(self.pump.engine.specs()));
+            stage.settle();
         }
         if self.goes_on {
             // A ring that was replaced can be read only once.

@@ -35,6 +35,8 @@ use crate::{clock, units::WallNanos};
 
 /// Ends that wait for the stage. One takes about a millisecond.
 const WAITING: usize = 4_096;
+/// How long the start waits for the ends of log files.
+const BEGIN: Duration = Duration::from_secs(5);
 /// What is handed on at once.
 const TOGETHER: usize = 64;
 /// Ends that wait for the journal; those above it do without.
@@ -86,6 +88,7 @@ enum Input {
     Joined(Vec<Joined>),
     Reported(Box<Reported>, Place),
     Follow(Vec<Paths>),
+    Settle(SyncSender<()>),
     Know(Arc<Formats>),
     Finish,
 }
@@ -161,6 +164,17 @@ impl Stage {
     pub fn follow(&self, paths: Vec<Paths>) {
         if self.inbox.try_send(Input::Follow(paths)).is_err() {
             tracing::warn!("the log files of plugins go on as before: too much is going on");
+        }
+    }
+
+    /// Waits, but not for ever, until what was asked for is done: what is
+    /// written to a log file from then on is read.
+    pub fn settle(&self) {
+        let (done, waits) = sync_channel(1);
+        let asked = self.inbox.try_send(Input::Settle(done));
+        // A file system that hangs must not keep the sensor from its work.
+        if asked.is_err() || waits.recv_timeout(BEGIN).is_err() {
+            tracing::warn!("the log files of plugins are not found in time; it goes on");
         }
     }
 
@@ -264,6 +278,7 @@ impl Worker {
                     }
                     Ok(Input::Follow(paths)) => self.follower.follow(paths),
                     Ok(Input::Know(formats)) => self.know(formats),
+                    Ok(Input::Settle(done)) => drop(done.try_send(())),
                     Ok(Input::Finish) | Err(RecvTimeoutError::Disconnected) => {
                         return self.finish();
                     }
