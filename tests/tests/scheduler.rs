@@ -11,12 +11,13 @@ use std::{
     io::Write,
     os::unix::process::CommandExt,
     process::{ChildStdin, Command, Stdio},
+    time::Instant,
 };
 
 use sensor_tests::{
     plugins::{Plugins, points, service, sum, wait_service},
     process::{Running, workload},
-    sensor::{Lines, sensor},
+    sensor::{LIMIT, Lines, sensor},
 };
 use serde_json::Value;
 
@@ -163,6 +164,25 @@ fn figures(lines: &Lines, name: &str) -> Figures {
     Figures::of(&service).unwrap()
 }
 
+/// Lets it have turns until its figures are told: they begin when the hook has
+/// seen it go, after it was told of it. Its rest then, and its figures.
+fn begin(process: &mut Turns, lines: &Lines, name: &str) -> (Figures, Figures) {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        process.turn();
+        let rest = process.rest();
+        let before = lines.said().lines.len();
+        lines.wait("two more reports", |said| {
+            (said.lines.len() >= before + 2).then_some(())
+        });
+        let service = wait_service(lines, name, "the service", |_| true);
+        if let Some(figures) = Figures::of(&service) {
+            return (rest, figures);
+        }
+        assert!(Instant::now() < deadline, "no figures: {service}");
+    }
+}
+
 /// Whether the sensor has a hook on switches.
 fn is_attached(lines: &Lines) -> bool {
     let directory = format!("/proc/{}/fdinfo", lines.pid());
@@ -183,9 +203,7 @@ fn every_turn_is_counted_exactly() {
     // Somebody who wants the same CPU, and whom nobody watches.
     let _rival = Running::start(pinned(&mut workload(["spin-forever"])));
     let mut process = Turns::start(&program);
-    process.turn();
-    let rest = process.rest();
-    let before = figures(&lines, &name);
+    let (rest, before) = begin(&mut process, &lines, &name);
 
     for _ in 0..10 {
         process.turn();
@@ -235,9 +253,7 @@ fn a_child_is_counted_from_its_first_switch() {
     let lines = start(&plugins);
     let _rival = Running::start(pinned(&mut workload(["spin-forever"])));
     let mut process = Turns::start(&program);
-    process.turn();
-    let rest = process.rest();
-    let before = figures(&lines, &name);
+    let (rest, before) = begin(&mut process, &lines, &name);
 
     let (mut ran, mut preemptions) = (0.0, 0.0);
     for _ in 0..5 {
@@ -291,12 +307,7 @@ fn the_hook_is_there_while_a_plugin_asks_for_it() {
         plugins.plugin(&name, &format!("^{name}$"), SCHEDULER);
         hook("attached", round);
         assert!(is_attached(&lines));
-        // The first departure of a process that was there before is a beginning.
-        for _ in 0..2 {
-            process.turn();
-            process.rest();
-        }
-        let first = figures(&lines, &name);
+        let (_, first) = begin(&mut process, &lines, &name);
         process.turn();
         process.rest();
         let now = figures(&lines, &name);
