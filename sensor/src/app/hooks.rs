@@ -35,23 +35,18 @@ pub(super) fn count_costs(kernel: Option<&mut Kernel>, config: &Config) {
 
 /// Attaches or detaches the scheduler's hook, as the plugins want it.
 pub(super) fn follow_scheduler(pump: &mut Pump) {
-    if let Err(error) = pump.follow_scheduler() {
-        let gives = hook::SCHED.gives;
-        tracing::warn!(
-            "plugins with `scheduler = true` have no {gives}: {}",
-            chain(&error)
-        );
-    }
+    tell(pump.follow_scheduler(), "scheduler", hook::SCHED.gives);
 }
 
 /// The same with the one on system calls.
 pub(super) fn follow_tap(pump: &mut Pump) {
-    if let Err(error) = pump.follow_tap() {
-        let gives = hook::TAP.gives;
-        tracing::warn!(
-            "plugins with `tap = true` have no {gives}: {}",
-            chain(&error)
-        );
+    tell(pump.follow_tap(), "tap", hook::TAP.gives);
+}
+
+fn tell(followed: Result<(), EbpfError>, key: &str, gives: &str) {
+    if let Err(error) = followed {
+        let why = chain(&error);
+        tracing::warn!("plugins with `{key} = true` have no {gives}: {why}");
     }
 }
 

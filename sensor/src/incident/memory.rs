@@ -103,10 +103,13 @@ impl Memory {
     pub fn watch(&mut self, joined: &[Joined], now: Instant) {
         let mut reads = READS;
         for one in joined {
-            let dir = self.place_of(one, &mut reads);
-            if let Some(dir) = &dir {
-                self.begin(dir, one.is_child, now);
-            }
+            let place = self.place_of(one, &mut reads);
+            let dir = place.map(|(dir, kills)| {
+                if let Some(kills) = kills {
+                    self.begin(&dir, kills, now);
+                }
+                dir
+            });
             let dir = dir.filter(|dir| self.is_certain(dir));
             self.keep(one.key, dir);
         }
@@ -119,23 +122,16 @@ impl Memory {
     }
 
     /// Notes what the counter of a new member's cgroup says.
-    fn begin(&mut self, dir: &Arc<Path>, is_child: bool, now: Instant) {
-        let Some(hierarchy) = &self.hierarchy else {
-            return;
-        };
+    fn begin(&mut self, dir: &Arc<Path>, kills: u64, now: Instant) {
         if let Some(counter) = self.counters.get_mut(dir) {
-            // Whoever comes from elsewhere may be the first in a cgroup that
-            // was made again.
-            if let Some(seen) = hierarchy.kills(dir).filter(|_| !is_child) {
-                counter.begin_again(seen);
-            }
+            counter.begin_again(kills);
         } else if self.counters.len() < COUNTERS
-            && let Some(seen) = hierarchy.kills(dir)
+            && let Some(hierarchy) = &self.hierarchy
         {
             let counter = Counter {
                 name: hierarchy.name_of(dir).into(),
-                explained: seen,
-                seen,
+                explained: kills,
+                seen: kills,
             };
             self.counters.insert(Arc::clone(dir), counter);
             self.settled.get_or_insert(now);
@@ -214,13 +210,16 @@ impl Memory {
         });
     }
 
-    fn place_of(&self, joined: &Joined, reads: &mut usize) -> Option<Arc<Path>> {
+    /// Where a process is, and what the counter there says, if it was read.
+    fn place_of(&self, joined: &Joined, reads: &mut usize) -> Option<(Arc<Path>, Option<u64>)> {
         let hierarchy = self.hierarchy.as_ref()?;
         let parent = joined.parent.and_then(|pid| self.places.get(&pid));
         let parent = parent.and_then(|(_, dir)| dir.clone());
         let path = match hierarchy.version {
             Version::Two => joined.cgroup.as_deref()?.to_owned(),
-            Version::One if joined.is_child && parent.is_some() => return parent,
+            Version::One if joined.is_child && parent.is_some() => {
+                return parent.map(|dir| (dir, None));
+            }
             Version::One if *reads == 0 => return None,
             Version::One => {
                 *reads -= 1;
@@ -228,10 +227,11 @@ impl Memory {
                 memory_path(&String::from_utf8_lossy(&text))?.to_owned()
             }
         };
-        let dir = hierarchy.directory(&path)?;
+        let (dir, kills) = hierarchy.counter(&path)?;
         // The same path is kept once.
         let known = self.counters.get_key_value(dir.as_path());
-        Some(known.map_or_else(|| dir.into(), |(dir, _)| Arc::clone(dir)))
+        let dir = known.map_or_else(|| dir.into(), |(dir, _)| Arc::clone(dir));
+        Some((dir, Some(kills)))
     }
 
     fn keep(&mut self, key: ProcessKey, dir: Option<Arc<Path>>) {
@@ -291,9 +291,9 @@ impl Hierarchy {
         found(Version::Two).or_else(|| found(Version::One))
     }
 
-    /// The directory where a cgroup's memory is accounted: its own, or that of
-    /// the nearest parent that has the controller.
-    fn directory(&self, path: &str) -> Option<PathBuf> {
+    /// The directory where a cgroup's memory is accounted, its own, or that of
+    /// the nearest parent that has the controller; and its kills.
+    fn counter(&self, path: &str) -> Option<(PathBuf, u64)> {
         let below = path.strip_prefix(&self.mounted).unwrap_or(path);
         let below = Path::new(below.trim_start_matches('/'));
         let plain = |part| matches!(part, std::path::Component::Normal(_));
@@ -305,8 +305,8 @@ impl Hierarchy {
             return None;
         }
         let dirs = below.ancestors().map(|below| self.root.join(below));
-        let mut dirs = dirs.filter(|dir| self.kills(dir).is_some());
-        dirs.next()
+        let mut found = dirs.filter_map(|dir| self.kills(&dir).map(|kills| (dir, kills)));
+        found.next()
     }
 
     /// Processes of the cgroup that the kernel has killed since it was made.

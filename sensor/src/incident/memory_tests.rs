@@ -170,7 +170,7 @@ fn who_was_gone_at_the_first_look_died_where_a_counter_rose() {
         counts(&bench, cgroup, 1);
         let dir: Arc<Path> = bench.root.path().join(cgroup).into();
         bench.memory.hierarchy.as_mut().unwrap().version = Version::One;
-        bench.memory.begin(&dir, false, bench.now);
+        bench.memory.begin(&dir, 1, bench.now);
     }
     let (one, other) = (u32::MAX, u32::MAX - 1);
     bench.joins(one, "");
