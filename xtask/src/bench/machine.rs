@@ -1,11 +1,21 @@
 //! What the figures were measured on, and with.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::LazyLock};
 
 use anyhow::{Context, Result, ensure};
 
 use super::tools;
 use crate::shell;
+
+static LOAD: LazyLock<String> = LazyLock::new(|| {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or_default().to_owned()
+});
+
+/// Notes the load before anything adds to it: what is measured does.
+pub fn begin() {
+    LazyLock::force(&LOAD);
+}
 
 /// Facts without which figures mean nothing, name and value.
 pub fn facts() -> Vec<(&'static str, String)> {
@@ -19,13 +29,11 @@ pub fn facts() -> Vec<(&'static str, String)> {
         .filter(|line| line.starts_with("processor"))
         .count();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or_default();
     let mut facts = vec![
         ("CPU", model.trim().to_owned()),
         ("cores", cores.to_string()),
         ("kernel", kernel.trim().to_owned()),
-        ("load at start", load.to_owned()),
+        ("load at start", LOAD.clone()),
         ("sensor", revision()),
     ];
     for package in ["libbpf-tools", "bpftrace", "forkstat"] {

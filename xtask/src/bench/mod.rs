@@ -102,6 +102,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     if let [count, program] = args.storm_worker.as_slice() {
         return workload::work(count.parse()?, Path::new(program));
     }
+    machine::begin();
     if args.write {
         machine::is_committed()?;
     }
