@@ -103,6 +103,8 @@ fields! {
     FILE_PATH_DENTRY = "file.f_path.dentry", 8;
     FILE_INODE = "file.f_inode", 8;
     FILES_TABLE = "files_struct.fdt", 8;
+    FILES_OWN_TABLE = "files_struct.fdtab", 0;
+    FILES_OWN_FILES = "files_struct.fd_array", 0;
     TABLE_FILES = "fdtable.fd", 8;
     INODE_MODE = "inode.i_mode", 2;
     INODE_NUMBER = "inode.i_ino", 8;

@@ -20,8 +20,8 @@ pub const WATCHED: u32 = 8_192;
 /// Threads of these whose last departure is kept. The least recently seen one
 /// has to go; of that one a single turn is missed.
 pub const DEPARTURES: u32 = 16_384;
-/// Marks that tell most other processes from those under the scheduler hook:
-/// a power of two.
+/// Marks that tell most other processes from those under the scheduler hook,
+/// and from those with several threads: a power of two.
 pub const MARKS: u32 = 2_048;
 /// Slots to count in; the daemon makes it less where there are many CPUs.
 pub const SLOTS: u32 = 1_024;

@@ -24,6 +24,12 @@ impl Counter {
         unsafe { self.0.get().read_volatile() }
     }
 
+    /// Takes one away.
+    #[inline(always)]
+    pub fn sub_one(&self) {
+        self.add(1_u64.wrapping_neg());
+    }
+
     /// Adds to it.
     #[inline(always)]
     pub fn add(&self, value: u64) {

@@ -1,8 +1,12 @@
 //! Open files and names in directories.
 
-use sensor_common::field;
+use sensor_common::{event::OutputFile, field};
 
-use crate::read::{pointer, read};
+use crate::read::{has, pointer, read};
+
+/// `S_IFMT` and `S_IFREG` of include/uapi/linux/stat.h.
+pub const FILE_TYPE: u16 = 0o170_000;
+pub const REGULAR: u16 = 0o100_000;
 
 /// A `file`.
 #[derive(Clone, Copy)]
@@ -12,6 +16,32 @@ impl File {
     /// Takes the address of one.
     pub fn new(file: *const u8) -> Self {
         Self(file)
+    }
+
+    /// Inode number and size; `None` where it is no regular file.
+    #[inline(always)]
+    pub fn regular(self) -> Option<OutputFile> {
+        if self.0.is_null() || !has(field::FILE_INODE) || !has(field::INODE_MODE) {
+            return None;
+        }
+        if !has(field::INODE_NUMBER) || !has(field::INODE_SIZE) {
+            return None;
+        }
+        // SAFETY: `file` and `inode` are typed pointers and have the fields.
+        unsafe {
+            let inode = pointer(self.0, field::FILE_INODE);
+            let mode: u16 = read(inode, field::INODE_MODE);
+            (mode & FILE_TYPE == REGULAR).then_some(OutputFile {
+                inode: read(inode, field::INODE_NUMBER),
+                size: read(inode, field::INODE_SIZE),
+            })
+        }
+    }
+
+    /// Whether both are the same.
+    #[inline(always)]
+    pub fn is(self, other: Self) -> bool {
+        self.0 == other.0
     }
 
     /// Its place in the directory tree.

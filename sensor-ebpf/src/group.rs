@@ -20,7 +20,7 @@
 //! - the last thread claims the process, so that a thread which comes when the
 //!   entry is gone does not make another one.
 
-use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::bindings::{BPF_EXIST, BPF_NOEXIST};
 use sensor_common::{
     event::{Figures, Header, Late},
     kind,
@@ -29,7 +29,8 @@ use sensor_common::{
 use crate::{
     counter::Counter,
     emit,
-    maps::{CLAIM, GROUP, SCRATCH},
+    maps::{CLAIM, GROUP, GROUP_MARK, SCRATCH},
+    mark,
     task::{Signal, Task},
 };
 
@@ -130,10 +131,14 @@ pub fn thread_died(task: Task, group_dead: Option<bool>, scratch: &mut Scratch) 
     let start = leader.start();
     // Before the look for an entry: without one, no thread has died in sight,
     // so nobody is in these sums who reports by himself.
-    scratch.gone = ZERO;
-    signal.add_to(&mut scratch.gone);
+    // `threads` first: the kernel lowers it after it has summed the thread up.
+    let single = signal.threads() == 1 && signal.released_cpu() == 0;
+    if !single {
+        scratch.gone = ZERO;
+        signal.add_to(&mut scratch.gone);
+    }
     let entry = find(pid, start);
-    let alone = entry.is_none() && signal.threads() == 1 && scratch.gone.cpu == 0;
+    let alone = single && entry.is_none();
     let last = match group_dead {
         Some(dead) => {
             if dead && !alone {
@@ -182,12 +187,16 @@ pub fn thread_died(task: Task, group_dead: Option<bool>, scratch: &mut Scratch) 
 
 #[inline(always)]
 fn last_died(task: Task, entry: Option<&Group>, alone: bool, scratch: &mut Scratch) -> Ending {
+    if alone {
+        let (threads, pending) = (1, 0);
+        return Ending::Process { threads, pending };
+    }
     let pid = task.pid();
     let Some(entry) = entry else {
         add(&mut scratch.own, &scratch.gone);
         let others = task.signal().threads().saturating_sub(1);
         return Ending::Process {
-            threads: u32::from(alone),
+            threads: 0,
             pending: others.saturating_sub(ended_leader(task)),
         };
     };
@@ -232,7 +241,13 @@ fn take(pid: u32, entry: &Group, sum: &mut Figures) -> Option<u32> {
     *sum = ZERO;
     add(sum, &entry.figures);
     let added = entry.added.get() as u32;
-    GROUP.remove(&pid).is_ok().then_some(added)
+    if GROUP.remove(&pid).is_err() {
+        return None;
+    }
+    if let Some(mark) = mark::of(&GROUP_MARK, pid) {
+        mark.sub_one();
+    }
+    Some(added)
 }
 
 /// Claims the end of a process; fails where another thread has. A map that is
@@ -270,6 +285,9 @@ fn ended_leader(task: Task) -> u32 {
 
 #[inline(always)]
 fn find(pid: u32, start: u64) -> Option<&'static Group> {
+    if !mark::is_set(&GROUP_MARK, pid) {
+        return None;
+    }
     let group = GROUP.get_ptr(&pid)?;
     // SAFETY: an element of a hash map that is never freed while the map
     // lives; its fields are integers.
@@ -305,13 +323,17 @@ fn make(
     group.done.set(0);
     group.added.set(0);
     group.left.set(0);
-    let flags = match GROUP.get_ptr(&pid) {
-        // A leftover of a process whose end was not seen.
-        Some(_) => 0,
-        None => u64::from(BPF_NOEXIST),
-    };
-    // Fails where another thread was faster: then its entry serves.
-    let _ = GROUP.insert(&pid, group, flags);
+    let mark = mark::of(&GROUP_MARK, pid)?;
+    // Before the entry, so that it is never there without.
+    mark.add(1);
+    if GROUP.insert(&pid, &*group, u64::from(BPF_NOEXIST)).is_err() {
+        mark.sub_one();
+        // Another thread was faster, then its entry serves; or it is a leftover
+        // of a process whose end was not seen, which has its mark already.
+        if find(pid, start).is_none() {
+            let _ = GROUP.insert(&pid, &*group, u64::from(BPF_EXIST));
+        }
+    }
     find(pid, start)
 }
 

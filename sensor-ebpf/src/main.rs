@@ -13,6 +13,7 @@ mod emit;
 mod file;
 mod group;
 mod maps;
+mod mark;
 mod output;
 mod path;
 mod probes;

@@ -52,6 +52,10 @@ pub static LOSS: PerCpuArray<Loss> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static GROUP: HashMap<u32, Group> = HashMap::with_max_entries(GROUPS, 0);
 
+/// How many of these have a thread group id that ends in the same bits.
+#[map]
+pub static GROUP_MARK: Array<Counter> = Array::with_max_entries(MARKS, 0);
+
 /// Thread group id and start of the processes with several threads whose end
 /// somebody reports.
 #[map]

@@ -9,11 +9,15 @@ use sensor_common::{
     limits::{NAME_MAX, PATH_MAX},
 };
 
-use crate::{emit, maps::OUTPUT, path, read::probe, task::Task};
+use crate::{
+    emit,
+    file::{FILE_TYPE, REGULAR},
+    maps::OUTPUT,
+    path,
+    read::probe,
+    task::Task,
+};
 
-/// `S_IFMT` and `S_IFREG` of include/uapi/linux/stat.h.
-const FILE_TYPE: u16 = 0o170_000;
-const REGULAR: u16 = 0o100_000;
 const NONE: OutputFile = OutputFile { inode: 0, size: 0 };
 
 /// Where the record is put together; see `probes::exec::Buffer`.
@@ -29,6 +33,18 @@ pub fn note(task: Task, outputs: &mut [OutputFile; 2]) {
     outputs[0] = NONE;
     outputs[1] = NONE;
     if !emit::wants_outputs() {
+        return;
+    }
+    // At every exec: without a call of a helper, where that is possible.
+    if let Some([out, err]) = task.outputs() {
+        if let Some(file) = out.regular() {
+            outputs[0] = file;
+        }
+        if err.is(out) {
+            outputs[1] = outputs[0];
+        } else if let Some(file) = err.regular() {
+            outputs[1] = file;
+        }
         return;
     }
     let [out, err] = open_files(task);

@@ -6,15 +6,13 @@
 //! out in the hook on exit.
 
 use aya_ebpf::bindings::{BPF_EXIST, BPF_NOEXIST};
-use sensor_common::{
-    limits::MARKS,
-    scheduler::{BUCKETS, Counts, Departure, Distribution, Turn, Watched, bucket},
-};
+use sensor_common::scheduler::{BUCKETS, Counts, Departure, Distribution, Turn, Watched, bucket};
 
 use crate::{
     counter::Counter,
     emit,
     maps::{COUNTS, DEPARTURE, MARK, WATCHED},
+    mark,
     task::Task,
 };
 
@@ -34,10 +32,7 @@ const UNBORN: Departure = Departure {
 /// apart here, by one load.
 #[inline(always)]
 pub fn is_marked(pid: u32) -> bool {
-    match mark(pid) {
-        Some(mark) => mark.get() != 0,
-        None => false,
-    }
+    mark::is_set(&MARK, pid)
 }
 
 /// A thread leaves its CPU.
@@ -82,7 +77,7 @@ pub fn inherit(parent: Task, child: Task) {
         slot,
     };
     let pid = child.pid();
-    let Some(mark) = mark(pid) else {
+    let Some(mark) = mark::of(&MARK, pid) else {
         return;
     };
     // Before the entry, so that it is never there without.
@@ -93,7 +88,7 @@ pub fn inherit(parent: Task, child: Task) {
     {
         return;
     }
-    mark.add(1_u64.wrapping_neg());
+    mark.sub_one();
     // A leftover of somebody whose end was not seen has its mark already.
     if WATCHED
         .insert(&pid, &watched, u64::from(BPF_EXIST))
@@ -121,9 +116,9 @@ pub fn ends(task: Task) {
     }
     let _ = DEPARTURE.remove(&tid);
     if WATCHED.remove(&pid).is_ok()
-        && let Some(mark) = mark(pid)
+        && let Some(mark) = mark::of(&MARK, pid)
     {
-        mark.add(1_u64.wrapping_neg());
+        mark.sub_one();
     }
 }
 
@@ -147,13 +142,6 @@ fn before(known: Option<*mut Departure>, now: &Departure) -> Option<Departure> {
 fn add(sum: *mut u64, more: u64) {
     // SAFETY: a number of a map element; `Counter` has the layout of it.
     unsafe { (*sum.cast::<Counter>()).add(more) };
-}
-
-#[inline(always)]
-fn mark(pid: u32) -> Option<&'static Counter> {
-    // SAFETY: an element of an array is never freed while the map lives.
-    MARK.get_ptr(pid & (MARKS - 1))
-        .map(|mark| unsafe { &*mark })
 }
 
 #[inline(always)]

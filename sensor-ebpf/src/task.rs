@@ -128,6 +128,32 @@ impl Task {
         (!mm.is_null()).then_some(Memory(mm))
     }
 
+    /// Files behind descriptors 1 and 2, where the table of open files is the
+    /// first one, which has room for 64 and lies in `files_struct`: then the
+    /// verifier knows what they are. `None` where it had to grow.
+    #[inline(always)]
+    pub fn outputs(self) -> Option<[File; 2]> {
+        if !has(field::FILES_TABLE) || !has(field::FILES_OWN_TABLE) || !has(field::FILES_OWN_FILES)
+        {
+            return None;
+        }
+        let files = self.pointer(field::TASK_FILES);
+        // SAFETY: `files_struct` is a typed pointer and has the fields; the
+        // array is of pointers, 8 bytes each.
+        unsafe {
+            let own = files.add(offset(field::FILES_OWN_TABLE) as usize);
+            if files.is_null() || pointer(files, field::FILES_TABLE) != own {
+                return None;
+            }
+            let array = files.add(offset(field::FILES_OWN_FILES) as usize);
+            let [out, err] = [array.add(8), array.add(16)];
+            Some([
+                File::new(ptr::read_volatile(out.cast())),
+                File::new(ptr::read_volatile(err.cast())),
+            ])
+        }
+    }
+
     /// Address of the table of open files: a pointer for each descriptor.
     #[inline(always)]
     pub fn descriptors(self) -> Option<u64> {
@@ -149,8 +175,13 @@ impl Task {
         if !has(field::CRED_EUID) || !has(field::TASK_CRED) {
             return UNKNOWN_UID;
         }
+        let cred = self.pointer(field::TASK_CRED);
+        // For the verifier, where the kernel's BTF marks what RCU guards.
+        if cred.is_null() {
+            return UNKNOWN_UID;
+        }
         // SAFETY: `cred` is a typed pointer and has the field.
-        unsafe { read(self.pointer(field::TASK_CRED), field::CRED_EUID) }
+        unsafe { read(cred, field::CRED_EUID) }
     }
 
     /// Exit status of this thread alone.

@@ -6,11 +6,12 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use rustix::event::{Timespec, epoll};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 
 const RING: u64 = 1;
 const SIGNAL: u64 = 2;
@@ -40,7 +41,8 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Takes over SIGINT, SIGTERM and SIGHUP.
+    /// Takes over SIGINT, SIGTERM and SIGHUP, and passes over those that would
+    /// end it without a word.
     ///
     /// # Errors
     ///
@@ -63,6 +65,12 @@ impl Waiter {
         };
         let end = on(&[SIGINT, SIGTERM])?;
         let reload = on(&[SIGHUP])?;
+        // By default these end a process at once. Scripts send the first ones
+        // to have logs opened again; the last one is a file above its limit,
+        // which is an error of the write.
+        for signal in [SIGUSR1, SIGUSR2, SIGALRM, SIGXFSZ] {
+            signal_hook::flag::register(signal, Arc::default())?;
+        }
         Ok(Self { epoll, end, reload })
     }
 

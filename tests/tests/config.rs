@@ -69,6 +69,14 @@ fn everything_that_is_wrong_is_told() {
         assert_eq!(status, Some(78));
         assert!(stderr.contains("OTEL_EXPORTER_OTLP_TIMEOUT"), "{stderr}");
         let missing = root.path().join("missing");
+        let certificate = "[export.otlp]\nendpoint = 'https://collector:4317'\n\
+                           [export.otlp.tls]\nca = '/nowhere/ca.pem'\n";
+        fs::write(&empty, certificate).unwrap();
+        if command == "check" {
+            let (status, _, stderr) = config(&[command, "--config", empty.to_str().unwrap()], None);
+            assert_eq!(status, Some(78), "{stderr}");
+            assert!(stderr.contains("/nowhere/ca.pem"), "{stderr}");
+        }
         let (status, ..) = config(&[command, "--config", missing.to_str().unwrap()], None);
         assert_eq!(status, Some(66));
     }

@@ -315,6 +315,7 @@ impl Collecting {
     ) {
         let start = Instant::now();
         let mut since = start;
+        let mut went = false;
         while let Some(key) = left.pop_front() {
             let watched = self.watched.entry(key).or_insert_with(|| {
                 Box::new(Watched::new(key.pid, Some(ticks_of_start(key.start))))
@@ -330,6 +331,7 @@ impl Collecting {
                     Look::Closed
                 }
             };
+            went |= matches!(look, Look::Gone);
             pump.engine.look(key, &look);
             if since.elapsed() >= SLICE {
                 since = Instant::now();
@@ -338,6 +340,11 @@ impl Collecting {
                 }
                 pump.drain(out);
             }
+        }
+        if went {
+            // Its exit is in the ring by now: a report does not say that it
+            // has gone without saying how.
+            pump.drain(out);
         }
     }
 

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use super::setup::{self, Stop, print};
+use super::{
+    delivery,
+    setup::{self, Stop, print},
+};
 use crate::{
     cli::config::Command,
     config::{
@@ -22,7 +25,9 @@ pub fn run(command: &Command) -> Result<Exit, Stop> {
     match command {
         Command::Check(args) => {
             let file = args.config.as_deref();
-            let _ = read(file)?;
+            let (_, export) = read(file)?;
+            // With the files that it names: certificates and keys.
+            let _ = export.as_ref().map(delivery::checked).transpose()?;
             let file = file.unwrap_or(Path::new(setup::CONFIG));
             let found = match is_there(file) {
                 true => "all right",

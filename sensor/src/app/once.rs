@@ -15,6 +15,7 @@ use crate::{
     exit::Exit,
     export::HostResource,
     output::{json, table},
+    procfs::mount,
 };
 
 /// Scans, prints, and exports once where an endpoint is set.
@@ -23,6 +24,10 @@ use crate::{
 ///
 /// What keeps it from starting.
 pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
+    if !mount::shows_processes() {
+        let line = "/proc shows no process, so there is nothing to look at; mount /proc";
+        return Err(Stop::new(Exit::Unavailable, line));
+    }
     let config = setup::config(args.config.as_deref())?;
     let export = export(args, &config)?;
     let plugins = setup::plugins(&args.into(), &config)?;

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::setup::{self, Selection, Stop};
+use super::setup::{self, Selection, Stop, must_be_there};
 use crate::{
     config::{Config, Problem, Receiver},
     plugin::{FailedPlugin, Loaded, Plugin},
@@ -223,12 +223,11 @@ impl Plugins {
     /// Those that are broken stay as they are. One that is new and would have
     /// the same service as one of them is broken, too.
     fn keep_broken(&self, found: &mut Loaded, next: &mut Vec<Plugin>) {
-        let is_default = self.selection.dirs.is_empty();
+        let by_flag = !self.selection.dirs.is_empty();
         let unreadable: Vec<_> = found
             .unreadable
             .iter()
-            // The default directory need not be there.
-            .filter(|problem| !is_default || problem.file.exists())
+            .filter(|problem| must_be_there(&problem.file, by_flag) || problem.file.exists())
             .map(|problem| problem.file.clone())
             .collect();
         found

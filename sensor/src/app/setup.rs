@@ -15,14 +15,14 @@ use crate::{
     cli::RunArgs,
     clock,
     collect::{Scale, Wanted, Wants, custom::CustomSet, scan::ARGS_LIMIT},
-    config::{Config, Environment, HostMode, Problem, logs},
+    config::{Config, DEFAULT_PLUGINS, Environment, HostMode, Problem, logs},
     engine::{self, Engine, Known, Publish},
     exit::Exit,
     export::HostResource,
     incident::{context::siblings, ended::Rules, log::format::Formats},
     plugin::{self, Loaded, Matcher, Plugin},
     process::table,
-    procfs::Proc,
+    procfs::{Proc, mount},
     pump::Pump,
     scrub::{ScrubConfig, Scrubber},
     source::ebpf::Kernel,
@@ -83,6 +83,10 @@ pub fn print(text: &str) -> Result<(), Stop> {
 /// All problems of the file.
 pub fn config(flag: Option<&Path>) -> Result<Config, Stop> {
     let path = flag.unwrap_or(Path::new(CONFIG));
+    if path == Path::new("/dev/null") {
+        // The usual way to say: none.
+        return Ok(Config::default());
+    }
     Config::load(path, flag.is_some()).map_err(|problems| {
         let missing = flag.is_some_and(|path| !path.exists());
         let exit = if missing { Exit::NoInput } else { Exit::Config };
@@ -168,6 +172,13 @@ pub fn plugin_dirs<'a>(named_dirs: &'a [PathBuf], config: &'a Config) -> &'a [Pa
     }
 }
 
+/// Whether a directory of plugins was asked for, by a flag or a file: then it
+/// must be there. Only the default one need not.
+#[must_use]
+pub fn must_be_there(dir: &Path, by_flag: bool) -> bool {
+    by_flag || dir != Path::new(DEFAULT_PLUGINS)
+}
+
 /// Tells what is wrong with the plugins, and decides whether to go on.
 ///
 /// # Errors
@@ -184,8 +195,11 @@ pub fn choose(loaded: Loaded, selection: &Selection, host: HostMode) -> Result<V
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    // The default directory need not be there.
-    if !selection.dirs.is_empty() && !unreadable.is_empty() {
+    let by_flag = !selection.dirs.is_empty();
+    if unreadable
+        .iter()
+        .any(|problem| must_be_there(&problem.file, by_flag))
+    {
         return Err(Stop::problems(Exit::NoInput, &unreadable));
     }
     for failed in &failed {
@@ -283,6 +297,15 @@ pub fn pump(
     });
     if let Some(kernel) = &kernel {
         kernel.watch_outputs(engine.wants_outputs());
+    }
+    if !mount::shows_processes() {
+        tracing::warn!("/proc shows no process: nothing is known of those that live; mount /proc");
+    } else if kernel.is_some() && !mount::has_host_pids() {
+        tracing::warn!(
+            "{}: figures of living processes are missing or those of others; run it with the \
+             host's pids (hostPID, --pid=host)",
+            mount::OTHER_PIDS
+        );
     }
     let proc = Proc::open()
         .map_err(|error| Stop::new(Exit::Software, format!("cannot read /proc: {error}")))?;

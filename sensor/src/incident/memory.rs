@@ -8,14 +8,19 @@
 //! for one death. It stands in where `mark_victim` cannot be hooked, or names
 //! a thread.
 
+mod hierarchy;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use hashbrown::HashMap;
+
+use self::hierarchy::{Hierarchy, Version, memory_path};
 use super::ended::{Ended, Oom};
 use crate::{process::event::End, units::ProcessKey};
 
@@ -23,8 +28,16 @@ use crate::{process::event::End, units::ProcessKey};
 const COUNTERS: usize = 1_024;
 /// Processes whose cgroup is kept; the oldest goes first.
 const PLACES: usize = 16_384;
-/// Files of processes that are read in one go.
-const READS: usize = 64;
+/// How long after its exec a process of version 1 is looked for: most are gone
+/// by then, and what they had cost nothing.
+const READ_AFTER: Duration = Duration::from_millis(100);
+/// How many of them wait for that at most.
+const UNREAD: usize = 4_096;
+/// What looking for them may cost in a second, in files that are not there; one
+/// that is costs four times as much.
+const READS: usize = 2_048;
+const READ: usize = 4;
+const SECOND: Duration = Duration::from_secs(1);
 /// A rise that nobody's death explained for so long, or twice, explains none.
 const SETTLE_EVERY: Duration = Duration::from_secs(10);
 /// `SIGKILL`, which is what the kernel sends.
@@ -43,22 +56,6 @@ pub struct Joined {
     pub is_child: bool,
 }
 
-/// Where memory is accounted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Hierarchy {
-    /// Its directory.
-    root: PathBuf,
-    /// What of it is mounted there; `/` as a rule.
-    mounted: String,
-    version: Version,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
-    One,
-    Two,
-}
-
 /// One cgroup.
 #[derive(Debug)]
 struct Counter {
@@ -70,14 +67,35 @@ struct Counter {
     seen: u64,
 }
 
+/// Where a process is.
+#[derive(Debug, Clone)]
+struct Place {
+    key: ProcessKey,
+    /// `None` where it is not known.
+    dir: Option<Arc<Path>>,
+    /// Somebody has looked, or knows for sure; otherwise it is what the parent
+    /// had.
+    sure: bool,
+}
+
 /// The counters of the cgroups that members are in.
 #[derive(Debug)]
 pub struct Memory {
     hierarchy: Option<Hierarchy>,
+    /// Where processes are.
+    proc: PathBuf,
     counters: HashMap<Arc<Path>, Counter>,
-    /// The directory of each process, by pid; `None` where it is not known.
-    places: HashMap<u32, (ProcessKey, Option<Arc<Path>>)>,
+    /// The directory of each cgroup of version 2, where there is a counter, as
+    /// of the last settling. One that was made again has another path in memory,
+    /// if the same text.
+    known: HashMap<Arc<str>, Option<Arc<Path>>>,
+    /// Where each process is, by pid.
+    places: HashMap<u32, Place>,
     order: VecDeque<u32>,
+    /// Who is looked for in /proc, and when, the next one first.
+    unread: VecDeque<(Instant, ProcessKey)>,
+    /// How many may still be read in the second that began then.
+    reads: (usize, Option<Instant>),
     settled: Option<Instant>,
 }
 
@@ -92,26 +110,98 @@ impl Memory {
     fn of(hierarchy: Option<Hierarchy>) -> Self {
         Self {
             hierarchy,
+            proc: PathBuf::from("/proc"),
             counters: HashMap::new(),
+            known: HashMap::new(),
             places: HashMap::new(),
             order: VecDeque::new(),
+            unread: VecDeque::new(),
+            reads: (0, None),
             settled: None,
         }
     }
 
     /// Notes what the counters of new members say before anything happens.
     pub fn watch(&mut self, joined: &[Joined], now: Instant) {
-        let mut reads = READS;
         for one in joined {
-            let place = self.place_of(one, &mut reads);
-            let dir = place.map(|(dir, kills)| {
-                if let Some(kills) = kills {
-                    self.begin(&dir, kills, now);
-                }
-                dir
-            });
+            let place = match self.hierarchy.as_ref().map(|one| one.version) {
+                Some(Version::Two) => Place {
+                    key: one.key,
+                    dir: one
+                        .cgroup
+                        .as_ref()
+                        .and_then(|path| self.in_cgroup(path, now)),
+                    sure: true,
+                },
+                Some(Version::One) => self.inherited(one, now),
+                None => return,
+            };
+            self.keep(place);
+        }
+    }
+
+    /// The place of a cgroup of version 2.
+    fn in_cgroup(&mut self, cgroup: &Arc<str>, now: Instant) -> Option<Arc<Path>> {
+        if let Some((known, dir)) = self.known.get_key_value(cgroup)
+            && Arc::ptr_eq(known, cgroup)
+        {
+            return dir.clone();
+        }
+        let dir = self.begin_at(cgroup, now);
+        if self.known.len() >= COUNTERS {
+            self.known.clear();
+        }
+        self.known.remove(cgroup);
+        self.known.insert(Arc::clone(cgroup), dir.clone());
+        self.settled.get_or_insert(now);
+        dir
+    }
+
+    /// The place in version 1, until somebody has looked: a child is where its
+    /// parent is, and stays there when it runs a program.
+    fn inherited(&mut self, one: &Joined, now: Instant) -> Place {
+        let from = match one.is_child {
+            true => one.parent.and_then(|pid| self.places.get(&pid)),
+            false => self.places.get(&one.key.pid),
+        };
+        let from = from.filter(|place| one.is_child || place.key == one.key);
+        let place = Place {
+            key: one.key,
+            dir: from.and_then(|place| place.dir.clone()),
+            sure: one.is_child && from.is_some_and(|place| place.sure),
+        };
+        if !place.sure && self.unread.len() < UNREAD {
+            self.unread.push_back((now + READ_AFTER, one.key));
+        }
+        place
+    }
+
+    /// Looks where those are of whom only their own file tells.
+    pub fn look(&mut self, now: Instant) {
+        if self.reads.1.is_none_or(|since| since + SECOND <= now) {
+            self.reads = (READS, Some(now));
+        }
+        while self.reads.0 > 0
+            && let Some((_, key)) = self.unread.pop_front_if(|(due, _)| *due <= now)
+        {
+            // Another process may have its pid.
+            let is_same = |place: &&mut Place| place.key == key && !place.sure;
+            if self.places.get_mut(&key.pid).filter(is_same).is_none() {
+                continue;
+            }
+            self.reads.0 -= 1;
+            let Ok(text) = fs::read(self.proc.join(key.pid.to_string()).join("cgroup")) else {
+                continue;
+            };
+            self.reads.0 = self.reads.0.saturating_sub(READ - 1);
+            let text = String::from_utf8_lossy(&text);
+            let dir = memory_path(&text).and_then(|path| self.begin_at(path, now));
             let dir = dir.filter(|dir| self.is_certain(dir));
-            self.keep(one.key, dir);
+            if let Some(place) = self.places.get_mut(&key.pid) {
+                // What says nothing of it does not speak against the parent's.
+                place.dir = dir.or_else(|| place.dir.take());
+                place.sure = true;
+            }
         }
     }
 
@@ -145,13 +235,13 @@ impl Memory {
             return None;
         };
         let process = &ended.process;
-        let (key, place) = self.places.get(&process.pid)?;
+        let Place { key, dir, .. } = self.places.get(&process.pid)?;
         // Of a scanned process the start was known to a tick only.
         let same = key.start.0 / TICK_NS == process.start.0 / TICK_NS;
         if !same {
             return None;
         }
-        let dir = place.clone().or_else(|| self.only_one_that_rose())?;
+        let dir = dir.clone().or_else(|| self.only_one_that_rose())?;
         let counter = self.counters.get_mut(&dir)?;
         let kills = self.hierarchy.as_ref()?.kills(&dir)?;
         let rise = kills.saturating_sub(counter.explained);
@@ -186,13 +276,22 @@ impl Memory {
     /// When to look again; never where nothing is watched.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        let settled = self.settled.filter(|_| !self.counters.is_empty())?;
+        let unread = self.unread.front().map(|(due, _)| *due);
+        let unread = match self.reads {
+            (0, Some(since)) => unread.map(|due| due.max(since + SECOND)),
+            _ => unread,
+        };
+        [unread, self.next_settled()].into_iter().flatten().min()
+    }
+
+    fn next_settled(&self) -> Option<Instant> {
+        let settled = self.settled?;
         Some(settled + SETTLE_EVERY)
     }
 
     /// Lets old rises go, and cgroups that are gone.
     pub fn settle(&mut self, now: Instant) {
-        if self.next().is_none_or(|next| next > now) {
+        if self.next_settled().is_none_or(|next| next > now) {
             return;
         }
         self.settled = Some(now);
@@ -208,37 +307,29 @@ impl Memory {
             counter.seen = kills;
             true
         });
+        // The controller may have come to a cgroup, or gone from it.
+        self.known.clear();
+        if self.counters.is_empty() {
+            self.settled = None;
+        }
     }
 
-    /// Where a process is, and what the counter there says, if it was read.
-    fn place_of(&self, joined: &Joined, reads: &mut usize) -> Option<(Arc<Path>, Option<u64>)> {
-        let hierarchy = self.hierarchy.as_ref()?;
-        let parent = joined.parent.and_then(|pid| self.places.get(&pid));
-        let parent = parent.and_then(|(_, dir)| dir.clone());
-        let path = match hierarchy.version {
-            Version::Two => joined.cgroup.as_deref()?.to_owned(),
-            Version::One if joined.is_child && parent.is_some() => {
-                return parent.map(|dir| (dir, None));
-            }
-            Version::One if *reads == 0 => return None,
-            Version::One => {
-                *reads -= 1;
-                let text = fs::read(format!("/proc/{}/cgroup", joined.key.pid)).ok()?;
-                memory_path(&String::from_utf8_lossy(&text))?.to_owned()
-            }
-        };
-        let (dir, kills) = hierarchy.counter(&path)?;
+    /// The place where a cgroup's memory is accounted, with its counter watched.
+    fn begin_at(&mut self, cgroup: &str, now: Instant) -> Option<Arc<Path>> {
+        let (dir, kills) = self.hierarchy.as_ref()?.counter(cgroup)?;
         // The same path is kept once.
         let known = self.counters.get_key_value(dir.as_path());
         let dir = known.map_or_else(|| dir.into(), |(dir, _)| Arc::clone(dir));
-        Some((dir, Some(kills)))
+        self.begin(&dir, kills, now);
+        Some(dir)
     }
 
-    fn keep(&mut self, key: ProcessKey, dir: Option<Arc<Path>>) {
-        if self.places.insert(key.pid, (key, dir)).is_some() {
+    fn keep(&mut self, place: Place) {
+        let pid = place.key.pid;
+        if self.places.insert(pid, place).is_some() {
             return;
         }
-        self.order.push_back(key.pid);
+        self.order.push_back(pid);
         if self.order.len() > PLACES
             && let Some(oldest) = self.order.pop_front()
         {
@@ -260,86 +351,6 @@ impl Counter {
 
 /// What /proc knows of a start, ns.
 const TICK_NS: u64 = crate::process::table::TICK_NS;
-
-impl Hierarchy {
-    /// Where memory is accounted, by /proc/PID/mountinfo (proc(5)).
-    fn find(mounts: &str) -> Option<Self> {
-        let found = |wanted: Version| {
-            mounts.lines().find_map(|line| {
-                let (mount, rest) = line.split_once(" - ")?;
-                let mut rest = rest.split(' ');
-                let version = match rest.next()? {
-                    "cgroup" => Version::One,
-                    "cgroup2" => Version::Two,
-                    _ => return None,
-                };
-                let mut fields = mount.split(' ').skip(3);
-                let mounted = fields.next()?.to_owned();
-                let root = PathBuf::from(fields.next()?);
-                let accounts = match version {
-                    Version::One => rest.nth(1)?.split(',').any(|option| option == "memory"),
-                    Version::Two => fs::read_to_string(root.join("cgroup.controllers"))
-                        .is_ok_and(|all| all.split_whitespace().any(|one| one == "memory")),
-                };
-                (version == wanted && accounts).then_some(Self {
-                    root,
-                    mounted,
-                    version,
-                })
-            })
-        };
-        found(Version::Two).or_else(|| found(Version::One))
-    }
-
-    /// The directory where a cgroup's memory is accounted, its own, or that of
-    /// the nearest parent that has the controller; and its kills.
-    fn counter(&self, path: &str) -> Option<(PathBuf, u64)> {
-        let below = path.strip_prefix(&self.mounted).unwrap_or(path);
-        let below = Path::new(below.trim_start_matches('/'));
-        let plain = |part| matches!(part, std::path::Component::Normal(_));
-        if !below.components().all(plain) {
-            // Outside of the namespace that the sensor sees.
-            return None;
-        }
-        if !self.root.join(below).is_dir() {
-            return None;
-        }
-        let dirs = below.ancestors().map(|below| self.root.join(below));
-        let mut found = dirs.filter_map(|dir| self.kills(&dir).map(|kills| (dir, kills)));
-        found.next()
-    }
-
-    /// Processes of the cgroup that the kernel has killed since it was made.
-    fn kills(&self, dir: &Path) -> Option<u64> {
-        let names: &[&str] = match self.version {
-            Version::One => &["memory.oom_control"],
-            // The second one counts those below, too.
-            Version::Two => &["memory.events.local", "memory.events"],
-        };
-        let mut texts = names.iter().map(|name| fs::read_to_string(dir.join(name)));
-        kills(&texts.find_map(Result::ok)?)
-    }
-
-    fn name_of(&self, dir: &Path) -> String {
-        let below = dir.strip_prefix(&self.root).unwrap_or(dir);
-        format!("/{}", below.display())
-    }
-}
-
-/// The number behind `oom_kill`.
-fn kills(text: &str) -> Option<u64> {
-    let number = |line: &str| line.strip_prefix("oom_kill ")?.trim().parse().ok();
-    text.lines().find_map(number)
-}
-
-/// The path in the memory hierarchy of version 1, of /proc/PID/cgroup.
-fn memory_path(text: &str) -> Option<&str> {
-    text.lines().find_map(|line| {
-        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-        let mut controllers = controllers.split(',');
-        controllers.any(|one| one == "memory").then_some(path)
-    })
-}
 
 #[cfg(test)]
 #[path = "memory_tests.rs"]

@@ -1,7 +1,7 @@
 //! Counters that rise, in files that look as the kernel's do. The real ones
 //! are in the tests of the whole program.
 
-use super::*;
+use super::{hierarchy::kills, *};
 use crate::{
     incident::{ended::tests::ended, record::Sender},
     units::BootNanos,
@@ -41,7 +41,7 @@ impl Bench {
         fs::write(self.root.path().join(cgroup).join("memory.events"), text).unwrap();
     }
 
-    fn joins(&mut self, pid: u32, cgroup: &str) {
+    fn joins(&mut self, pid: u32, cgroup: impl Into<Arc<str>>) {
         let joined = Joined {
             key: ProcessKey {
                 pid,
@@ -196,4 +196,68 @@ fn a_cgroup_that_was_made_again_begins_at_its_own_count() {
         bench.counts("shop", 1);
         assert_eq!(bench.dies(pid, |_| {}), counter(1), "{pid}");
     }
+}
+
+/// A storm of processes reads the counter of the first one, and no more.
+#[test]
+fn a_known_cgroup_is_not_looked_for_again() {
+    let mut bench = Bench::new();
+    let shop: Arc<str> = "/shop".into();
+    bench.joins(5, Arc::clone(&shop));
+    let counter_file = bench.root.path().join("shop/memory.events");
+    fs::remove_file(counter_file).unwrap();
+    bench.joins(6, shop);
+    bench.counts("shop", 6);
+    assert_eq!(bench.dies(6, |_| {}), counter(1));
+}
+
+/// Version 1: whoever lives for a moment is looked for, once.
+#[test]
+fn a_process_is_looked_for_when_it_has_lived_for_a_moment() {
+    let mut bench = Bench::new();
+    bench.memory.hierarchy.as_mut().unwrap().version = Version::One;
+    bench.memory.proc = bench.root.path().join("proc");
+    let counts = |bench: &Bench, kills: u64| {
+        let file = bench.root.path().join("shop/memory.oom_control");
+        fs::write(file, format!("under_oom 0\noom_kill {kills}\n")).unwrap();
+    };
+    counts(&bench, 1);
+    for pid in ["5", "6"] {
+        let dir = bench.memory.proc.join(pid);
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("cgroup"), "4:memory:/shop\n0::/\n").unwrap();
+    }
+    bench.joins(5, "");
+    bench.memory.look(bench.now);
+    assert!(bench.memory.counters.is_empty(), "too early");
+    let due = bench.memory.next().unwrap();
+    bench.memory.look(due);
+    // A child is where its parent is, and nobody looks for it again.
+    let child = Joined {
+        key: ProcessKey {
+            pid: 7,
+            start: BootNanos(1),
+        },
+        parent: Some(5),
+        cgroup: None,
+        is_child: true,
+    };
+    bench.memory.watch(&[child], due);
+    assert!(bench.memory.unread.is_empty());
+    // What speaks of the root may be said of one that is ending.
+    fs::write(bench.memory.proc.join("5/cgroup"), "4:memory:/\n").unwrap();
+    bench.joins(5, "");
+    bench.memory.look(due + READ_AFTER);
+    counts(&bench, 3);
+    assert_eq!(bench.dies(5, |_| {}), counter(2));
+    assert_eq!(bench.dies(7, |_| {}), counter(1));
+    // More than may be read in a second wait for the next one.
+    for pid in 1_000..1_000 + u32::try_from(READS).unwrap() {
+        bench.joins(pid, "");
+    }
+    bench.memory.look(due + READ_AFTER);
+    assert_eq!(bench.memory.next(), Some(bench.now + SECOND));
+    assert!(!bench.memory.unread.is_empty());
+    bench.memory.look(bench.now + SECOND);
+    assert!(bench.memory.unread.is_empty());
 }

@@ -3,6 +3,7 @@
 //! end of their process and with what is known around it, folds repeats, and
 //! hands on what is left.
 
+mod join;
 mod report;
 
 use std::{
@@ -25,7 +26,7 @@ use super::{
     fingerprint::fingerprint,
     follow::{Follower, Paths, Position},
     journal,
-    log::{LogOptions, LogParser, format::Formats},
+    log::{LogOptions, format::Formats},
     memory::{Joined, Memory},
     record::Incident,
     window::Windows,
@@ -287,6 +288,7 @@ impl Worker {
                 input = outbox.try_recv().map_err(|_| RecvTimeoutError::Timeout);
             }
             let now = Instant::now();
+            self.memory.look(now);
             self.memory.settle(now);
             self.look_in_journal(Some(now));
             let mut found = Vec::new();
@@ -366,47 +368,6 @@ impl Worker {
                 None => self.ready.push(incident),
             }
         }
-    }
-
-    /// Joins the end of a process with the exception that preceded it: the
-    /// last one that it wrote.
-    fn join(&self, incident: &mut Incident, words: &[Words]) {
-        let found = words.iter().find_map(|words| {
-            let exception = self.exception(words)?;
-            Some((words, exception))
-        });
-        let from = found.as_ref().map(|(words, _)| *words);
-        if let Some(words) = from.or(words.first()) {
-            let text = String::from_utf8_lossy(words.last()).into_owned();
-            incident.last_words = Some(text);
-            let path = words.path.as_ref();
-            incident.origin.path = path.map(|path| path.to_string_lossy().into_owned());
-            incident.origin.stream = words.stream;
-        }
-        if let Some((_, found)) = found {
-            incident.severity.number = incident.severity.number.max(found.severity.number);
-            incident.severity.text = found.severity.text;
-            incident.body = found.body;
-            incident.exception = found.exception;
-            incident.origin.original = found.origin.original;
-            incident.origin.format = found.origin.format;
-            incident.origin.logger = found.origin.logger;
-        }
-    }
-
-    fn exception(&self, words: &Words) -> Option<Incident> {
-        let mut logs = self.logs.clone();
-        logs.now = clock::wall().0;
-        let mut parser = LogParser::new(&logs);
-        let mut last = None;
-        let mut keep = |incident: Incident| {
-            if incident.exception.is_some() {
-                last = Some(incident);
-            }
-        };
-        parser.feed(&words.text, &mut keep);
-        parser.finish(&mut keep);
-        last
     }
 
     fn tell(&mut self) {

@@ -19,6 +19,8 @@ use super::{
 
 /// Bytes that are searched for an exception; stack traces are long.
 pub(super) const SEARCHED: u64 = 256 * 1024;
+/// Bytes that are searched for an error line.
+const NEAR_END: usize = 4 * 1024;
 /// What /proc and the clocks may differ by, ns.
 const TICK_NS: u64 = 10_000_000;
 
@@ -38,6 +40,12 @@ impl Words {
     #[must_use]
     pub fn last(&self) -> &[u8] {
         tail(&self.text, LAST_WORDS)
+    }
+
+    /// The lines that are about the end, if any are.
+    #[must_use]
+    pub fn near_end(&self) -> &[u8] {
+        tail(&self.text, NEAR_END)
     }
 }
 

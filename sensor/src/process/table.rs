@@ -243,6 +243,12 @@ impl Table {
         loop {
             let args = program.args.as_ref().map(|args| &args.bytes);
             let texts = program.path.iter().chain(args);
+            // Nearly always, and without a look for each.
+            let most: usize = texts.clone().map(Texts::most).sum();
+            let most = most + cgroup.map_or(0, Texts::most);
+            if self.text_bytes() + most <= self.limits.text_bytes {
+                return true;
+            }
             let adds: usize = texts.map(|text| self.texts.adds(text)).sum();
             let adds = adds + cgroup.map_or(0, |path| self.cgroups.adds(path));
             if adds == 0 || self.text_bytes() + adds <= self.limits.text_bytes {

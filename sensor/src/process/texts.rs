@@ -1,7 +1,11 @@
 //! What is known of processes in bytes: paths, arguments, cgroups. Each text
 //! is kept once, however many processes have it, and all together are bounded.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::Hash,
+    sync::Arc,
+};
 
 /// What a text takes beside its bytes: the counts of its [`Arc`], the entry
 /// here, and what the allocator rounds up.
@@ -21,30 +25,34 @@ impl<T: ?Sized + Hash + Eq> Texts<T> {
         self.bytes
     }
 
+    /// What keeping a text adds at most.
+    pub(super) fn most(text: &Arc<T>) -> usize {
+        size_of_val::<T>(text) + OVERHEAD
+    }
+
     /// What keeping a text would add.
     pub(super) fn adds(&self, text: &Arc<T>) -> usize {
         match self.held.contains_key(text) {
             true => 0,
-            false => size_of_val::<T>(text) + OVERHEAD,
+            false => Self::most(text),
         }
     }
 
     /// One holder more. Gives the text that is held: the same bytes, perhaps
     /// elsewhere.
     pub(super) fn keep(&mut self, text: Arc<T>) -> Arc<T> {
-        let adds = self.adds(&text);
-        if adds == 0
-            && let Some((known, _)) = self.held.get_key_value(&text)
-        {
-            let known = Arc::clone(known);
-            if let Some(holders) = self.held.get_mut(&text) {
-                *holders += 1;
+        match self.held.entry(text) {
+            Entry::Occupied(mut known) => {
+                *known.get_mut() += 1;
+                Arc::clone(known.key())
             }
-            return known;
+            Entry::Vacant(new) => {
+                let text = Arc::clone(new.key());
+                self.bytes += Self::most(&text);
+                new.insert(1);
+                text
+            }
         }
-        self.bytes += adds;
-        self.held.insert(Arc::clone(&text), 1);
-        text
     }
 
     /// One holder less.
@@ -55,7 +63,7 @@ impl<T: ?Sized + Hash + Eq> Texts<T> {
         *holders -= 1;
         if *holders == 0 {
             self.held.remove(text);
-            self.bytes -= size_of_val::<T>(text) + OVERHEAD;
+            self.bytes -= Self::most(text);
         }
     }
 }

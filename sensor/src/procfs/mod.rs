@@ -21,6 +21,7 @@ mod files;
 pub mod host;
 pub mod io;
 mod kept;
+pub mod mount;
 pub mod schedstat;
 pub mod stat;
 pub mod statm;

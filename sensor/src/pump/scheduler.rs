@@ -41,8 +41,6 @@ impl Pump {
             return Err(error);
         }
         self.scheduler.counts = wanted;
-        let now = if wanted { "attached" } else { "detached" };
-        tracing::info!("hook {}: {now}", hook::SCHED.name);
         let slots = if wanted {
             kernel.scheduler().slots()
         } else {
@@ -50,6 +48,9 @@ impl Pump {
         };
         self.engine.follow_scheduler(slots);
         self.tell_scheduler();
+        // Whoever reads that can rely on it.
+        let now = if wanted { "attached" } else { "detached" };
+        tracing::info!("hook {}: {now}", hook::SCHED.name);
         Ok(())
     }
 

@@ -38,10 +38,11 @@ impl Pump {
             return Err(error);
         }
         self.tap.taps = wanted;
-        let now = if wanted { "attached" } else { "detached" };
-        tracing::info!("hook {}: {now}", hook::TAP.name);
         self.engine.follow_taps(wanted);
         self.tell_tap();
+        // Whoever reads that can rely on it.
+        let now = if wanted { "attached" } else { "detached" };
+        tracing::info!("hook {}: {now}", hook::TAP.name);
         Ok(())
     }
 

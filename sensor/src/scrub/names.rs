@@ -18,6 +18,15 @@ impl Scan<'_> {
         if start > 0 && self.line[start - 1] == b'\\' && b"nrt".contains(&self.line[start]) {
             start += usize::from(start < at);
         }
+        // `%3F` before a name.
+        let escape = self.line.get(start..start + 2).unwrap_or_default();
+        if start > 0
+            && self.line[start - 1] == b'%'
+            && start + 2 <= at
+            && escape.iter().all(u8::is_ascii_hexdigit)
+        {
+            start += 2;
+        }
         if let Some(m) = self.line[start..at].iter().position(|byte| *byte == b'm')
             && ends_in_colour(&self.line[..=start + m])
         {
@@ -33,8 +42,13 @@ impl Scan<'_> {
         let name = &self.line[start..end];
         if let Some(hit) = words.hit(name) {
             let is_part = hit.kind == Kind::WholeName && self.line[..start].ends_with(MASK);
-            let whole = self.phrase_end(start, end).unwrap_or(end);
-            return (!is_part).then_some((hit, whole));
+            let hit = match self.phrase(start, end) {
+                // In `auth api_key: …` the second word is the name.
+                Some((phrase, until)) if hit.kind == Kind::WholeName => (phrase, until),
+                Some((_, until)) => (hit, until),
+                None => (hit, end),
+            };
+            return (!is_part).then_some(hit);
         }
         if let [b'-', letter, rest @ ..] = name
             && letter.is_ascii_alphabetic()
@@ -57,8 +71,8 @@ impl Scan<'_> {
         None
     }
 
-    /// The end of a word that is written with a blank, as in `Session ID: …`.
-    fn phrase_end(&self, start: usize, end: usize) -> Option<usize> {
+    /// A word that is written with a blank, as in `Session ID: …`, and its end.
+    fn phrase(&self, start: usize, end: usize) -> Option<(Hit, usize)> {
         if self.line[start] == b'-' || self.line.get(end) != Some(&b' ') {
             return None;
         }
@@ -66,7 +80,7 @@ impl Scan<'_> {
         let until = words.name_end(self.line, end + 1);
         let fits = until > end + 1 && until - start <= NAME_MAX;
         let hit = fits.then(|| words.hit(&self.line[start..until]))??;
-        (hit.at_end && separator(self.line, until).is_some()).then_some(until)
+        (hit.at_end && separator(self.line, until).is_some()).then_some((hit, until))
     }
 
     /// Whether a name is an option's. Behind a mask is the rest of a word, as

@@ -9,6 +9,8 @@ pub(super) struct Separator {
     pub(super) blank_before: bool,
     /// The name stands in quotes: a pair of JSON or of a map's print.
     pub(super) quoted_name: bool,
+    /// The sign is `%3D`: the pair lies in a value of a URL.
+    pub(super) encoded: bool,
     /// The first byte behind the sign.
     pub(super) end: usize,
 }
@@ -52,6 +54,7 @@ pub(super) fn separator(line: &[u8], end: usize) -> Option<Separator> {
             colon,
             blank_before: at > name_end,
             quoted_name,
+            encoded: false,
             end: skip_colours(line, end),
         })
     };
@@ -61,6 +64,14 @@ pub(super) fn separator(line: &[u8], end: usize) -> Option<Separator> {
         [b'=', b'>' | b'=', ..] | [b':' | b'?' | b'+', b'=', ..] => sign(at + 2, false),
         [b'=', ..] => sign(at + 1, false),
         [b':', ..] => sign(at + 1, true),
+        [b'%', b'3', b'D' | b'd', ..] if at == end => sign(at + 3, false).map(|sign| Separator {
+            encoded: true,
+            ..sign
+        }),
+        // `<add key="ApiKey" value="…"/>`
+        rest if quoted_name && at > name_end && rest.starts_with(b"value=") => {
+            sign(at + b"value=".len(), false)
+        }
         [b',', ..] if quoted_name => {
             // A list of `{"name":"PASSWORD","value":"…"}`.
             let value = skip_blanks(line, at + 1);

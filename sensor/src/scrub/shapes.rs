@@ -38,6 +38,15 @@ pub(super) const KEY_ANCHORS: &[&str] = &[
     "hvs.",
     "dop_v1_",
     "shpat_",
+    "whsec_",
+    "age-secret-key-",
+    "sig=",
+    "hooks.slack.com/",
+    "oracle:thin:",
+    "pdo->__construct(",
+    "mysqli",
+    "ldap_bind(",
+    "ftp_login(",
 ];
 
 /// Before the user of a URL; JSON of some writers escapes the slashes.
@@ -62,6 +71,16 @@ const KEYS: &str = r"(?x-u)^(?:
   | SG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,} | npm_[0-9A-Za-z]{30,}
   | pypi-[0-9A-Za-z_-]{50,} | hvs\.[0-9A-Za-z_-]{20,}
   | dop_v1_[0-9a-f]{40,} | shpat_[0-9a-fA-F]{32}
+  | whsec_[0-9A-Za-z]{16,} | AGE-SECRET-KEY-[0-9A-Z]{20,}
+  # Of a signed URL, where a number of a signal is shorter.
+  | sig=([0-9A-Za-z%+/_-]{16,256}=*)
+  | hooks\.slack\.com/(?:services|workflows)/([0-9A-Za-z/]{1,128})
+  # Oracle: `jdbc:oracle:thin:user/password@host`.
+  | oracle:thin:[^\s/@:]{1,64}/([^\s@]{1,128})@
+  # PHP shows the arguments of what it called: host, user, password.
+  | (?:PDO->__construct\(|mysqli(?:_real_connect\(Object\([^)]{1,64}\),\x20
+     |(?:_connect|->__construct|->real_connect)?\()|ldap_bind\(|ftp_login\()
+    (?:'[^']{0,128}'|NULL|[A-Z][a-z]{1,16}[^',)]{0,64}\)?),\x20'[^']{0,64}',\x20'([^']{1,64})'
 )";
 
 /// The compiled shapes.
@@ -69,6 +88,8 @@ const KEYS: &str = r"(?x-u)^(?:
 pub(super) struct Shapes {
     key: Regex,
     url: Regex,
+    url_with_slash: Regex,
+    url_token: Regex,
     port: Regex,
     credential: Regex,
     after_authorization: Regex,
@@ -81,8 +102,15 @@ impl Shapes {
         Ok(Self {
             key: Regex::new(KEYS)?,
             url: Regex::new(r#"(?-u)^:(?:\\?/){2}[^\s/\\:"'<>]*:([^\s/"'<>]*)@"#)?,
+            // Bounded, as a line may be full of these. People forget to escape; in
+            // paths an `@` is usual.
+            url_with_slash: Regex::new(
+                r#"(?-u)^:(?:\\?/){2}[^\s/\\:"'<>]{0,64}:([^\s"'<>]{1,128})@"#,
+            )?,
+            // No name of a user is so long.
+            url_token: Regex::new(r"(?-u)^:(?:\\?/){2}([0-9A-Za-z_-]{20,256})@")?,
             // A port and what may come behind it, where the `@` is not the user's.
-            port: Regex::new(r"(?-u)^[0-9]{1,5}[?#,;&|]")?,
+            port: Regex::new(r"(?-u)^[0-9]{1,5}[/?#,;&|]")?,
             credential: Regex::new(r"(?-u)^[ \t]+([0-9A-Za-z._~+/-]+=*|\*{8})")?,
             after_authorization: Regex::new(r"(?i-u)authorization[^0-9a-z]{1,12}$")?,
             hex: Regex::new(
@@ -92,17 +120,26 @@ impl Shapes {
         })
     }
 
-    /// A key whose format starts at `at`.
+    /// A key whose format starts at `at`, or the secret that has its place
+    /// in what starts there.
     pub(super) fn key(&self, line: &[u8], at: usize) -> Option<Range<usize>> {
-        let found = is_boundary(line, at).then(|| self.key.find(&line[at..]))??;
-        Some(at..at + found.end())
+        let groups = is_boundary(line, at).then(|| self.key.captures(&line[at..]))??;
+        let found = groups.iter().skip(1).flatten().next().or(groups.get(0))?;
+        Some(at + found.start()..at + found.end())
     }
 
     /// The password of the URL whose `://` is at `at`.
     pub(super) fn url_password(&self, line: &[u8], at: usize) -> Option<Range<usize>> {
-        let scheme = at.checked_sub(1).map(|before| line[before])?;
-        let password = self.url.captures(&line[at..])?.get(1)?;
-        let found = scheme.is_ascii_alphanumeric()
+        let (before, url) = line.split_at(at);
+        let has_path = [b"http".as_slice(), b"https", b"file", b"s3", b"npm"]
+            .iter()
+            .any(|scheme| before.ends_with(scheme));
+        let password = [&self.url, &self.url_token, &self.url_with_slash]
+            .into_iter()
+            .take(if has_path { 2 } else { 3 })
+            .find_map(|form| form.captures(url))?
+            .get(1)?;
+        let found = before.last().is_some_and(u8::is_ascii_alphanumeric)
             && !password.is_empty()
             && !self.port.is_match(password.as_bytes());
         found.then(|| at + password.start()..at + password.end())

@@ -9,6 +9,14 @@ use super::spans::{MASK, Span};
 use super::value::{bare_end, bracket_end, is_blank, is_quote, quoted, skip_blanks, skip_colours};
 use super::words::{Hit, Kind, NAME_MAX};
 
+/// As far as the end of an encoded pair is looked for, bytes.
+const ENCODED_MAX: usize = 4_096;
+
+/// Where a part of a value begins.
+fn find(value: &[u8], part: &[u8]) -> Option<usize> {
+    value.windows(part.len()).position(|window| window == part)
+}
+
 /// Schemes whose credential is one token behind them.
 const SCHEMES: &[&[u8]] = &[
     b"basic",
@@ -134,6 +142,15 @@ impl Scan<'_> {
             return None;
         }
         let opens_line = separator.colon && blank_after && self.opens_line(start);
+        if separator.encoded {
+            // Before the value is looked at: a line may be one such list.
+            let near = &self.line[at..self.line.len().min(at + ENCODED_MAX)];
+            let encoded = |byte: &u8| byte.is_ascii_alphanumeric() || b"%+-._~*/".contains(byte);
+            let end = near.iter().position(|byte| !encoded(byte));
+            if let Some(length) = find(&near[..end.unwrap_or(near.len())], b"%26") {
+                return Some((at..at + length, at + length));
+            }
+        }
         let value = self.value(hit.kind, at, opens_line)?;
         let unsaid = hit.kind == Kind::Directory && self.line[value.0.start..].starts_with(b"/");
         (!unsaid).then_some(value)

@@ -18,6 +18,7 @@ const WORDS: &[&str] = &[
     "db_password",
     "db_passwd",
     "db_pass",
+    "db_pw",
     "user_pass",
     "smtp_pass",
     "mail_pass",
@@ -47,7 +48,12 @@ const WORDS: &[&str] = &[
     "application_key",
     "account_key",
     "shared_access_key",
+    "access_key",
     "private_key",
+    "encryption_key",
+    "signing_key",
+    "amz_signature",
+    "goog_signature",
     "credential",
     "credentials",
     "session",
@@ -57,7 +63,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// Words that are too common inside other names: the name must be just this.
-const WHOLE_NAMES: &[&str] = &["auth", "pass", "csrf", "xsrf", "bearer"];
+const WHOLE_NAMES: &[&str] = &["auth", "pass", "pw", "csrf", "xsrf", "bearer"];
 
 /// What follows a word and says that the value is no secret, but about one.
 const HARMLESS: &[&[u8]] = &[

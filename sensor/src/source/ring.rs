@@ -42,6 +42,9 @@ pub struct Ring {
     window: Window,
     /// Where the next record begins.
     position: u64,
+    /// Where the last one ended when somebody looked. Every look takes the line
+    /// away from the hooks, which write it with each record.
+    end: u64,
     /// Up to where the kernel may write again.
     released: u64,
     /// What was read is given back by [`Ring::release`] only.
@@ -78,6 +81,7 @@ impl Ring {
                 len,
             },
             position,
+            end: position,
             released: position,
             holds: false,
             record: None,
@@ -121,7 +125,7 @@ impl Ring {
     }
 
     /// The next record, if there is a whole one. Unless the ring holds, it is
-    /// given back to the kernel with the next call.
+    /// given back to the kernel with one of the next calls.
     pub fn read(&mut self) -> Option<&[u8]> {
         match self.advance() {
             true => self.record(),
@@ -129,17 +133,32 @@ impl Ring {
         }
     }
 
-    /// Goes on to the next record; false where there is none. Gives back the
-    /// one before, unless the ring holds.
+    /// Goes on to the next record; false where there is none. Gives back those
+    /// before where there is none, or they are many; where the ring holds, only
+    /// when they are half of it.
     pub fn advance(&mut self) -> bool {
+        let found = self.go_on();
+        if !found && !self.holds {
+            self.release(self.position);
+        }
+        found
+    }
+
+    fn go_on(&mut self) -> bool {
         self.record = None;
+        let most = match self.holds {
+            true => self.size / 2,
+            false => self.size / 16,
+        };
         loop {
-            if !self.holds || self.held() > self.size / 2 {
+            if self.held() > most {
                 self.release(self.position);
             }
-            let end = self.producer.position().load(Ordering::Acquire);
-            if self.position >= end {
-                return false;
+            if self.position >= self.end {
+                self.end = self.producer.position().load(Ordering::Acquire);
+                if self.position >= self.end {
+                    return false;
+                }
             }
             if !self.window.holds(self.position & (self.size - 1), HEAD)
                 && self.move_window().is_err()

@@ -1,5 +1,6 @@
-//! Foreign bytes in the place of a store: what fuzzing and property tests
-//! look at, by the way that a real file goes.
+//! A file in memory in the place of a store: what cannot be written, and
+//! foreign bytes, which fuzzing and property tests look at by the way that a
+//! real file goes.
 
 use std::{
     io,
@@ -19,7 +20,7 @@ use super::{
     totals,
 };
 
-/// Longest file that is looked at, bytes.
+/// As far as a file may grow, bytes.
 const LONGEST: u64 = 64 << 20;
 
 /// Opens a file with these bytes, in memory, and reads all that a sensor reads
@@ -30,7 +31,7 @@ const LONGEST: u64 = 64 << 20;
 /// Why it is no store that can be used; every other way to fail is a fault.
 pub fn open_image(bytes: Vec<u8>) -> Result<(), StoreError> {
     let path = Path::new("image");
-    let opened = open_on(Image(RwLock::new(bytes)), path, None);
+    let opened = open_on(Image::new(bytes), path, None);
     // redb writes when it closes, and may find damage by that.
     let closed = opened.and_then(|database| {
         guarded(|| {
@@ -65,10 +66,15 @@ pub fn read_record(bytes: &[u8]) {
     }
 }
 
+/// A file in memory, which nobody else can reach: its locks are always free.
 #[derive(Debug)]
-struct Image(RwLock<Vec<u8>>);
+pub(super) struct Image(RwLock<Vec<u8>>);
 
 impl Image {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        Self(RwLock::new(bytes))
+    }
+
     fn bytes(&self) -> RwLockReadGuard<'_, Vec<u8>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,7 +104,7 @@ impl StorageBackend for Image {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        if len > LONGEST {
+        if len > LONGEST.max(self.len()?) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let len = usize::try_from(len).map_err(io::Error::other)?;

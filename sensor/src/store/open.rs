@@ -204,8 +204,13 @@ fn present(
     strict: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Database>, Fault> {
-    if fs::symlink_metadata(path).is_err() {
-        return Ok(None);
+    match fs::metadata(path) {
+        // What a crash or a full disk leaves of a file.
+        Ok(found) if found.is_file() && found.len() == 0 => {
+            return Err(Fault::corrupt("is empty"));
+        }
+        _ if fs::symlink_metadata(path).is_err() => return Ok(None),
+        _ => {}
     }
     match legacy::read(path)? {
         Found::Other => open_there(path).map(Some),

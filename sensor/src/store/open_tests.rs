@@ -144,6 +144,22 @@ fn an_id_that_was_taken_over_is_no_longer_unclaimed() {
 }
 
 #[test]
+fn an_empty_file_is_no_store() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut config = config(&temporary);
+    drop(Store::open(&config).unwrap());
+    fs::write(&config.path, b"").unwrap();
+    config.strict = true;
+    let refused = Store::open(&config).unwrap_err();
+    assert!(matches!(refused, StoreError::Refused { .. }), "{refused}");
+    assert_eq!(fs::metadata(&config.path).unwrap().len(), 0);
+    config.strict = false;
+    let warnings = Store::open(&config).unwrap().warnings;
+    assert!(warnings[0].contains("is empty"), "{warnings:?}");
+    assert!(names(&config).iter().any(|name| name.contains(".corrupt-")));
+}
+
+#[test]
 fn sqlite_of_somebody_else_is_kept_aside_or_left_alone() {
     let temporary = tempfile::tempdir().unwrap();
     let mut config = config(&temporary);

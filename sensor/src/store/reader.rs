@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io,
+    io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -13,6 +13,7 @@ use super::{
     Indexed, Known, Owner, StoreError,
     backend::Bolted,
     guard::{close, guarded},
+    image::Image,
     known,
     legacy::{self, Found},
     migrate,
@@ -163,7 +164,7 @@ fn records_are_sound(database: &dyn ReadableDatabase) -> Result<(), StoreError> 
 /// Reads what the owner has committed.
 fn beside_owner(path: &Path) -> Result<Reader, Fault> {
     let opened = guarded(|| {
-        let backend = FileBackend::new(open(path)?)?;
+        let backend = FileBackend::new(open(path)?.0)?;
         let database = redb::Builder::new()
             .set_cache_size(CACHE_BYTES)
             .set_concurrency_mode(ConcurrencyMode::SingleWriter)
@@ -177,9 +178,18 @@ fn beside_owner(path: &Path) -> Result<Reader, Fault> {
 /// memory.
 fn unchanged(path: &Path) -> Result<Database, Fault> {
     guarded(|| {
-        let backend = FileBackend::new(open(path)?).map_err(redb::Error::from)?;
-        let (backend, _never_opened) = Bolted::new(backend);
-        let database = start(backend, path)?;
+        let (mut file, is_writable) = open(path)?;
+        let database = if is_writable {
+            let backend = FileBackend::new(file).map_err(redb::Error::from)?;
+            let (backend, _never_opened) = Bolted::new(backend);
+            start(backend, path)?
+        } else {
+            // redb would lock it, which only a writer may.
+            let mut bytes = Vec::new();
+            let read = file.read_to_end(&mut bytes);
+            read.map_err(redb::Error::from)?;
+            start(Image::new(bytes), path)?
+        };
         match schema::identify(&database)? {
             Identity::Version(version) if version > CURRENT => {
                 Err(Fault::Other(StoreError::Newer {
@@ -232,7 +242,8 @@ fn there(path: &Path) -> Result<PathBuf, StoreError> {
     })
 }
 
-fn open(path: &Path) -> Result<fs::File, StoreError> {
+/// Opens a file, and says whether it is open for writing too.
+fn open(path: &Path) -> Result<(fs::File, bool), StoreError> {
     let io = |source| StoreError::Open {
         path: PathBuf::from(path),
         source,
@@ -249,9 +260,9 @@ fn open(path: &Path) -> Result<fs::File, StoreError> {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
             ) =>
         {
-            options.open(path)
+            options.open(path).map(|file| (file, false))
         }
-        other => other,
+        other => other.map(|file| (file, true)),
     }
     .map_err(io)
 }

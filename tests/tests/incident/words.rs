@@ -54,6 +54,39 @@ fn a_traceback_and_the_exit_that_follows_are_one_incident() {
     assert_eq!(ours.count(), 1);
 }
 
+#[test]
+fn an_error_line_says_why_and_tells_ends_apart() {
+    let desk = Desk::watching("/bin/sh");
+    let log = desk.plugins.root().join("err.log");
+    let mut prints = std::collections::BTreeSet::new();
+    for (script, body) in [
+        (
+            "echo 2024-01-01 00:00:00,123 ERROR db: connection refused; echo bye",
+            Some("connection refused"),
+        ),
+        (
+            "echo '{\"level\":\"error\",\"msg\":\"disk full\"}'",
+            Some("disk full"),
+        ),
+        ("echo cannot bind port 80: address in use", None),
+        ("echo cannot bind port 81: address in use", None),
+        (
+            "echo 2024-01-01 00:00:00,123 ERROR db: long before; \
+             i=0; while [ $i -lt 900 ]; do echo line; i=$((i+1)); done",
+            None,
+        ),
+    ] {
+        let script = format!("({script}) >&2; exit 1");
+        let mut command = desk.watched.command(&["-c", &script]);
+        let ended = run(command.stderr(File::create(&log).unwrap()));
+        let found = desk.incident(ended.pid);
+        assert_eq!(found["sensor.incident.kind"], "exit");
+        assert_eq!(found["body"].as_str(), body, "{found}");
+        prints.insert(found["sensor.incident.fingerprint"].to_string());
+    }
+    assert_eq!(prints.len(), 4, "{prints:?}");
+}
+
 /// However short the process: nobody had the time to look at it.
 #[test]
 fn every_short_process_has_its_last_words() {

@@ -126,6 +126,42 @@ fn faults_in_configuration_are_78_and_named_with_their_place() {
 }
 
 #[test]
+fn a_directory_of_plugins_that_the_configuration_names_must_be_there() {
+    let root = tempfile::tempdir().unwrap();
+    let config = root.path().join("sensor.toml");
+    let away = root.path().join("away");
+    fs::write(&config, format!("plugins = ['{}']\n", away.display())).unwrap();
+    let config = config.to_str().unwrap();
+    for args in [
+        vec!["--run-once", "--config", config],
+        vec!["run", "--duration", "5s", "--config", config],
+        vec!["plugin", "list", "--config", config],
+        vec!["plugin", "check", "--config", config],
+    ] {
+        let (code, _, stderr) = end(&mut sensor(&args));
+        assert_eq!(code, Some(66), "{args:?}: {stderr}");
+        assert!(stderr.contains("away: does not exist"), "{stderr}");
+    }
+    // No configuration at all is none to be missed.
+    let (code, _, stderr) = end(&mut sensor(["config", "check", "--config", "/dev/null"]));
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
+fn signals_that_mean_nothing_here_do_not_end_it() {
+    let plugins = Plugins::new();
+    let _ = plugins.watch(false);
+    let args = ["run", "--output", "json", "--plugins", &plugins.flag()];
+    let lines = Lines::start(&mut sensor(args));
+    lines.wait("a report", |said| said.lines.first().map(drop));
+    for signal in [libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGXFSZ] {
+        lines.signal(signal);
+    }
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
+}
+
+#[test]
 fn an_endpoint_that_is_away_is_69_and_the_figures_are_printed() {
     let plugins = Plugins::new();
     let watched = plugins.watch(false);

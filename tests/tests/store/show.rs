@@ -1,6 +1,6 @@
 //! `sensor store` on whatever a path may lead to, and how it ends.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use sensor_tests::sensor::skipped;
 use serde_json::Value;
@@ -87,12 +87,21 @@ fn a_store_that_is_closed_to_us_ends_with_77() {
     let path = place.path("metadata.redb");
     place.work(&mut place.run(&path));
     modes::open_to_all(place.root.path());
-    for what in ["show", "history", "verify"] {
+    let look = |what: &str| {
         let mut command = sensor(["store", what, "--metadata-db-path"]);
         command.arg(&path);
         modes::as_nobody(&mut command);
-        let (code, _, stderr) = end(&mut command);
+        end(&mut command)
+    };
+    for what in ["show", "history", "verify"] {
+        let (code, _, stderr) = look(what);
         assert_eq!(code, Some(77), "{what}: {stderr}");
+    }
+    // One that may be read is looked at, though it may not be locked.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    for what in ["show", "history", "verify"] {
+        let (code, _, stderr) = look(what);
+        assert_eq!(code, Some(0), "{what}: {stderr}");
     }
 }
 

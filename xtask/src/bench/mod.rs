@@ -111,7 +111,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         Suite::Matching => matching::run(),
         Suite::Collection => collection::run(args.rounds, args.write),
         Suite::Store => store::run(args.write),
-        Suite::Logs => logs::run(),
+        Suite::Logs => logs::run(args.write),
         Suite::Memory => memory::run(args.write),
         Suite::Pipe => pipe::run(args.rounds, args.write),
         Suite::Scale => scale::run(args.write),
@@ -122,7 +122,9 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
 fn storm(args: &BenchArgs) -> Result<()> {
     as_root()?;
     let facts = machine::facts();
-    let directory = target().join("bench");
+    let directory = target().join("bench/storm");
+    // Counters would go on from the last time.
+    let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
     let sensor = build()?;

@@ -71,7 +71,9 @@ impl Storm {
             .args(["bench", "--storm-worker", &count.to_string()])
             .arg(&self.program)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+            .stdout(Stdio::piped())
+            // Not what happens to be behind it here: a file costs more.
+            .stderr(Stdio::piped());
         command
     }
 
@@ -143,8 +145,9 @@ fn collect(worker: Child, pids: &mut HashSet<u32>) -> Result<(Duration, f64)> {
     let output = worker.wait_with_output()?;
     ensure!(
         output.status.success(),
-        "the storm failed: {}",
-        output.status
+        "the storm failed: {}, {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
     );
     let text = String::from_utf8(output.stdout)?;
     let mut numbers = text.split_ascii_whitespace();

@@ -25,13 +25,13 @@ struct Message {
 }
 
 impl Paths {
-    /// Builds it.
-    pub fn build() -> Result<Self> {
+    /// Builds it, with these flags of cargo's besides.
+    pub fn build(how: &[&str]) -> Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .current_dir(shell::root())
-            .args(["bench", "--locked", "--profile", "gate", "--no-run"])
-            .args(["--package", "sensor", "--bench", "paths"])
+            .args(["bench", "--locked", "--no-run", "--bench", "paths"])
+            .args(how)
             .args(["--message-format", "json-render-diagnostics"])
             .stderr(std::process::Stdio::inherit())
             .output()

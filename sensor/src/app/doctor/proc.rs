@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{Check, Status};
 use crate::{
-    procfs::{Proc, ReadError},
+    procfs::{Proc, ReadError, mount},
     source::capability,
 };
 
@@ -36,6 +36,10 @@ pub(super) fn check() -> Check {
     if open + closed == 0 {
         // The doctor itself would be there.
         return Check::new(NAME, Status::Failed, "/proc shows no process").remedy("mount /proc");
+    }
+    if !mount::has_host_pids() {
+        return Check::new(NAME, Status::Degraded, mount::OTHER_PIDS)
+            .remedy("run it with the host's pids: hostPID, --pid=host");
     }
     let missing = capability::missing_for_reading();
     let hidden = fs::read_to_string("/proc/self/mountinfo")

@@ -64,8 +64,11 @@ impl Listing {
             unreadable,
             unmatched,
         } = plugin::find(dirs, &args.plugin);
-        // The default directory need not be there.
-        if !args.plugins.is_empty() && !unreadable.is_empty() {
+        let by_flag = !args.plugins.is_empty();
+        if unreadable
+            .iter()
+            .any(|problem| setup::must_be_there(&problem.file, by_flag))
+        {
             return Err(Stop::problems(Exit::NoInput, &unreadable));
         }
         if let Some(name) = unmatched.first() {

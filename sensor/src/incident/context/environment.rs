@@ -114,12 +114,15 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = child.id();
-        // Until exec it has our own environment.
+        // Until exec it has our own environment, and none in the middle of it.
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
         let case = loop {
             let case = Case::of_living(pid);
-            let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
-            if comm == "cat\n" {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+            if environment
+                .split(|byte| *byte == 0)
+                .any(|one| one == b"APP_ENV=trial")
+            {
                 break case;
             }
             assert!(std::time::Instant::now() < deadline);

@@ -13,6 +13,10 @@ pub const MAX_LINES: usize = 64 * 1024;
 /// Most bytes of a trace.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
+/// From so many bytes on a line that would make a trace too long is rather cut
+/// than left out: it is the message, or has it.
+const LONG_LINE: usize = 64 * 1024;
+
 /// Most lines in a row that are parts only if a later line is one.
 const MAX_DOUBTFUL: usize = 64;
 
@@ -42,6 +46,10 @@ pub struct Assembler<T> {
     next: usize,
     /// The readers of the open trace; none where nothing is open.
     readers: Vec<Reader>,
+    /// The last line that was asked whether it begins another trace, never the
+    /// first one, and the readers of that.
+    ahead: usize,
+    others: Vec<Reader>,
     /// How many lines in a row no reader was sure of.
     doubtful: usize,
 }
@@ -90,6 +98,8 @@ impl<T: Clone> Assembler<T> {
             start: 0,
             next: 0,
             readers: Vec::new(),
+            ahead: 0,
+            others: Vec::new(),
             doubtful: 0,
         }
     }
@@ -106,12 +116,18 @@ impl<T: Clone> Assembler<T> {
             self.hold(line, mark);
             return;
         }
-        if self.lines.len() >= MAX_LINES || self.text.len() + line.len() >= MAX_BYTES {
+        let full = self.text.len() + line.len() >= MAX_BYTES;
+        // A first line that is too long is a trace only with one more.
+        let short = line.len() < LONG_LINE && self.lines.len() > 1;
+        if self.lines.len() >= MAX_LINES || full && short {
             self.close(out);
             return self.line(line, mark, out);
         }
         self.hold(line, mark);
         self.pump(false, out);
+        if self.text.len() >= MAX_BYTES && self.next > self.start + 1 {
+            self.close(out);
+        }
     }
 
     /// Whether lines are held.
@@ -141,17 +157,11 @@ impl<T: Clone> Assembler<T> {
                 if self.start == self.lines.len() {
                     break;
                 }
-                let span = self.span(self.start);
-                let text = std::mem::take(&mut self.text);
-                let begins = self.begin(&text[span.clone()]);
-                if !begins {
-                    out(Piece::Plain(
-                        &text[span],
-                        self.lines[self.start].mark.clone(),
-                    ));
+                if !self.begin_at_start() {
+                    let mark = self.lines[self.start].mark.clone();
+                    out(Piece::Plain(&self.text[self.span(self.start)], mark));
                     self.start += 1;
                 }
-                self.text = text;
                 self.next = self.start + 1;
             } else if self.next < self.lines.len() {
                 match self.step() {
@@ -169,6 +179,7 @@ impl<T: Clone> Assembler<T> {
             }
         }
         self.forget();
+        self.ahead = 0;
     }
 
     /// Lets go of the lines that came out.
@@ -204,19 +215,19 @@ impl<T: Clone> Assembler<T> {
 
     /// Asks all parsers whether a trace begins here.
     fn begin(&mut self, line: &[u8]) -> bool {
-        let readers = &mut self.readers;
-        self.parsers.begin(line, &mut |parser, begin| {
-            let (state, sure) = match begin {
-                Begin::Sure(state) => (state, 1),
-                Begin::Likely(state) | Begin::Maybe(state) => (state, 0),
-            };
-            readers.push(Reader {
-                parser,
-                state,
-                sure,
-                open: true,
-            });
-        });
+        ask(&self.parsers, line, &mut self.readers);
+        self.doubtful = 0;
+        !self.readers.is_empty()
+    }
+
+    /// The same of the first line that is held.
+    fn begin_at_start(&mut self) -> bool {
+        if self.ahead > 0 && self.ahead == self.start {
+            std::mem::swap(&mut self.readers, &mut self.others);
+        } else {
+            let span = self.span(self.start);
+            ask(&self.parsers, &self.text[span], &mut self.readers);
+        }
         self.doubtful = 0;
         !self.readers.is_empty()
     }
@@ -272,13 +283,11 @@ impl<T: Clone> Assembler<T> {
     }
 
     /// Whether the next line begins a trace, whatever the open one says.
-    fn begins_another(&self) -> bool {
-        let mut another = false;
+    fn begins_another(&mut self) -> bool {
         let line = &self.text[self.span(self.next)];
-        self.parsers.begin(line, &mut |_, begin| {
-            another |= !matches!(begin, Begin::Maybe(_));
-        });
-        another
+        self.others.clear();
+        self.ahead = self.next;
+        ask(&self.parsers, line, &mut self.others)
     }
 
     /// The open trace is over: what is a trace comes out as one, and the rest
@@ -292,22 +301,64 @@ impl<T: Clone> Assembler<T> {
             .iter()
             .filter(|reader| reader.sure > 0)
             .find_map(|reader| {
-                let end = self.lines[self.start + reader.sure - 1].end - 1;
+                let (end, sure) = self.bounded(begin, reader.sure);
                 let text = lossy(&self.text[begin..end]);
-                let exception = self.parsers.get(reader.parser).parse(&text)?;
-                Some((exception.finish(text.into_owned()), reader.sure))
+                let mut exception = Box::new(self.parsers.get(reader.parser).parse(&text)?);
+                exception.finish(text.into_owned());
+                Some((exception, sure))
             });
         readers.clear();
         self.readers = readers;
         let mark = self.lines[self.start].mark.clone();
         if let Some((exception, lines)) = trace {
-            out(Piece::Trace(Box::new(exception), mark));
+            out(Piece::Trace(exception, mark));
             self.start += lines;
         } else {
             out(Piece::Plain(&self.text[self.span(self.start)], mark));
             self.start += 1;
         }
     }
+}
+
+impl<T> Assembler<T> {
+    /// Where the text of a trace ends that begins there and has so many lines,
+    /// and how many of them are within the bounds: the last one may be cut.
+    fn bounded(&self, begin: usize, mut lines: usize) -> (usize, usize) {
+        let most = begin + MAX_BYTES;
+        let end = |lines: usize| self.lines[self.start + lines - 1].end - 1;
+        while lines > 1 && end(lines - 1) >= most {
+            lines -= 1;
+        }
+        let mut end = end(lines);
+        if end > most {
+            end = most;
+            // Between two characters.
+            while end > begin && self.text[end] & 0xc0 == 0x80 {
+                end -= 1;
+            }
+        }
+        (end, lines)
+    }
+}
+
+/// The readers of a trace that begins with this line; says whether one of them
+/// wants it even where another trace is open.
+fn ask(parsers: &Parsers, line: &[u8], readers: &mut Vec<Reader>) -> bool {
+    let mut wanted = false;
+    parsers.begin(line, &mut |parser, begin| {
+        wanted |= !matches!(begin, Begin::Maybe(_));
+        let (state, sure) = match begin {
+            Begin::Sure(state) => (state, 1),
+            Begin::Likely(state) | Begin::Maybe(state) => (state, 0),
+        };
+        readers.push(Reader {
+            parser,
+            state,
+            sure,
+            open: true,
+        });
+    });
+    wanted
 }
 
 /// Text out of bytes: nearly all of them are UTF-8, which is found out faster

@@ -1,8 +1,9 @@
-//! C++: what `std::terminate` says, in libstdc++ and in libc++.
+//! C and C++: what `std::terminate` says, in libstdc++ and in libc++, and the
+//! `assert` of glibc.
 
 use super::{
-    Begin, Exception, ExceptionParser, Language, Next, Sign, State, finish::Section, place,
-    prose::may_be_message,
+    Begin, Exception, ExceptionParser, First, Frame, Language, Next, Sign, State, finish::Section,
+    place, prose::may_be_message,
 };
 use crate::incident::find::Find;
 
@@ -17,6 +18,7 @@ const INSTANCE: &str = "terminate called after throwing an instance of '";
 const WHAT: &str = "  what():  ";
 const INACTIVE: &str = "terminate called without an active exception";
 const RECURSIVE: &str = "terminate called recursively";
+const ASSERTION: &str = ": Assertion `";
 const LIBCXX: &str = "exception of type ";
 
 impl ExceptionParser for Cpp {
@@ -25,18 +27,23 @@ impl ExceptionParser for Cpp {
     }
 
     fn signs(&self) -> &'static [Sign] {
-        &[Sign::Text("terminate called "), Sign::Text("terminating")]
+        &[
+            Sign::Text("terminate called "),
+            Sign::Text("terminating"),
+            Sign::Text("Assertion `"),
+        ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
         let state = State {
             part: BEGUN,
             number: 0,
         };
-        let text = std::str::from_utf8(line).ok()?;
+        let text = line.text()?;
         let named = text.starts_with(INSTANCE)
             || text == INACTIVE
             || text == RECURSIVE
+            || assertion(text).is_some()
             || libcxx(text).is_some();
         named.then_some(Begin::Sure(state))
     }
@@ -60,8 +67,15 @@ impl ExceptionParser for Cpp {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let mut lines = text.lines();
+        let mut lines = text.rows();
         let first = lines.next()?;
+        if let Some((message, frame)) = assertion(first) {
+            return Some(Exception {
+                message: place::some(message),
+                frames: vec![frame],
+                ..Exception::new(Language::Cpp, "assertion")
+            });
+        }
         let (name, message) = if let Some(rest) = first.strip_prefix(INSTANCE) {
             (rest.trim_end_matches('\''), None)
         } else if let Some((name, message)) = libcxx(first).flatten() {
@@ -72,7 +86,7 @@ impl ExceptionParser for Cpp {
         let mut section = Section {
             name: name.to_owned(),
             message: message.map(str::to_owned),
-            frames: Vec::new(),
+            ..Section::default()
         };
         for line in lines {
             if let Some(what) = line.strip_prefix(WHAT) {
@@ -87,6 +101,27 @@ impl ExceptionParser for Cpp {
             ..Exception::new(Language::Cpp, section.name)
         })
     }
+}
+
+/// The message and the place of
+/// ``till: till.c:12: take: Assertion `open' failed.``
+fn assertion(line: &str) -> Option<(&str, Frame)> {
+    let message = line.place(ASSERTION)? + ": ".len();
+    let (before, text) = line.split_at_checked(message)?;
+    let before = before.strip_suffix(": ")?;
+    // A function of C++ has its parameters, and a namespace its colons.
+    let (program, rest) = before.cut(": ")?;
+    let (place, function) = rest.cut(": ")?;
+    let place = place::split(place);
+    let whole = text.trim_end().ends_with("' failed.") && !program.has(" ");
+    let frame = Frame {
+        function: place::some(function.cut("(").map_or(function, |(name, _)| name)),
+        file: place::some(place.file),
+        line: Some(place.line?),
+        in_app: !place::is_package(place.file),
+        ..Frame::default()
+    };
+    whole.then_some((text.trim_end(), frame))
 }
 
 /// `libc++abi: terminating due to uncaught exception of type T: message`: the

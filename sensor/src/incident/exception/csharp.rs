@@ -1,7 +1,7 @@
 //! C# and its kin: exceptions of .NET and of Mono, nested and aggregated.
 
 use super::{
-    Begin, Cause, Exception, ExceptionParser, Frame, Language, Next, Relation, Sign, State,
+    Begin, Cause, Exception, ExceptionParser, First, Frame, Language, Next, Relation, Sign, State,
     finish::Section,
     head::{self, Look},
     place,
@@ -46,8 +46,8 @@ impl ExceptionParser for CSharp {
         ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
-        let text = std::str::from_utf8(line).ok()?;
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
+        let text = line.text()?;
         let state = |part| State { part, number: 0 };
         if text.trim_end() == "Unhandled Exception:" {
             return Some(Begin::Likely(state(ANNOUNCED)));
@@ -59,10 +59,10 @@ impl ExceptionParser for CSharp {
                 Look::Word => Begin::Likely(state(MESSAGE)),
             });
         }
-        match head::look(line) {
+        match line.look() {
             Some(Look::Class) => Some(Begin::Likely(state(MESSAGE))),
             Some(Look::Word) => Some(Begin::Maybe(state(BARE_HEAD))),
-            None => head::labelled(line).map(|_| Begin::Maybe(state(MESSAGE))),
+            None => line.labelled().map(|_| Begin::Maybe(state(MESSAGE))),
         }
     }
 
@@ -95,7 +95,7 @@ impl ExceptionParser for CSharp {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let mut lines = text.lines();
+        let mut lines = text.rows();
         let first = lines.next()?;
         let first = if first.trim_end() == "Unhandled Exception:" {
             lines.next()?
@@ -283,12 +283,12 @@ fn frame(line: &str) -> Frame {
         0
     };
     let function = call[wrapper..]
-        .find('(')
+        .place("(")
         .map_or(call, |open| &call[..wrapper + open])
         .trim_end();
     let (file, line) = match place.rcut(":line ") {
         Some((file, line)) => (file, place::number(line.trim())),
-        None => match place.trim_end().rsplit_once(':') {
+        None => match place.trim_end().rcut(":") {
             // Mono: a hash and a 0 where it does not know.
             Some((file, _)) if file.starts_with('<') => ("", None),
             Some((file, line)) => (file, place::number(line)),

@@ -2,7 +2,7 @@
 //! printed of an exception.
 
 use super::{
-    Begin, Exception, ExceptionParser, Frame, Language, Next, Sign, State,
+    Begin, Exception, ExceptionParser, First, Frame, Language, Next, Sign, State,
     finish::Section,
     head,
     place::{self, leading_number},
@@ -31,8 +31,8 @@ impl ExceptionParser for Dart {
         &[Sign::Class, Sign::Text(UNHANDLED), Sign::Text(FLUTTER)]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
-        let text = std::str::from_utf8(line).ok()?;
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
+        let text = line.text()?;
         let state = State {
             part: MESSAGE,
             number: 0,
@@ -43,7 +43,7 @@ impl ExceptionParser for Dart {
                 number: 0,
             }));
         }
-        if text.has(FLUTTER) || head::look(line).is_some() || text.starts_with("Bad state:") {
+        if text.has(FLUTTER) || line.look().is_some() || text.starts_with("Bad state:") {
             return Some(Begin::Maybe(state));
         }
         None
@@ -65,7 +65,7 @@ impl ExceptionParser for Dart {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let mut lines = text.lines().peekable();
+        let mut lines = text.rows().peekable();
         let first = lines.next()?;
         let first = match first.cut(FLUTTER) {
             Some((_, rest)) => rest,
@@ -125,7 +125,7 @@ fn named(line: &str) -> Section {
             } else {
                 ("", line)
             }
-        } else if head::has_usual_ending(line.as_bytes()) && !line.contains(' ') {
+        } else if head::has_usual_ending(line.as_bytes()) && !line.has(" ") {
             (line, "")
         } else {
             ("", line)
@@ -133,7 +133,7 @@ fn named(line: &str) -> Section {
     Section {
         name: name.to_owned(),
         message: place::some(message),
-        frames: Vec::new(),
+        ..Section::default()
     }
 }
 

@@ -27,7 +27,7 @@ impl Exception {
     }
 
     /// Cuts it down to the bounds.
-    pub(super) fn finish(mut self, text: String) -> Self {
+    pub(super) fn finish(&mut self, text: String) {
         self.text = text;
         self.frames_omitted += cut_middle(&mut self.frames, MAX_FRAMES);
         self.causes_omitted += cut_middle(&mut self.causes, MAX_CAUSES);
@@ -36,7 +36,6 @@ impl Exception {
             self.frames_omitted += cut_middle(&mut cause.frames, room);
             room -= cause.frames.len();
         }
-        self
     }
 }
 
@@ -73,6 +72,8 @@ impl Cause {
 pub(super) struct Section {
     pub name: String,
     pub message: Option<String>,
+    /// Blank lines behind the message, which count where another line follows.
+    pub blank: usize,
     /// In the order of printing.
     pub frames: Vec<Frame>,
 }
@@ -83,14 +84,21 @@ impl Section {
         Self {
             name: head.name.to_owned(),
             message: head.message.map(str::to_owned),
-            frames: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// Takes in one more line of the message.
     pub fn add_line(&mut self, line: &str) {
+        if line.is_empty() {
+            self.blank += 1;
+            return;
+        }
         let message = self.message.get_or_insert_default();
-        message.push('\n');
+        message.reserve(self.blank + 1 + line.len());
+        for _ in 0..=std::mem::take(&mut self.blank) {
+            message.push('\n');
+        }
         message.push_str(line);
     }
 

@@ -1,8 +1,8 @@
-//! Go: panics, fatal errors of the runtime, and what net/http says of the
-//! panic of a handler.
+//! Go: panics, fatal errors of the runtime, what net/http says of the panic of a
+//! handler, and stacks alone, as loggers and pkg/errors print them.
 
 use super::{
-    Begin, Cause, Exception, ExceptionParser, Frame, Language, Next, Relation, Sign, State,
+    Begin, Cause, Exception, ExceptionParser, First, Frame, Language, Next, Relation, Sign, State,
     finish::{FATAL, Section},
     place,
 };
@@ -14,6 +14,10 @@ pub struct Go;
 const MESSAGE: u32 = 0;
 /// Goroutines.
 const STACK: u32 = 1;
+/// A function alone on a line, below which its place must be.
+const FUNCTION: u32 = 2;
+/// After such a place.
+const PLACE: u32 = 3;
 
 const PANIC: &str = "panic: ";
 const FATAL_ERROR: &str = "fatal error: ";
@@ -36,15 +40,17 @@ impl ExceptionParser for Go {
             Sign::Text("SIGQUIT: "),
             Sign::Text("SIGSEGV: "),
             Sign::Text("unexpected fault address"),
+            Sign::Text("goroutine "),
+            Sign::Function,
         ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
         let state = State {
             part: MESSAGE,
             number: 0,
         };
-        let text = std::str::from_utf8(line).unwrap_or_default();
+        let text = line.text().unwrap_or_default();
         if text.starts_with("panic: runtime error: ") {
             return Some(Begin::Sure(state));
         }
@@ -53,10 +59,23 @@ impl ExceptionParser for Go {
             || text.starts_with("unexpected fault address")
             || text.starts_with("SIG")
             || text.has(SERVING);
-        begins.then_some(Begin::Likely(state))
+        if begins {
+            return Some(Begin::Likely(state));
+        }
+        let part = if is_header(line) {
+            STACK
+        } else if line.is_function() {
+            FUNCTION
+        } else {
+            return None;
+        };
+        Some(Begin::Maybe(State { part, number: 0 }))
     }
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
+        if matches!(state.part, FUNCTION | PLACE) {
+            return pair(state, line);
+        }
         let header = is_header(line);
         if state.part == MESSAGE {
             if header {
@@ -85,7 +104,17 @@ impl ExceptionParser for Go {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let mut lines = text.lines().peekable();
+        let stack = match pairs(text) {
+            None if is_header(text.rows().next()?.as_bytes()) => Some(frames(text.rows())),
+            pairs => pairs,
+        };
+        if let Some(frames) = stack {
+            return Some(Exception {
+                frames,
+                ..Exception::new(Language::Go, "")
+            });
+        }
+        let mut lines = text.rows().peekable();
         let mut panics: Vec<Section> = Vec::new();
         let mut name = "panic";
         while let Some(line) = lines.next_if(|line| !is_header(line.as_bytes())) {
@@ -134,12 +163,58 @@ impl ExceptionParser for Go {
     }
 }
 
+/// A line of a stack in pairs: a function, and its place.
+fn pair(state: &mut State, line: &[u8]) -> Next {
+    let (part, next) = match state.part {
+        FUNCTION if is_place(line) => (PLACE, Next::Part),
+        PLACE if First::new(line).is_function() => (FUNCTION, Next::Maybe),
+        _ => return Next::No,
+    };
+    state.part = part;
+    next
+}
+
+/// `\t/srv/till.go:12`
+fn is_place(line: &[u8]) -> bool {
+    line.last().is_some_and(u8::is_ascii_digit)
+        && line.strip_prefix(b"\t").is_some_and(|file| {
+            let digits = file.iter().rev().take_while(|byte| byte.is_ascii_digit());
+            let before = &file[..file.len() - digits.count()];
+            before.ends_with(b".go:") || before.ends_with(b".s:")
+        })
+}
+
+/// The frames of a text that has nothing but pairs of a function and its place,
+/// the last one of which may be cut.
+pub(super) fn pairs(text: &str) -> Option<Vec<Frame>> {
+    let mut frames = Vec::new();
+    let mut lines = text.rows().filter(|line| !line.is_empty());
+    while let Some(function) = lines.next() {
+        let place = lines.next();
+        if !First::new(function.as_bytes()).is_function()
+            || !place.map_or(!frames.is_empty(), |place| is_place(place.as_bytes()))
+        {
+            return None;
+        }
+        let place = place::split(place.unwrap_or_default().trim_start());
+        let function = function.strip_suffix("(...)").unwrap_or(function);
+        frames.push(Frame {
+            function: place::some(function),
+            file: place::some(place.file),
+            line: place.line,
+            in_app: !is_standard(function) && !is_library(place.file),
+            ..Frame::default()
+        });
+    }
+    (!frames.is_empty()).then_some(frames)
+}
+
 fn finished(section: Section, name: &str) -> Section {
     let mut section = section.trimmed();
     section.name = name.to_owned();
     if let Some(message) = &mut section.message
-        && let Some(at) = message.rfind(RECOVERED)
         && message.ends_with(']')
+        && let Some(at) = message.rfind(RECOVERED)
     {
         message.truncate(at);
     }
@@ -152,6 +227,8 @@ fn frames<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Frame> {
     let mut frames = Vec::new();
     let mut created = false;
     let mut own_stack = false;
+    // Whether the last function is of the standard library.
+    let mut standard = false;
     for line in lines {
         if is_header(line.as_bytes()) {
             if own_stack {
@@ -162,20 +239,21 @@ fn frames<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Frame> {
             own_stack = line.starts_with("runtime stack:");
             created = false;
         } else if let Some(place) = line.strip_prefix('\t') {
-            let place = place.split(" +0x").next().unwrap_or(place);
+            let place = place.cut(" +0x").map_or(place, |(place, _)| place);
             let place = place::split(place);
             if let Some(frame) = frames.last_mut().filter(|_| !created) {
                 let frame: &mut Frame = frame;
                 frame.file = place::some(place.file);
                 frame.line = place.line;
-                frame.in_app = !is_library(frame.function.as_deref(), place.file);
+                frame.in_app = !standard && !is_library(place.file);
             }
         } else if line.starts_with("created by ") {
             created = true;
         } else if is_function(line.as_bytes()) {
-            let function = line.rsplit_once('(').map_or(line, |(name, _)| name);
+            let function = line.rcut("(").map_or(line, |(name, _)| name);
+            standard = is_standard(function);
             frames.push(Frame {
-                in_app: !is_library(Some(function), ""),
+                in_app: !standard,
                 function: place::some(function),
                 ..Frame::default()
             });
@@ -262,12 +340,17 @@ const STANDARD: [&str; 48] = [
     "unicode",
 ];
 
-fn is_library(function: Option<&str>, file: &str) -> bool {
-    let function = function.unwrap_or_default();
-    let package = function.split(['/', '.']).next().unwrap_or_default();
-    function == "panic"
-        || STANDARD.binary_search(&package).is_ok()
-        || place::is_package(file)
+fn is_standard(function: &str) -> bool {
+    let package = function
+        .bytes()
+        .position(|byte| matches!(byte, b'/' | b'.'))
+        .and_then(|end| function.get(..end))
+        .unwrap_or(function);
+    function == "panic" || package != "main" && STANDARD.binary_search(&package).is_ok()
+}
+
+fn is_library(file: &str) -> bool {
+    place::is_package(file)
         || file.has("/pkg/mod/")
         || file.has("/usr/lib/go")
         || file.has("/usr/local/go/")

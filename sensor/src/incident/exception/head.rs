@@ -1,5 +1,7 @@
 //! The line `Type: message`, with which traces of half the languages begin.
 
+use crate::incident::find;
+
 /// A first line, split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head<'a> {
@@ -16,21 +18,6 @@ pub enum Look {
     Word,
     /// A name with dots, or of the usual ending.
     Class,
-}
-
-/// The cheap test that goes before all others: whether the line begins with a
-/// name that a colon follows, or a name with dots all by itself.
-#[must_use]
-pub fn is_like_class(line: &[u8]) -> bool {
-    // Node shows some errors in brackets.
-    let line = line.strip_prefix(b"[").unwrap_or(line);
-    let Some(first) = line.first() else {
-        return false;
-    };
-    if !(first.is_ascii_alphabetic() || *first == b'_') {
-        return false;
-    }
-    look(line).is_some()
 }
 
 /// What the line looks like; blanks before it don't count.
@@ -72,23 +59,28 @@ pub fn look(line: &[u8]) -> Option<Look> {
 /// but the usual ending.
 #[must_use]
 pub fn labelled(line: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(blank) = line[at..].iter().position(|&byte| byte == b' ') {
-        at += blank + 1;
-        let word = &line[at..];
-        let end = name_end(word);
-        let closed = matches!(
-            &word[end..],
-            [] | [b':'] | [b':', b' ', ..] | [b' ', b'[', ..]
-        );
-        let starts = word.first().is_some_and(u8::is_ascii_alphabetic);
-        // A mere `error:` is prose.
-        let class = word[..end].iter().any(u8::is_ascii_uppercase);
-        if closed && starts && class && has_usual_ending(&word[..end]) {
-            return Some(at);
+    // Such a name ends with a colon, before a bracket, or with the line.
+    let mut from = 0;
+    loop {
+        let mark = find::first_of(&line[from..], b':', b'[').map(|at| from + at);
+        let end = match mark {
+            Some(mark) if line[mark] == b':' => {
+                matches!(line[mark + 1..], [] | [b' ', ..]).then_some(mark)
+            }
+            Some(mark) => mark.checked_sub(1).filter(|&blank| line[blank] == b' '),
+            None => Some(line.len()),
+        };
+        if let Some(end) = end
+            && has_usual_ending(&line[..end])
+            && let Some(blank) = find::last(&line[..end], b' ')
+            && let name = &line[blank + 1..end]
+            && name_end(name) == name.len()
+            && name.first().is_some_and(u8::is_ascii_alphabetic)
+        {
+            return Some(blank + 1);
         }
+        from = mark? + 1;
     }
-    None
 }
 
 /// Splits `Type: message` or `Type`; blanks before it don't count.
@@ -109,7 +101,7 @@ pub fn split(line: &str) -> Option<Head<'_>> {
 
 /// Where the name of a class ends: letters, digits, `_`, `$`, and dots, slashes
 /// or `+` within.
-fn name_end(line: &[u8]) -> usize {
+pub(super) fn name_end(line: &[u8]) -> usize {
     line.iter()
         .position(|byte| !NAME[usize::from(*byte)])
         .unwrap_or(line.len())
@@ -117,13 +109,8 @@ fn name_end(line: &[u8]) -> usize {
 
 /// Which bytes names of classes have.
 static NAME: [bool; 256] = {
-    let ascii = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$.+`/<>";
-    let mut table = [false; 256];
-    let mut at = 0;
-    while at < ascii.len() {
-        table[ascii[at] as usize] = true;
-        at += 1;
-    }
+    let mut table =
+        find::table(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$.+`/<>");
     // Letters of other scripts.
     let mut byte = 0x80;
     while byte < table.len() {
@@ -136,18 +123,15 @@ static NAME: [bool; 256] = {
 /// Whether the name ends as exceptions usually do.
 #[must_use]
 pub fn has_usual_ending(name: &[u8]) -> bool {
-    [
-        b"Exception".as_slice(),
-        b"Error",
-        b"Throwable",
-        b"Failure",
-        b"Fault",
-        b"Interrupt",
-        b"Exit",
-        b"ExceptionGroup",
-    ]
-    .iter()
-    .any(|ending| name.ends_with(ending))
+    let endings: &[&[u8]] = match name.last() {
+        Some(b'n') => &[b"Exception"],
+        Some(b'r') => &[b"Error"],
+        Some(b'e') => &[b"Throwable", b"Failure"],
+        Some(b't') => &[b"Fault", b"Interrupt", b"Exit"],
+        Some(b'p') => &[b"ExceptionGroup"],
+        _ => return false,
+    };
+    endings.iter().any(|ending| name.ends_with(ending))
 }
 
 fn is_dotted(name: &[u8]) -> bool {

@@ -2,12 +2,12 @@
 //! logback make of it (packages behind frames, root cause first).
 
 use super::{
-    Begin, Cause, Exception, ExceptionParser, Frame, Language, Next, Relation, Sign, State,
+    Begin, Cause, Exception, ExceptionParser, First, Frame, Language, Next, Relation, Sign, State,
     finish::Section,
     head::{self, Look},
     place,
 };
-use crate::incident::find::Find;
+use crate::incident::find::{self, Find};
 
 pub struct Java;
 
@@ -32,13 +32,14 @@ impl ExceptionParser for Java {
     fn signs(&self) -> &'static [Sign] {
         &[
             Sign::Class,
+            Sign::Indented,
             Sign::Label,
             Sign::Text(THREAD),
             Sign::Text(HANDLER_END),
         ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
         let part = |part| State { part, number: 0 };
         if line.starts_with(THREAD.as_bytes()) {
             return Some(Begin::Sure(part(MESSAGE)));
@@ -46,10 +47,12 @@ impl ExceptionParser for Java {
         if line.starts_with(HANDLER.as_bytes()) && contains(line, HANDLER_END.as_bytes()) {
             return Some(Begin::Sure(part(FRAMES)));
         }
-        match head::look(line) {
+        match line.look() {
+            // Tomcat indents the whole trace; so are lines of other traces.
+            Some(_) if line.starts_with(b"\t") => Some(Begin::Maybe(part(HEAD))),
             Some(Look::Class) => Some(Begin::Likely(part(HEAD))),
             Some(Look::Word) => Some(Begin::Maybe(part(BARE_HEAD))),
-            None => head::labelled(line).map(|_| Begin::Maybe(part(HEAD))),
+            None => line.labelled().map(|_| Begin::Maybe(part(HEAD))),
         }
     }
 
@@ -72,7 +75,8 @@ impl ExceptionParser for Java {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let mut lines = text.lines();
+        let mut lines = text.rows();
+        let indent = usize::from(text.starts_with('\t'));
         let mut open = Part {
             link: None,
             deep: false,
@@ -97,7 +101,7 @@ impl ExceptionParser for Java {
                 if let Some(head) = head::split(rest) {
                     let next = Part {
                         link: Some(link),
-                        deep: trimmed.len() < line.len(),
+                        deep: trimmed.len() + indent < line.len(),
                         section: Section::of(head),
                     };
                     parts.push(std::mem::replace(&mut open, next));
@@ -111,6 +115,9 @@ impl ExceptionParser for Java {
             if message {
                 open.section.add_line(line);
             }
+        }
+        if parts.is_empty() {
+            return Some(alone(open.section.trimmed()));
         }
         parts.push(open);
         Some(put_together(parts))
@@ -154,9 +161,16 @@ fn put_together(mut parts: Vec<Part>) -> Exception {
         Cause::of(part.section.trimmed(), relation)
     });
     Exception {
+        causes: causes.collect(),
+        ..alone(section)
+    }
+}
+
+/// One without causes.
+fn alone(section: Section) -> Exception {
+    Exception {
         message: section.message,
         frames: section.frames,
-        causes: causes.collect(),
         ..Exception::new(Language::Java, section.name)
     }
 }
@@ -165,10 +179,14 @@ fn put_together(mut parts: Vec<Part>) -> Exception {
 fn first(line: &str) -> Option<Section> {
     if let Some(rest) = line.strip_prefix(THREAD) {
         // The name of the thread may have quotes as well.
-        let heads = rest
-            .match_indices("\" ")
-            .map(|(at, _)| head::split(&rest[at + 2..]));
-        return heads.flatten().next().map(Section::of);
+        let mut rest = rest;
+        while let Some((_, behind)) = rest.cut("\" ") {
+            if let Some(head) = head::split(behind) {
+                return Some(Section::of(head));
+            }
+            rest = behind;
+        }
+        return None;
     }
     if let Some((name, _)) = line
         .strip_prefix(HANDLER)
@@ -210,20 +228,20 @@ fn is_frame(line: &[u8]) -> bool {
     };
     // Packages behind the frame may have brackets of their own.
     let open = if rest.ends_with(b")") {
-        rest.iter().rposition(|&byte| byte == b'(')
+        find::last(rest, b'(')
     } else {
-        rest.iter().position(|&byte| byte == b'(')
+        find::first(rest, b'(')
     };
     let Some(open) = open else {
         return false;
     };
-    let Some(length) = rest[open..].iter().position(|&byte| byte == b')') else {
+    let Some(length) = find::first(&rest[open..], b')') else {
         return false;
     };
     let (name, place) = (&rest[..open], &rest[open + 1..open + length]);
     let behind = &rest[open + length + 1..];
     if name.last().is_none_or(|&byte| byte == b' ')
-        || !name.contains(&b'.')
+        || find::first(name, b'.').is_none()
         || !(behind.is_empty() || behind.starts_with(b" [") || behind.starts_with(b" ~["))
     {
         return false;
@@ -232,7 +250,7 @@ fn is_frame(line: &[u8]) -> bool {
         b"Native Method" | b"Unknown Source" | b"SourceFile" => true,
         _ => {
             !place.iter().any(|byte| matches!(byte, b' ' | b',' | b'/'))
-                && (place.contains(&b'.') || place.contains(&b':') || place.starts_with(b"<"))
+                && (find::any(place, b'.', b':') || place.starts_with(b"<"))
         }
     }
 }
@@ -243,10 +261,10 @@ fn frame(line: &str) -> Frame {
         rest
     } else {
         // The package behind it.
-        rest.find(')').map_or(rest, |close| &rest[..close])
+        rest.place(")").map_or(rest, |close| &rest[..close])
     };
-    let (name, place) = rest.split_once('(').unwrap_or((rest, ""));
-    let (module, function) = name.rsplit_once('.').unwrap_or(("", name));
+    let (name, place) = rest.cut("(").unwrap_or((rest, ""));
+    let (module, function) = name.rcut(".").unwrap_or(("", name));
     let place = match place.trim_end_matches(')') {
         "Native Method" | "Unknown Source" => place::split(""),
         place => place::split(place),
@@ -264,7 +282,7 @@ fn frame(line: &str) -> Frame {
 /// Whether the class comes with the platform.
 pub fn is_library(module: &str) -> bool {
     // `java.base/java.lang.Thread`, `app//com.example.Main`.
-    let (platform, class) = module.rsplit_once('/').unwrap_or(("", module));
+    let (platform, class) = module.rcut("/").unwrap_or(("", module));
     [
         "java.", "javax.", "jakarta.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.",
     ]

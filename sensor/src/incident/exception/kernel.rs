@@ -5,7 +5,7 @@
 //! and arch/x86: mm/fault.c (`show_signal_msg`), kernel/traps.c.
 
 use super::{
-    Begin, Exception, ExceptionParser, Language, Next, Sign, State,
+    Begin, Exception, ExceptionParser, First, Language, Next, Sign, State,
     finish::{ERROR, FATAL},
     place::{self, leading_number},
 };
@@ -77,8 +77,8 @@ impl ExceptionParser for Kernel {
         ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
-        let text = bare(std::str::from_utf8(line).ok()?);
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
+        let text = bare(line.text()?);
         let part = if text.has(INVOKED) && text.has("gfp_mask=") || text.starts_with(CONSTRAINT) {
             REPORT
         } else if KILL.iter().any(|kill| text.starts_with(kill)) {
@@ -112,7 +112,7 @@ impl ExceptionParser for Kernel {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let lines = text.lines().map(bare);
+        let lines = text.rows().map(bare);
         let first = lines.clone().next()?;
         if let Some((name, pid)) = fault(first) {
             return Some(Exception {
@@ -161,7 +161,7 @@ fn bare(line: &str) -> &str {
     };
     // dmesg -T has a date in words here.
     let date = time.len() == 24 && time.as_bytes()[13] == b':';
-    let seconds = time.contains('.')
+    let seconds = time.has(".")
         && time
             .bytes()
             .all(|byte| byte.is_ascii_digit() || b" .".contains(&byte));
@@ -223,6 +223,6 @@ fn fault(text: &str) -> Option<(&'static str, Option<u32>)> {
 
 /// The pid in `name[4711]`; the name may have blanks and brackets.
 fn pid(program: &str) -> Option<u32> {
-    let (_, pid) = program.strip_suffix(']')?.rsplit_once('[')?;
+    let (_, pid) = program.strip_suffix(']')?.rcut("[")?;
     u32::try_from(place::number(pid)?).ok()
 }

@@ -4,12 +4,14 @@
 //! trace begins or goes on there, and hands it the whole text of a trace once,
 //! when it has ended.
 
+mod alone;
 mod assemble;
 mod cpp;
 mod csharp;
 mod dart;
 mod elixir;
 mod finish;
+mod first;
 mod go;
 mod head;
 mod java;
@@ -26,9 +28,12 @@ mod sanitizer;
 #[cfg(test)]
 mod tests;
 
+pub use alone::frames_alone;
 pub use assemble::{Assembler, MAX_BYTES, MAX_LINES, Piece, parse_text};
 pub use finish::{MAX_CAUSES, MAX_FRAMES};
+pub use first::First;
 pub(super) use java::is_library as is_java_library;
+pub(super) use place::is_package;
 pub(super) use python::is_library as is_python_library;
 pub use registry::{Parsers, shipped};
 
@@ -58,6 +63,18 @@ pub struct Exception {
 }
 
 impl Exception {
+    /// Whether it counts only where a logger said ERROR: Go's put stacks, which
+    /// say nothing of an exception, behind lines of other levels as well, and
+    /// PHP's put the object into the line of what is merely deprecated.
+    #[must_use]
+    pub fn needs_error(&self) -> bool {
+        match self.language {
+            Language::Go => self.name.is_empty(),
+            Language::Php => php::is_whole(&self.text),
+            _ => false,
+        }
+    }
+
     /// Type and message, as far as they are known.
     #[must_use]
     pub fn headline(&self) -> String {
@@ -145,7 +162,7 @@ pub trait ExceptionParser: Send + Sync {
     fn signs(&self) -> &'static [Sign];
 
     /// Whether a trace could begin with this line, which has one of the signs.
-    fn begins(&self, line: &[u8]) -> Option<Begin>;
+    fn begins(&self, line: &First<'_>) -> Option<Begin>;
 
     /// Whether the trace goes on with this line. `state` is the parser's own.
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next;
@@ -162,6 +179,10 @@ pub enum Sign {
     Text(&'static str),
     /// It begins with what looks like the name of a class.
     Class,
+    /// It begins with a tab, and the name of a class for sure.
+    Indented,
+    /// It is one word with a dot in it.
+    Function,
     /// It has such a name behind other words: `Cannot serve: IOError: closed`.
     Label,
 }

@@ -2,7 +2,7 @@
 //! exceptions as text, and Laravel's log. Warnings and notices are none.
 
 use super::{
-    Begin, Cause, Exception, ExceptionParser, Frame, Language, Next, Relation, Sign, State,
+    Begin, Cause, Exception, ExceptionParser, First, Frame, Language, Next, Relation, Sign, State,
     finish::{ERROR, FATAL, Section},
     head::{self, Look},
     place,
@@ -47,8 +47,8 @@ impl ExceptionParser for Php {
         ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
-        let text = std::str::from_utf8(line).ok()?;
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
+        let text = line.text()?;
         let state = |part| State { part, number: 0 };
         if let Some((_, rest)) = error(text) {
             return if rest.starts_with("Uncaught ") {
@@ -58,18 +58,22 @@ impl ExceptionParser for Php {
             };
         }
         if text.has(LARAVEL) {
-            return Some(Begin::Likely(state(PRINTED)));
+            return Some(if is_whole(text) {
+                Begin::Sure(state(END))
+            } else {
+                Begin::Likely(state(PRINTED))
+            });
         }
-        let printed = head::look(line) == Some(Look::Class)
+        let printed = line.look() == Some(Look::Class)
             || text.cut(" in ").is_some_and(|(name, place)| {
                 head::has_usual_ending(name.as_bytes())
-                    && !name.contains(' ')
+                    && !name.has(" ")
                     && place::split(place).line.is_some()
             });
         if printed {
             return Some(Begin::Likely(state(PRINTED)));
         }
-        head::labelled(line).map(|_| Begin::Maybe(state(PRINTED)))
+        line.labelled().map(|_| Begin::Maybe(state(PRINTED)))
     }
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
@@ -99,7 +103,7 @@ impl ExceptionParser for Php {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let first = text.lines().next()?;
+        let first = text.rows().next()?;
         let (kind, rest) = error(first).unwrap_or(("", first));
         if kind.is_empty() && first.has(LARAVEL) {
             return laravel(text);
@@ -124,7 +128,7 @@ impl ExceptionParser for Php {
         let mut head = vec![rest];
         let mut frames = Vec::new();
         let mut stack = false;
-        for line in text.lines().skip(1) {
+        for line in text.rows().skip(1) {
             if line == TRACE {
                 stack = true;
             } else if !stack {
@@ -222,6 +226,7 @@ fn section(head: &[&str], mut frames: Vec<Frame>) -> Section {
         name: name.to_owned(),
         message: place::some(message),
         frames,
+        ..Section::default()
     }
 }
 
@@ -259,7 +264,7 @@ fn frame(line: &str) -> Option<Frame> {
         });
     }
     let (place, call) = rest.cut("): ")?;
-    let (file, number) = place.rsplit_once('(')?;
+    let (file, number) = place.rcut("(")?;
     Some(Frame {
         function: place::some(function(call)),
         in_app: !place::is_package(file),
@@ -272,10 +277,10 @@ fn function(call: &str) -> &str {
     // The name of a closure may itself have brackets: `{closure:f():3}`.
     let after = call
         .place("{closure")
-        .and_then(|at| Some(at + call[at..].find('}')?));
+        .and_then(|at| Some(at + call[at..].place("}")?));
     let from = after.unwrap_or(0);
     call[from..]
-        .find('(')
+        .place("(")
         .map_or(call, |open| &call[..from + open])
 }
 
@@ -287,14 +292,28 @@ fn at(file: &str, line: u64) -> Frame {
     }
 }
 
+/// A record of Monolog that has the exception, without frames, in its own
+/// line.
+pub(super) fn is_whole(line: &str) -> bool {
+    line.cut(LARAVEL)
+        .is_some_and(|(_, rest)| rest.has(")\"}") && !rest.has("\n"))
+}
+
 /// `… "[object] (Type(code: 0): message at FILE:LINE)`, with frames, and with
 /// previous exceptions behind them.
 fn laravel(text: &str) -> Option<Exception> {
     // It is a string within JSON.
     let text = text.replace("\\\\", "\\");
     let mut sections: Vec<Section> = Vec::new();
+    if is_whole(&text) {
+        let (objects, _) = text.rcut("\"}")?;
+        let (_, objects) = objects.cut(LARAVEL)?;
+        // Without line breaks, one behind the other.
+        let objects = objects.split(PREVIOUS).map(str::trim_end);
+        sections.extend(objects.filter_map(object_section));
+    }
     let mut head: Option<String> = None;
-    for line in text.lines() {
+    for line in text.rows() {
         let object = line.cut(LARAVEL).map(|(_, rest)| rest.to_owned());
         if object.is_some() {
             head = object;
@@ -331,5 +350,6 @@ fn object_section(head: &str) -> Option<Section> {
             in_app: !place::is_package(place.file),
             ..at(place.file, place.line?)
         }],
+        ..Section::default()
     })
 }

@@ -1,8 +1,6 @@
 //! Places in files, and whose files they are.
 
-use memchr::memchr2_iter;
-
-use crate::incident::find::Find;
+use crate::incident::find::{self, Find};
 
 /// `file:line:column`, `file:line` or `file`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +36,11 @@ pub fn split(text: &str) -> Place<'_> {
 }
 
 /// `x:12` is `x` and 12.
-fn number_behind(text: &str) -> (&str, Option<u64>) {
-    text.rsplit_once(':')
+pub fn number_behind(text: &str) -> (&str, Option<u64>) {
+    let digits = text.bytes().rev().take_while(u8::is_ascii_digit).count();
+    text.split_at_checked(text.len() - digits)
+        .and_then(|(before, digits)| Some((before.strip_suffix(':')?, digits.parse().ok()?)))
         .filter(|(before, _)| !before.is_empty())
-        .and_then(|(before, digits)| Some((before, number(digits)?)))
         .map_or((text, None), |(before, number)| (before, Some(number)))
 }
 
@@ -74,17 +73,23 @@ pub fn has_dir(file: &str, name: &str) -> bool {
 /// Whether the file is of a package that somebody else wrote: the directories
 /// of the package managers.
 pub fn is_package(file: &str) -> bool {
-    let bytes = file.as_bytes();
-    let mut start = 0;
-    for end in memchr2_iter(b'/', b'\\', bytes) {
-        let dir = bytes.get(start..end).unwrap_or_default();
-        start = end + 1;
+    let mut rest = file.as_bytes();
+    while let Some(end) = find::first_of(rest, b'/', b'\\') {
+        let (dir, behind) = rest.split_at(end);
+        rest = behind.get(1..).unwrap_or_default();
         if matches!(dir, b"node_modules" | b"gems" | b"vendor" | b"registry") {
             return true;
         }
     }
     // Also in the name of an archive, and of what lies beside it.
-    bytes.len() > 12 && (file.has("site-packages") || file.has("dist-packages"))
+    let mut rest = file;
+    while let Some((before, behind)) = rest.cut("-packages") {
+        if before.ends_with("site") || before.ends_with("dist") {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// `Some`, where there is anything.

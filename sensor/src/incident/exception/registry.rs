@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::{AhoCorasick, MatchKind, packed};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, packed};
 
-use super::{Begin, ExceptionParser, Sign, head};
+use super::{Begin, ExceptionParser, First, Sign};
 
 /// A set of parsers.
 pub struct Parsers {
@@ -19,10 +19,16 @@ pub struct Parsers {
     waiting: Vec<u64>,
     /// Who waits for a line that begins with the name of a class.
     classes: u64,
+    /// Who waits for one behind a tab.
+    indented: u64,
+    /// Who waits for a word with a dot, alone.
+    functions: u64,
     /// Who waits for a line that has one behind other words.
     labels: u64,
 }
 
+/// From so many bytes on vector instructions are worth what they prepare.
+const LONG: usize = 64;
 /// The line may have a name behind other words.
 const LABEL: u64 = 1 << 32;
 /// What such names end with.
@@ -50,7 +56,7 @@ impl Parsers {
         assert!(list.len() <= 32, "{} parsers", list.len());
         let mut texts: Vec<&'static str> = Vec::new();
         let mut waiting: Vec<u64> = Vec::new();
-        let (mut classes, mut labels) = (0, 0);
+        let (mut classes, mut indented, mut functions, mut labels) = (0, 0, 0, 0);
         let mut wait = |text: &'static str, who: u64| {
             if let Some(known) = texts.iter().position(|known| *known == text) {
                 waiting[known] |= who;
@@ -63,6 +69,8 @@ impl Parsers {
             for sign in parser.signs() {
                 match *sign {
                     Sign::Class => classes |= 1 << number,
+                    Sign::Indented => indented |= 1 << number,
+                    Sign::Function => functions |= 1 << number,
                     Sign::Label => labels |= 1 << number,
                     Sign::Text(text) => wait(text, 1 << number),
                 }
@@ -81,6 +89,9 @@ impl Parsers {
         }
         let signs = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::DFA))
+            // That would be the same search again.
+            .prefilter(false)
             .build(&texts)?;
         let packed = packed::Config::new()
             .match_kind(packed::MatchKind::LeftmostLongest)
@@ -93,24 +104,34 @@ impl Parsers {
             packed,
             waiting,
             classes,
+            indented,
+            functions,
             labels,
         })
     }
 
     /// Tells which parsers see a first line in this one.
     pub(super) fn begin(&self, line: &[u8], found: &mut dyn FnMut(usize, Begin)) {
+        if line.is_empty() {
+            return;
+        }
+        let first = First::new(line);
         let mut asked = 0;
-        let class = head::is_like_class(line);
+        let class = first.is_like_class();
         if class {
             asked |= self.classes;
+        } else if first.is_indented_class() {
+            asked |= self.indented;
+        } else if first.is_function() {
+            asked |= self.functions;
         }
         match &self.packed {
-            Some(packed) => {
+            Some(packed) if line.len() >= LONG => {
                 for sign in packed.find_iter(line) {
                     asked |= self.waiting[sign.pattern().as_usize()];
                 }
             }
-            None => {
+            _ => {
                 for sign in self.signs.find_iter(line) {
                     asked |= self.waiting[sign.pattern().as_usize()];
                 }
@@ -118,14 +139,14 @@ impl Parsers {
         }
         if asked & LABEL != 0 {
             asked &= !LABEL;
-            if !class && head::labelled(line).is_some() {
+            if !class && first.labelled().is_some() {
                 asked |= self.labels;
             }
         }
         while asked != 0 {
             let number = asked.trailing_zeros() as usize;
             asked &= asked - 1;
-            if let Some(begin) = self.list[number].begins(line) {
+            if let Some(begin) = self.list[number].begins(&first) {
                 found(number, begin);
             }
         }
@@ -159,4 +180,20 @@ pub fn shipped() -> Arc<Parsers> {
         Arc::new(Parsers::new(list).expect("shipped signs make an automaton"))
     });
     SHIPPED.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_signs_are_found_with_vector_instructions() {
+        let shipped = shipped();
+        let texts = shipped.signs.patterns_len();
+        assert!(texts <= 64, "{texts} texts");
+        assert_eq!(
+            shipped.packed.is_some(),
+            cfg!(target_arch = "x86_64") || cfg!(target_arch = "aarch64")
+        );
+    }
 }

@@ -3,7 +3,7 @@
 //! make of an exception.
 
 use super::{
-    Begin, Cause, Exception, ExceptionParser, Frame, Language, Next, Relation, Sign, State,
+    Begin, Cause, Exception, ExceptionParser, First, Frame, Language, Next, Relation, Sign, State,
     finish::Section,
     place::{self, Place, number},
     prose::may_be_message,
@@ -46,8 +46,8 @@ impl ExceptionParser for Ruby {
         ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
-        let text = std::str::from_utf8(line).ok()?;
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
+        let text = line.text()?;
         let state = |part, number| State { part, number };
         if text.trim_end() == TRACEBACK {
             return Some(Begin::Likely(state(REVERSED, 0)));
@@ -84,9 +84,10 @@ impl ExceptionParser for Ruby {
                 }
                 Next::No
             }
-            BARE if text.trim().is_empty() => Next::Maybe,
+            // Rails shows the lines of the template.
+            BARE if text.trim().is_empty() || is_excerpt(text) => Next::Maybe,
             BARE | BARE_FRAMES => {
-                let bare = frame(text).is_some_and(|(_, rest)| rest.is_empty());
+                let bare = bare(text).is_some();
                 state.part = BARE_FRAMES;
                 if bare { Next::Part } else { Next::No }
             }
@@ -97,7 +98,11 @@ impl ExceptionParser for Ruby {
     fn parse(&self, text: &str) -> Option<Exception> {
         let mut sections: Vec<Section> = Vec::new();
         let mut reversed = Vec::new();
-        for line in text.lines() {
+        // What a logger made of it has no message but in its first line.
+        let logged = text.rows().next().is_some_and(|line| {
+            head(line).is_none() && rails(line).or_else(|| split_type(line)).is_some()
+        });
+        for line in text.rows() {
             if line.trim_end() == TRACEBACK {
                 continue;
             }
@@ -109,6 +114,7 @@ impl ExceptionParser for Ruby {
                     name: head.name.to_owned(),
                     message: head.message.map(str::to_owned),
                     frames,
+                    ..Section::default()
                 });
             } else if let Some(frame) = from(line) {
                 match sections.last_mut() {
@@ -116,10 +122,14 @@ impl ExceptionParser for Ruby {
                     None => reversed.push(frame),
                 }
             } else if let Some(open) = sections.last_mut() {
-                let more = frame(line).filter(|(_, rest)| rest.is_empty());
+                let more = match frame(line) {
+                    Some((frame, rest)) => rest.is_empty().then_some(frame),
+                    None if logged => bare(line),
+                    None => None,
+                };
                 match more {
-                    Some((frame, _)) => open.frames.push(frame),
-                    None if is_elision(line) => {}
+                    Some(frame) => open.frames.push(frame),
+                    None if is_elision(line) || logged && is_excerpt(line) => {}
                     None => open.add_line(line),
                 }
             } else if let Some((name, message)) = rails(line).or_else(|| split_type(line)) {
@@ -131,7 +141,7 @@ impl ExceptionParser for Ruby {
                 sections.push(Section {
                     name: name.to_owned(),
                     message: place::some(message),
-                    frames: Vec::new(),
+                    ..Section::default()
                 });
             }
         }
@@ -219,7 +229,7 @@ fn head(line: &str) -> Option<Head<'_>> {
 
 /// The type and the rest of `message (Type)`.
 fn split_type(line: &str) -> Option<(&str, &str)> {
-    let (message, name) = line.strip_suffix(')')?.rsplit_once('(')?;
+    let (message, name) = line.strip_suffix(')')?.rcut("(")?;
     let message = message.trim_end();
     let anonymous = name.starts_with("#<Class:") && name.ends_with('>');
     (is_constant(name) || anonymous).then_some((name, message))
@@ -244,17 +254,48 @@ fn is_constant(name: &str) -> bool {
 /// `FILE:LINE:in 'function'`, and what follows.
 fn frame(line: &str) -> Option<(Frame, &str)> {
     let at = line.place(":in `").or_else(|| line.place(":in '"))?;
-    let (file, digits) = line[..at].rsplit_once(':')?;
+    let (file, digits) = line[..at].rcut(":")?;
     let number = number(digits)?;
     let rest = &line[at + ":in `".len()..];
     // A name may have quotes itself only in theory.
-    let end = rest.find('\'')?;
+    let end = rest.place("'").or_else(|| rest.place("`"))?;
     let place = Place {
         file,
         line: Some(number),
         column: None,
     };
     Some((of(place, &rest[..end]), &rest[end + 1..]))
+}
+
+/// A frame alone on its line, in files of Ruby also without a function.
+fn bare(line: &str) -> Option<Frame> {
+    if let Some((frame, rest)) = frame(line) {
+        return rest.is_empty().then_some(frame);
+    }
+    let place = place::split(line.trim_start());
+    let known = [".rb", ".erb", ".haml", ".slim", ".jbuilder", ".rake", ".ru"]
+        .iter()
+        .any(|ending| place.file.ends_with(ending));
+    (known && place.line.is_some() && place.column.is_none() && !place.file.has(" "))
+        .then(|| of(place, ""))
+}
+
+/// The frames of a text that has nothing else.
+pub(super) fn frames(text: &str) -> Option<Vec<Frame>> {
+    let mut frames = Vec::new();
+    for line in text.rows().filter(|line| !line.trim().is_empty()) {
+        if !is_elision(line) {
+            frames.push(from(line).or_else(|| bare(line))?);
+        }
+    }
+    (!frames.is_empty()).then_some(frames)
+}
+
+/// `    1: <p>`
+fn is_excerpt(line: &str) -> bool {
+    let text = line.trim_start();
+    text.len() < line.len()
+        && place::leading_number(text).is_some_and(|(_, rest)| rest.starts_with(':'))
 }
 
 /// `FILE:LINE: message (SyntaxError)` has no function.
@@ -308,7 +349,7 @@ fn is_elision(line: &str) -> bool {
 }
 
 fn is_carets(line: &str) -> bool {
-    line.contains('^') && line.bytes().all(|byte| b" ^~\t".contains(&byte))
+    line.has("^") && line.bytes().all(|byte| b" ^~\t".contains(&byte))
 }
 
 fn is_rescue(function: Option<&str>) -> bool {

@@ -2,7 +2,7 @@
 //! behaviour.
 
 use super::{
-    Begin, Exception, ExceptionParser, Frame, Language, Next, Sign, State,
+    Begin, Exception, ExceptionParser, First, Frame, Language, Next, Sign, State,
     place::{self, leading_number, number},
 };
 use crate::incident::find::Find;
@@ -55,8 +55,8 @@ impl ExceptionParser for Sanitizer {
         &[Sign::Text("Sanitizer: "), Sign::Text(RUNTIME_ERROR)]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
-        let text = std::str::from_utf8(line).ok()?;
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
+        let text = line.text()?;
         let sure = |part| Some(Begin::Sure(State { part, number: 0 }));
         if report(text).is_some() {
             return sure(REPORT);
@@ -98,7 +98,7 @@ impl ExceptionParser for Sanitizer {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let mut lines = text.lines();
+        let mut lines = text.rows();
         let first = lines.next()?;
         let (name, message, pid, place) = if let Some((pid, message)) = report(first) {
             (name(message).to_owned(), message, pid, None)
@@ -204,9 +204,7 @@ fn frame(line: &str) -> Option<Frame> {
     let rest = rest.trim_start();
     let rest = match rest.cut(" in ") {
         Some((address, rest)) if address.starts_with("0x") => rest,
-        _ if rest.starts_with("0x") => rest
-            .split_once(' ')
-            .map_or("", |(_, rest)| rest.trim_start()),
+        _ if rest.starts_with("0x") => rest.cut(" ").map_or("", |(_, rest)| rest.trim_start()),
         _ => rest,
     };
     // The module, and perhaps its build, in brackets at the end.
@@ -222,7 +220,7 @@ fn frame(line: &str) -> Option<Frame> {
     if rest.starts_with('(') {
         rest = "";
     }
-    let (function, file) = match rest.rsplit_once(' ') {
+    let (function, file) = match rest.rcut(" ") {
         Some((function, file)) if !file.ends_with(')') || file.starts_with('/') => (function, file),
         _ => (rest, ""),
     };

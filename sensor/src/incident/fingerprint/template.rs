@@ -16,6 +16,12 @@ pub fn template(message: &str) -> String {
         if out.len() >= MOST {
             break;
         }
+        if first == ' ' {
+            out.push(first);
+            before = first;
+            rest = rest.get(1..).unwrap_or_default();
+            continue;
+        }
         let (length, variable) = match first {
             '"' | '\'' | '`' | '“' | '‘' if !before.is_alphanumeric() => {
                 match quoted(rest, first) {
@@ -65,20 +71,35 @@ fn is_part(char: char) -> bool {
     char.is_alphanumeric() || matches!(char, '/' | '\\' | '_' | '~' | '$' | '@')
 }
 
-/// The next word, and whether it is variable.
+/// Bytes of the next word without the joints at its end, and whether it is
+/// variable: `/srv/a`, `C:\a`, `a/b`, `user@host`, anything with a digit.
 fn part(text: &str) -> (usize, bool) {
-    let inner = |char: char| is_part(char) || matches!(char, '-' | '.' | ':' | '%' | '+');
+    let (mut length, mut digits, mut marks) = (0, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'-' | b'.' | b':' | b'%' | b'+' => continue,
+            b'0'..=b'9' => digits = true,
+            b'/' | b'\\' | b'@' => marks = true,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'~' | b'$' => {}
+            // Nearly all text is ASCII, of which bytes need no decoding.
+            0x80.. => return wide_part(text),
+            _ => break,
+        }
+        length = at + 1;
+    }
+    (length, digits || marks && length > 1)
+}
+
+/// The same of text in any script.
+fn wide_part(text: &str) -> (usize, bool) {
+    let joints = ['-', '.', ':', '%', '+'];
+    let inner = |char: char| is_part(char) || joints.contains(&char);
     let end = text.find(|char| !inner(char)).unwrap_or(text.len());
     let word = text.get(..end).unwrap_or(text);
-    let trimmed = word.trim_end_matches(['.', ':', '-', '+', '%']);
-    let length = trimmed
-        .len()
-        .max(text.chars().next().map_or(1, char::len_utf8));
+    let length = word.trim_end_matches(joints).len();
     let digits = word.bytes().any(|byte| byte.is_ascii_digit());
-    // `/srv/a`, `C:\a`, `a/b`, `user@host`, anything with a digit.
-    let path = trimmed.contains(['/', '\\', '@']) && trimmed.len() > 1;
-    let hex = trimmed.len() >= 8 && digits && trimmed.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (length, digits || path || hex)
+    let marks = word.contains(['/', '\\', '@']);
+    (length, digits || marks && length > 1)
 }
 
 #[cfg(test)]
@@ -98,6 +119,8 @@ mod tests {
             ("took 12.5ms, 3 of 5", "took ?, ? of ?"),
             ("connection refused", "connection refused"),
             ("Größe 5", "Größe ?"),
+            ("größe-5: x.y. z/ü", "?: x.y. ?"),
+            ("a@b, C:\\x 100% - /", "?, ? ?% - /"),
             ("", ""),
         ] {
             assert_eq!(template(message), expect, "{message}");

@@ -2,16 +2,23 @@
 
 use std::borrow::Cow;
 
+use crate::incident::find;
+
 const ESCAPE: u8 = 0x1b;
+
+/// The byte order mark, which some put at the beginning of a text.
+pub const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A line without colours and other escape sequences (ECMA-48), NULs, and the
 /// carriage return at its end.
 #[must_use]
 pub fn clean(line: &[u8]) -> Cow<'_, [u8]> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let Some(first) = memchr::memchr2(ESCAPE, 0, line) else {
+    if !find::any(line, ESCAPE, 0) {
         return Cow::Borrowed(line);
-    };
+    }
+    let first = line.iter().position(|byte| matches!(*byte, ESCAPE | 0));
+    let first = first.unwrap_or(line.len());
     let mut out = Vec::with_capacity(line.len());
     let mut at = first;
     out.extend_from_slice(line.get(..first).unwrap_or_default());

@@ -17,7 +17,7 @@ use super::{
     options::LogOptions,
     order::Order,
     partials::{Partial, Partials},
-    source::{At, Source, Tools},
+    source::{At, Sink, Source, Tools},
 };
 use crate::incident::record::Incident;
 
@@ -106,14 +106,17 @@ impl Core {
     }
 
     pub fn line(&mut self, line: Line<'_>, found: &mut dyn FnMut(Incident)) {
-        let bytes = line.bytes;
+        let mut bytes = line.bytes;
+        if self.inner.lines == 0 {
+            bytes = bytes.strip_prefix(clean::MARK).unwrap_or(bytes);
+        }
         self.inner.lines += 1 << 8;
         if self.inner.root.is(self.json) && !self.export.is_open() && is_ordinary_json(bytes) {
             self.inner.ordinary(found);
             return;
         }
         if self.export.is_open() || bytes.first() == Some(&b'_') {
-            match self.export.line(line) {
+            match self.export.line(Line { bytes, ..line }) {
                 Taken::No => {}
                 Taken::Part => return,
                 Taken::End => {
@@ -177,12 +180,9 @@ impl Inner {
             && depth < DEPTH_MAX
             && !(self.own && self.is_own(text))
         {
-            for envelope in envelope::ALL {
+            for envelope in envelope::asked(*first) {
                 let wanted = depth > 0 || self.envelope.is_none_or(|name| name == envelope.name());
-                if wanted
-                    && envelope.begins(*first)
-                    && let Some(opened) = envelope.open(text)
-                {
+                if wanted && let Some(opened) = envelope.open(text) {
                     self.opened(opened, envelope.name(), around, raw, source, depth, found);
                     return;
                 }
@@ -192,7 +192,7 @@ impl Inner {
             }
         }
         let at = At {
-            around: *around,
+            around,
             raw,
             number: self.lines,
         };
@@ -272,7 +272,7 @@ impl Inner {
         &mut self,
         key: u64,
         found: &mut dyn FnMut(Incident),
-        act: impl FnOnce(&mut Source, &mut Tools<'_>, &mut dyn FnMut(u64, Incident)),
+        act: impl FnOnce(&mut Source, &mut Tools<'_>, Sink<'_>),
     ) {
         if key != ROOT && !self.others.contains_key(&key) && self.others.len() >= SOURCES_MAX {
             self.evict(found);
@@ -296,7 +296,7 @@ impl Inner {
         };
         if key == ROOT && others.is_empty() && order.is_idle() {
             // Nobody else to wait for.
-            act(root, &mut tools, &mut |_, incident| found(incident));
+            act(root, &mut tools, &mut |_, incident| found(*incident));
             return;
         }
         let source = if key == ROOT {
@@ -374,14 +374,13 @@ impl Inner {
 
     fn close_all(&mut self, found: &mut dyn FnMut(Incident)) {
         self.with(ROOT, found, |source, tools, sink| source.end(tools, sink));
-        let mut open: Vec<u64> = Vec::new();
-        open.extend(
-            self.others
-                .iter()
-                .filter(|(_, slot)| slot.source.is_open())
-                .map(|(key, _)| *key),
-        );
-        for key in open {
+        let open = self.others.iter().filter(|(_, slot)| slot.source.is_open());
+        let mut open: Vec<_> = open
+            .map(|(key, slot)| (slot.source.first(), *key))
+            .collect();
+        // Not in the order of the map, which is another one each time.
+        open.sort_unstable();
+        for (_, key) in open {
             self.close(key, found);
         }
         self.order.release(found);

@@ -5,6 +5,7 @@ use super::{
     clean,
     draft::{Around, Draft, Facts},
     held::Held,
+    prefix::Prefix,
     source::{At, Sink, Tools},
     time::{Civil, When},
 };
@@ -14,6 +15,8 @@ use crate::incident::exception::{Exception, Piece};
 const GAP: u32 = 4;
 /// The same for blank and indented lines.
 const BLANK_GAP: u32 = 16;
+/// ns that may lie between the lines of one record.
+const SAME_TIME: u64 = 100_000_000;
 
 /// The line that is being taken in.
 pub struct Now<'a> {
@@ -28,8 +31,8 @@ pub struct Desk {
     pub held: Held,
     /// Last line that came out of the assembler.
     pub done: Option<u64>,
-    /// All lines of the open trace have a head of this format.
-    pub prefix: Option<usize>,
+    /// The head that all lines of the open trace have.
+    pub prefix: Option<Prefix>,
     /// Level of the envelope around the last line.
     pub outer: Option<u8>,
 }
@@ -115,7 +118,7 @@ impl Desk {
                     None => self.released(line, n, sink),
                 }
             }
-            Piece::Trace(exception, n) => self.trace(*exception, n, now, tools, sink),
+            Piece::Trace(exception, n) => self.trace(exception, n, now, tools, sink),
         }
     }
 
@@ -134,7 +137,7 @@ impl Desk {
 
     fn trace(
         &mut self,
-        exception: Exception,
+        exception: Box<Exception>,
         n: u64,
         now: Option<&Now<'_>>,
         tools: &mut Tools<'_>,
@@ -153,7 +156,7 @@ impl Desk {
             (None, Some(now)) => (now.at.number, tools.maker.draft(now.facts)),
             (None, None) => {
                 let nothing = Facts {
-                    around: Around::default(),
+                    around: &Around::default(),
                     entry: None,
                     text: b"",
                 };
@@ -167,7 +170,8 @@ impl Desk {
         {
             draft.incident.time = tools.maker.clock.nanos(time);
         }
-        let own_record = draft.own_level || stamp.is_some();
+        let one_by_one = breaks > 0 && self.prefix.is_some();
+        let own_record = stamp.is_some() || draft.own_level && !(one_by_one && self.is_kin(&draft));
         if let Some(mut pending) = self.pending.take() {
             if own_record {
                 self.pending = Some(pending);
@@ -180,8 +184,25 @@ impl Desk {
                 return;
             }
         }
+        if exception.needs_error() && !draft.is_error {
+            return;
+        }
         draft.add(exception);
         sink(number, draft.finish(lines));
+    }
+
+    /// Whether a line that waits was written by whoever wrote this one, at the
+    /// same time.
+    fn is_kin(&self, draft: &Draft) -> bool {
+        self.pending.as_ref().is_some_and(|pending| {
+            let (one, other) = (&pending.draft.incident, &draft.incident);
+            let time = one.time.zip(other.time);
+            one.origin.format == other.origin.format
+                && one.origin.logger == other.origin.logger
+                && one.severity.number == other.severity.number
+                && one.pid == other.pid
+                && time.is_some_and(|(one, other)| one.abs_diff(other) < SAME_TIME)
+        })
     }
 
     fn first_number(&self) -> u64 {

@@ -44,7 +44,7 @@ pub struct Around<'a> {
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// What its envelopes say.
-    pub around: Around<'a>,
+    pub around: &'a Around<'a>,
     /// What it says itself, and the name of its format.
     pub entry: Option<(&'a Entry<'a>, &'a str)>,
     /// The line without envelopes.
@@ -76,7 +76,7 @@ impl Facts<'_> {
 #[derive(Debug)]
 pub struct Draft {
     /// What is known so far.
-    pub incident: Incident,
+    pub incident: Box<Incident>,
     /// It is an incident by its level.
     pub is_error: bool,
     /// The level is the line's own, not that of an envelope.
@@ -110,7 +110,7 @@ impl Maker {
     /// A draft of a line.
     pub fn draft(&mut self, facts: &Facts<'_>) -> Draft {
         let entry = facts.entry.map(|(entry, _)| entry);
-        let around = &facts.around;
+        let around = facts.around;
         let is_error = facts.is_error();
         let level = facts.level();
         let own_level = level.is_some_and(|(_, own)| own);
@@ -136,7 +136,7 @@ impl Maker {
         let time = entry
             .and_then(|entry| entry.time)
             .and_then(|time| self.clock.nanos(time));
-        let incident = Incident {
+        let incident = Box::new(Incident {
             id: self.id(),
             kind: if around.kernel {
                 Kind::Kernel
@@ -147,7 +147,7 @@ impl Maker {
             observed: self.clock.now,
             severity,
             body: body
-                .map(|body| body.trim_end().to_owned())
+                .map(|body| body.trim().to_owned())
                 .filter(|body| !body.is_empty()),
             exception: None,
             origin: Origin {
@@ -169,7 +169,7 @@ impl Maker {
             count: 1,
             request: BTreeMap::new(),
             context: BTreeMap::new(),
-        };
+        });
         Draft {
             incident,
             is_error,
@@ -189,7 +189,7 @@ impl Maker {
 
 impl Draft {
     /// Puts the exception in that the line brought or that followed it.
-    pub fn add(&mut self, mut exception: Exception) {
+    pub fn add(&mut self, mut exception: Box<Exception>) {
         trim(&mut exception, FRAMES, CAUSES);
         let incident = &mut self.incident;
         incident.kind = match (exception.language, exception.name.as_str()) {
@@ -201,11 +201,11 @@ impl Draft {
             incident.severity.number = exception.severity;
         }
         incident.pid = exception.pid.or(incident.pid);
-        incident.exception = Some(exception);
+        incident.exception = Some(*exception);
     }
 
     /// The record, with the lines as they were.
-    pub fn finish(self, mut original: Vec<u8>) -> Incident {
+    pub fn finish(self, mut original: Vec<u8>) -> Box<Incident> {
         let mut incident = self.incident;
         let mut end = original.len().min(ORIGINAL_MAX);
         while end < original.len()

@@ -2,13 +2,14 @@
 
 use crate::incident::exception::{Assembler, Exception, Piece};
 
-/// The first trace of a text.
+/// The first trace of a text that needs no level to be one.
 #[must_use]
 pub fn trace(text: &str) -> Option<Box<Exception>> {
     let mut found = None;
     let mut take = |piece: Piece<'_, ()>| {
         if let Piece::Trace(exception, ()) = piece
             && found.is_none()
+            && !exception.needs_error()
         {
             found = Some(exception);
         }

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
+use crate::incident::find;
+
 /// `FATA` and `PANI` are all that logrus prints, `PNC` is zerolog's, `fail: `
 /// that of .NET.
 const WORDS: [&str; 22] = [
@@ -59,9 +61,13 @@ pub fn may_be_record(line: &[u8]) -> bool {
     }
 }
 
+/// The bytes of keys.
+static KEY: [bool; 256] =
+    find::table(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-.@/");
+
 /// `key=…`
 fn is_pair(line: &[u8]) -> bool {
-    let key = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.@/".contains(byte);
-    let end = line.iter().take(65).position(|byte| !key(byte));
+    let start = line.get(..65).unwrap_or(line);
+    let end = start.iter().position(|byte| !KEY[usize::from(*byte)]);
     end.and_then(|end| line.get(end)) == Some(&b'=')
 }

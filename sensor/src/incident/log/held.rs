@@ -47,7 +47,7 @@ impl Held {
     /// Lines from `from` to `to`, without the last line's end; `current`
     /// follows where it is not empty.
     pub fn original(&self, from: u64, to: u64, current: &[u8]) -> Vec<u8> {
-        let mut all = Vec::new();
+        let mut kept = &b""[..];
         if !self.ends.is_empty() && from >= self.first {
             let start = match self.index(from) {
                 0 => 0,
@@ -58,8 +58,10 @@ impl Held {
                 .get(self.index(to))
                 .copied()
                 .unwrap_or(self.raw.len());
-            all.extend_from_slice(self.raw.get(start..end).unwrap_or_default());
+            kept = self.raw.get(start..end).unwrap_or_default();
         }
+        let mut all = Vec::with_capacity(kept.len() + current.len());
+        all.extend_from_slice(kept);
         all.extend_from_slice(current);
         if all.last() == Some(&b'\n') {
             all.pop();

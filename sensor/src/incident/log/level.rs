@@ -67,6 +67,9 @@ impl<'a> Level<'a> {
 /// The number of a word, in any case.
 #[must_use]
 pub fn word(text: &str) -> Option<u8> {
+    if text.len() < 3 {
+        return None;
+    }
     let mut lower = [0_u8; 13];
     let lower = lower.get_mut(..text.len())?;
     lower.copy_from_slice(text.as_bytes());

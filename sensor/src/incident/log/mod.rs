@@ -24,6 +24,7 @@ mod lines;
 mod options;
 mod order;
 mod partials;
+mod prefix;
 mod source;
 pub mod time;
 

@@ -16,7 +16,7 @@ pub struct Order {
     /// First lines of sources that are open.
     open: BTreeSet<(u64, u64)>,
     /// Complete incidents by their first lines.
-    waiting: BTreeMap<u64, Incident>,
+    waiting: BTreeMap<u64, Box<Incident>>,
     bytes: usize,
 }
 
@@ -39,7 +39,7 @@ impl Order {
     }
 
     /// An incident is complete.
-    pub fn done(&mut self, line: u64, incident: Incident) {
+    pub fn done(&mut self, line: u64, incident: Box<Incident>) {
         self.bytes += weight(&incident);
         // A line may bring several, which come in order: room for the others
         // is left where lines are numbered.
@@ -59,7 +59,7 @@ impl Order {
             }
             let incident = entry.remove();
             self.bytes = self.bytes.saturating_sub(weight(&incident));
-            found(incident);
+            found(*incident);
         }
     }
 

@@ -11,9 +11,11 @@ use super::{
     format::{Entry, Formats, LogFormat, jul},
     gate,
     level::Level,
+    prefix::Prefix,
 };
 use crate::incident::{
     exception::{Assembler, Exception},
+    find,
     record::Incident,
 };
 
@@ -21,7 +23,7 @@ use crate::incident::{
 const HEAD_MAX: usize = 4 << 10;
 
 /// Takes a complete incident, with the number of the line it began with.
-pub type Sink<'a> = &'a mut dyn FnMut(u64, Incident);
+pub type Sink<'a> = &'a mut dyn FnMut(u64, Box<Incident>);
 
 /// What a source needs of its parser.
 pub struct Tools<'a> {
@@ -39,7 +41,7 @@ pub struct Tools<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct At<'a> {
     /// What is around it.
-    pub around: Around<'a>,
+    pub around: &'a Around<'a>,
     /// The line with all its envelopes.
     pub raw: &'a [u8],
     /// Its number in the stream.
@@ -100,7 +102,7 @@ impl Source {
         {
             return;
         }
-        let several = memchr::memchr(b'\n', text).is_some();
+        let several = find::first(text, b'\n').is_some();
         let whole_text;
         let entry = if self.may_be_entry(text, at, tools) || several {
             whole_text = clean::lossy(text);
@@ -144,29 +146,27 @@ impl Source {
         tools: &mut Tools<'_>,
         sink: Sink<'_>,
     ) {
-        let several = memchr::memchr(b'\n', text).is_some();
+        let several = find::first(text, b'\n').is_some();
         self.format = Some(index);
         let name = tools.formats.get(index).map_or("", LogFormat::name);
         if several && entry.exception.is_none() {
             entry.exception = entry.message.as_deref().and_then(embedded::trace);
         }
         let exception = entry.exception.take();
-        if !self.goes_on(index, &entry) {
+        let part = self.goes_on(index, &entry, text);
+        if part.is_none() {
             self.close(tools, sink);
         }
-        let message = entry.message.as_deref().unwrap_or_default().as_bytes();
+        let whole = entry.message.as_deref().unwrap_or_default().as_bytes();
+        let message = part.unwrap_or(whole);
         let facts = Facts {
             around: at.around,
             entry: Some((&entry, name)),
             text,
         };
-        if exception.is_some() || several || message.contains(&b'\n') {
+        if exception.is_some() || several || find::first(message, b'\n').is_some() {
             self.whole(exception, &facts, at, tools, sink);
         } else {
-            if !self.assembler.is_open() {
-                self.desk.flush(sink);
-            }
-            self.desk.prefix = Some(index);
             self.feed(message, &facts, at, tools, sink);
         }
     }
@@ -256,19 +256,12 @@ impl Source {
         })
     }
 
-    /// Whether a record is a line of the open trace: some loggers put their
-    /// head before every line of a trace.
-    fn goes_on(&self, format: usize, entry: &Entry<'_>) -> bool {
-        if !self.assembler.is_open() || self.desk.prefix != Some(format) {
-            return false;
-        }
-        let message = entry.message.as_deref().unwrap_or_default();
-        let more = message.is_empty()
-            || message.starts_with([' ', '\t'])
-            || message.starts_with("at ")
-            || message.starts_with("File \"")
-            || message.starts_with("Caused by: ");
-        self.desk.held.lines() > 1 || more
+    /// The message of a record that is a line of the open trace: some loggers
+    /// put their head before every line.
+    fn goes_on<'a>(&self, format: usize, entry: &'a Entry<'_>, text: &'a [u8]) -> Option<&'a [u8]> {
+        let prefix = self.desk.prefix.as_ref()?;
+        let open = self.assembler.is_open();
+        open.then(|| prefix.message(format, entry, text))?
     }
 
     /// A record that is complete by itself.
@@ -284,7 +277,7 @@ impl Source {
         self.desk.flush(sink);
         if let Some(exception) = exception {
             let mut draft = tools.maker.draft(facts);
-            draft.add(*exception);
+            draft.add(exception);
             sink(at.number, draft.finish(at.raw.to_vec()));
         } else if facts.is_error() {
             let draft = tools.maker.draft(facts);
@@ -319,8 +312,14 @@ impl Source {
         desk.held.drop_until(done);
         if done < n {
             let first = desk.held.lines() == 0;
-            if facts.entry.is_none() {
-                desk.prefix = None;
+            match (facts.entry.zip(self.format), &mut desk.prefix) {
+                (None, _) => desk.prefix = None,
+                (Some(_), Some(prefix)) if !first => prefix.saw(line),
+                (Some(((entry, _), format)), prefix) if first => {
+                    *prefix = Some(Prefix::of(format, entry, facts.text));
+                }
+                // It began without a head.
+                (Some(_), _) => {}
             }
             let draft = (first || facts.is_error()).then(|| tools.maker.draft(facts));
             desk.held.push(n, at, draft);

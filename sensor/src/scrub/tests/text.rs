@@ -48,6 +48,65 @@ const MASKED: &[(&str, &str)] = &[
         "\x1b[3mtoken\x1b[0m\x1b[2m=\x1b[0mabc\x1b[0m x",
         "\x1b[3mtoken\x1b[0m\x1b[2m=\x1b[0m********\x1b[0m x",
     ),
+    (
+        "encryption_key=a signing_key: b",
+        "encryption_key=******** signing_key: ********",
+    ),
+    ("db_pw=a pw=b", "db_pw=******** pw=********"),
+    ("auth api_key: abc", "auth api_key: ********"),
+    ("pass _password: %abc", "pass _password: ********"),
+    // Signed URLs, pairs within a value, attributes.
+    (
+        "https://a.blob.core.windows.net/c?sv=2022&sig=abcdefghijk%2Fdef%3D failed",
+        "https://a.blob.core.windows.net/c?sv=2022&sig=******** failed",
+    ),
+    (
+        "https://b/k?X-Amz-Signature=0a1b&X-Goog-Signature=c2d3 x",
+        "https://b/k?X-Amz-Signature=********&X-Goog-Signature=******** x",
+    ),
+    (
+        "body user%3Dx%26password%3Da%2Bb%26b%3D2",
+        "body user%3Dx%26password%3D********%26b%3D2",
+    ),
+    (
+        "<add key=\"ApiKey\" value=\"a b\" /> <property name='password' value='c'/>",
+        "<add key=\"ApiKey\" value=\"********\" /> <property name='password' value='********'/>",
+    ),
+    // URLs and the like with more in them than they should have.
+    (
+        "postgres://bob:a/b@db:5432/x",
+        "postgres://bob:********@db:5432/x",
+    ),
+    (
+        "git clone https://abcdefghijklmnopqrstuvwx@host/x.git",
+        "git clone https://********@host/x.git",
+    ),
+    (
+        "jdbc:oracle:thin:scott/tiger@//db:1521/x",
+        "jdbc:oracle:thin:scott/********@//db:1521/x",
+    ),
+    (
+        "POST https://hooks.slack.com/services/T00/B00/abcDEF 500",
+        "POST https://hooks.slack.com/services/******** 500",
+    ),
+    // What PHP shows of calls.
+    (
+        "#0 /a.php(3): PDO->__construct('mysql:host=db', 'root', 'hunter 2')",
+        "#0 /a.php(3): PDO->__construct('mysql:host=db', 'root', '********')",
+    ),
+    (
+        "#1 /b.php(9): mysqli_connect('db', 'root', 'a') #2 ldap_bind(Object(LDAP\\Connection), 'cn', 'b')",
+        "#1 /b.php(9): mysqli_connect('db', 'root', '********') #2 ldap_bind(Object(LDAP\\Connection), 'cn', '********')",
+    ),
+    (
+        "mysqli_real_connect(Object(mysqli), 'h', 'u', 'a', 'db') mysqli->__construct(NULL, 'u', 'b')",
+        "mysqli_real_connect(Object(mysqli), 'h', 'u', '********', 'db') mysqli->__construct(NULL, 'u', '********')",
+    ),
+    ("whsec_abcdefghijklmnop1", "********"),
+    (
+        "next=%2Fcb%3Ftoken%3Dabc%26user%3Dbob&x=%26pass%3Dx1y2",
+        "next=%2Fcb%3Ftoken%3D********%26user%3Dbob&x=%26pass%3D********",
+    ),
     // Quotes.
     ("password=\"a b\" x", "password=\"********\" x"),
     ("password='a b' x", "password='********' x"),
@@ -204,6 +263,13 @@ const MASKED: &[(&str, &str)] = &[
 
 /// Ordinary text.
 const KEPT: &[&str] = &[
+    "killed sig=9 sig=SIGTERM design=1 signal=11",
+    "http://host:8080/path@2x.png http://a/b?user:x@y redis://host:6379/0?a=b@c",
+    "https://someone.with.a.long.name@host/x.git",
+    "mysqli_connect('db', 'root') mysqli->query('a', 'b')",
+    "password %3D x, wafer-thin:crust/pizza,list@example.com",
+    "file://C:/Users/me@x s3://bucket:eu/key@v npm://registry:latest/@scope/pkg@1",
+    "name=\"password\" value",
     "",
     "\r\n",
     "author=bob keyboard: us tokenizer=bpe --sort-key name monkey=1",

@@ -43,14 +43,14 @@ pub(super) fn goes_on(line: &str) -> Next {
 }
 
 pub(super) fn parse(text: &str) -> Option<Exception> {
-    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let (first, rest) = text.cut("\n").unwrap_or((text, ""));
     let Some((name, message)) = class(first) else {
         return Some(process(rest));
     };
     let mut section = Section {
         name: name.to_owned(),
         message: place::some(message),
-        frames: Vec::new(),
+        ..Section::default()
     };
     for line in rest.lines() {
         match frame(line.trim()) {
@@ -78,10 +78,7 @@ fn frame(line: &str) -> Option<Frame> {
         .trim_end_matches(')')
         .cut(", line ")
         .unwrap_or(("", ""));
-    let (module, function) = function
-        .trim()
-        .split_once(':')
-        .unwrap_or(("", function.trim()));
+    let (module, function) = function.trim().cut(":").unwrap_or(("", function.trim()));
     Some(Frame {
         function: place::some(function),
         module: place::some(module),
@@ -105,7 +102,7 @@ fn process(term: &str) -> Exception {
     while let Some(at) = rest.place("[{file,\"") {
         let (head, behind) = rest.split_at(at);
         let behind = behind.trim_start_matches("[{file,\"");
-        let (file, behind) = behind.split_once('"').unwrap_or((behind, ""));
+        let (file, behind) = behind.cut("\"").unwrap_or((behind, ""));
         let line = behind.strip_prefix("},{line,").and_then(leading_number);
         let mut names = head.trim_start_matches([',', '{', '}', ']']).splitn(3, ',');
         let module = names.next().unwrap_or_default();

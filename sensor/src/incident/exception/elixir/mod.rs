@@ -4,7 +4,7 @@
 mod erlang;
 
 use super::{
-    Begin, Cause, Exception, ExceptionParser, Frame, Language, Next, Relation, Sign, State,
+    Begin, Cause, Exception, ExceptionParser, First, Frame, Language, Next, Relation, Sign, State,
     finish::Section,
     place::{self, leading_number},
 };
@@ -40,8 +40,8 @@ impl ExceptionParser for Elixir {
         ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
-        let text = std::str::from_utf8(line).ok()?;
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
+        let text = line.text()?;
         let state = |part| State { part, number: 0 };
         if erlang::begins(text) {
             let part = if erlang::names_process(text) {
@@ -87,19 +87,19 @@ impl ExceptionParser for Elixir {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        if erlang::begins(text.lines().next()?) {
+        if erlang::begins(text.rows().next()?) {
             return erlang::parse(text);
         }
         // Each with how far it is indented: its frames are four blanks deeper.
         let mut sections: Vec<(usize, Section)> = Vec::new();
         let mut message = true;
-        for line in text.lines() {
+        for line in text.rows() {
             let indent = line.len() - line.trim_start().len();
             if let Some((name, rest)) = head(line) {
                 let section = Section {
                     name: name.to_owned(),
                     message: place::some(rest),
-                    frames: Vec::new(),
+                    ..Section::default()
                 };
                 sections.push((indent, section));
                 message = true;
@@ -145,12 +145,12 @@ impl ExceptionParser for Elixir {
 
 /// The type and the message of `** (Type) message`.
 fn head(line: &str) -> Option<(&str, &str)> {
-    let (name, rest) = line.trim_start().strip_prefix(STARS)?.split_once(')')?;
+    let (name, rest) = line.trim_start().strip_prefix(STARS)?.cut(")")?;
     // `** (EXIT from #PID<0.96.0>)`: the pid is no part of the type.
     let name = name.split(" from ").next().unwrap_or(name);
     let known = name.starts_with(|c: char| c.is_ascii_uppercase())
         || ["exit", "throw", "stop"].contains(&name);
-    (known && !name.contains(' ')).then_some((name, rest.trim_start()))
+    (known && !name.has(" ")).then_some((name, rest.trim_start()))
 }
 
 /// Lines of a report behind the frames.
@@ -207,7 +207,7 @@ fn frame(line: &str) -> Option<Frame> {
 fn is_place(text: &str) -> bool {
     let place = place::split(text);
     place.line.is_some()
-        && !place.file.contains(' ')
+        && !place.file.has(" ")
         && [
             ".ex", ".exs", ".erl", ".eex", ".heex", ".leex", ".xrl", ".yrl",
         ]
@@ -225,10 +225,10 @@ fn is_call(text: &str) -> bool {
     let (name, rest) = text.split_at(end);
     let starts = name.starts_with(':') || name.starts_with(|c: char| c.is_ascii_uppercase());
     let arity = name
-        .rsplit_once('/')
+        .rcut("/")
         .is_some_and(|(_, arity)| leading_number(arity).is_some());
     starts
-        && name.contains('.')
+        && name.has(".")
         && (rest.starts_with('(') && text.ends_with(')') || rest.is_empty() && arity)
 }
 
@@ -237,7 +237,7 @@ fn function(call: &str) -> &str {
     if call.starts_with('(') || call.has("fn/") {
         return call;
     }
-    match call.find('(') {
+    match call.place("(") {
         Some(open) if call.ends_with(')') => &call[..open],
         _ => call,
     }

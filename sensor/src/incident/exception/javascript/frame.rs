@@ -5,11 +5,7 @@ use crate::incident::find::Find;
 
 /// Whether a line is a frame of V8.
 pub(super) fn is_frame(line: &str) -> bool {
-    let text = line.trim_start();
-    if text.len() == line.len() {
-        return false;
-    }
-    let Some(rest) = text.strip_prefix("at ") else {
+    let Some(rest) = indented(line).and_then(|text| text.strip_prefix("at ")) else {
         return false;
     };
     let rest = rest.strip_suffix(" {").unwrap_or(rest);
@@ -29,24 +25,36 @@ pub(super) fn is_frame(line: &str) -> bool {
     place.column.is_some() && !rest.has(" in ") || rest.ends_with("<anonymous>")
 }
 
+/// What follows the blanks that a line begins with.
+fn indented(line: &str) -> Option<&str> {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let text = line.get(line.bytes().take_while(blank).count()..)?;
+    let text = match text.as_bytes().first() {
+        Some(first) if first.is_ascii_graphic() => text,
+        // Blanks of other kinds.
+        _ => text.trim_start(),
+    };
+    (text.len() < line.len()).then_some(text)
+}
+
 /// A frame of Firefox: `function@file:line:column`.
 pub(super) fn is_firefox(line: &str) -> bool {
-    let Some(at) = line.find('@') else {
+    let Some((_, location)) = line.cut("@") else {
         return false;
     };
-    !line.starts_with(' ') && !line.contains(' ') && place::split(&line[at + 1..]).column.is_some()
+    !line.has(" ") && place::split(location).column.is_some()
 }
 
 fn has_place(location: &str) -> bool {
-    place::split(location).line.is_some()
+    place::number_behind(location).1.is_some()
 }
 
 /// Reads either.
 pub(super) fn read(line: &str) -> Frame {
-    let text = line.trim_start();
+    let text = indented(line).unwrap_or(line);
     let text = text.strip_suffix(" {").unwrap_or(text);
     let Some(rest) = text.strip_prefix("at ") else {
-        let (function, location) = text.split_once('@').unwrap_or(("", text));
+        let (function, location) = text.cut("@").unwrap_or(("", text));
         return at(function, location);
     };
     match rest.strip_suffix(')').and_then(|inner| inner.cut(" (")) {
@@ -83,5 +91,5 @@ fn is_library(file: &str) -> bool {
 
 /// Modules of Node itself had no prefix before version 16: `events.js`.
 fn is_old_core(file: &str) -> bool {
-    !file.contains(['/', '\\', ':', '<']) && file.ends_with(".js")
+    file.ends_with(".js") && !file.contains(['/', '\\', ':', '<'])
 }

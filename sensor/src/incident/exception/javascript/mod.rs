@@ -3,10 +3,11 @@
 //! shows them, with causes and members.
 
 mod frame;
+mod memory;
 mod tree;
 
 use super::{
-    Begin, Exception, ExceptionParser, Language, Next, Sign, State,
+    Begin, Exception, ExceptionParser, First, Language, Next, Sign, State,
     head::{self, Look},
     place,
 };
@@ -28,6 +29,9 @@ const FRAMES: u32 = 4;
 const PROPERTIES: u32 = 5;
 /// Nothing but the version of Node may follow.
 const END: u32 = 6;
+
+/// V8 itself failed.
+const MEMORY: u32 = 7;
 
 /// Most lines of an excerpt.
 const MAX_EXCERPT: u32 = 8;
@@ -53,21 +57,30 @@ impl ExceptionParser for JavaScript {
             Sign::Text("[stdin]:"),
             Sign::Text("<anonymous"),
             Sign::Text("undefined:1"),
+            Sign::Text(memory::SIGN),
         ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
         let state = |part| State { part, number: 0 };
-        let text = std::str::from_utf8(line).ok()?;
+        let text = line.text()?;
+        if memory::is_first(text) {
+            return Some(Begin::Sure(state(MEMORY)));
+        }
         if excerpt(text).is_some() {
             return Some(Begin::Maybe(state(EXCERPT)));
         }
         let head = text.strip_prefix("Uncaught ").unwrap_or(text);
         let bracketed = head.strip_prefix('[').unwrap_or(head);
-        match head::look(bracketed.as_bytes()) {
+        let look = if bracketed.len() == text.len() {
+            line.look()
+        } else {
+            head::look(bracketed.as_bytes())
+        };
+        match look {
             Some(Look::Class) => Some(Begin::Likely(state(MESSAGE))),
             Some(Look::Word) => Some(Begin::Maybe(state(BARE_HEAD))),
-            None => head::labelled(line).map(|_| Begin::Maybe(state(MESSAGE))),
+            None => line.labelled().map(|_| Begin::Maybe(state(MESSAGE))),
         }
     }
 
@@ -79,6 +92,9 @@ impl ExceptionParser for JavaScript {
                 Next::No
             };
         };
+        if state.part == MEMORY {
+            return memory::goes_on(text);
+        }
         if frame::is_frame(text) || frame::is_firefox(text) && state.part != PROPERTIES {
             state.part = match (state.part, text.ends_with('{')) {
                 (PROPERTIES, _) | (_, true) => PROPERTIES,
@@ -104,6 +120,9 @@ impl ExceptionParser for JavaScript {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
+        if memory::is_first(text.rows().next()?) {
+            return memory::read(text);
+        }
         tree::read(text)
     }
 }
@@ -145,7 +164,7 @@ fn excerpt_goes_on(state: &mut State, line: &str) -> Next {
 
 /// `/srv/app/till.js:3`: the line above an excerpt.
 fn excerpt(line: &str) -> Option<place::Place<'_>> {
-    if line.contains(' ') && !line.starts_with('/') && !line.starts_with("file:///") {
+    if line.has(" ") && !line.starts_with('/') && !line.starts_with("file:///") {
         return None;
     }
     let place = place::split(line);
@@ -168,7 +187,7 @@ fn excerpt(line: &str) -> Option<place::Place<'_>> {
 
 /// Nothing but carets below the code.
 fn is_carets(line: &str) -> bool {
-    line.contains('^')
+    line.has("^")
         && line
             .bytes()
             .all(|byte| matches!(byte, b' ' | b'^' | b'\t' | b'~'))

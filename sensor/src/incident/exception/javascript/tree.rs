@@ -28,7 +28,7 @@ struct Reader {
 }
 
 pub(super) fn read(text: &str) -> Option<Exception> {
-    let mut lines = text.lines().peekable();
+    let mut lines = text.rows().peekable();
     let place = lines.peek().and_then(|line| excerpt(line));
     let mut thrown = None;
     if place.is_some() {
@@ -73,7 +73,7 @@ pub(super) fn read(text: &str) -> Option<Exception> {
     if let Some(place) = place
         && (frames.is_empty() || section.name == "SyntaxError")
         && place.in_app
-        && place.file.as_deref().is_some_and(|file| file.contains('/'))
+        && place.file.as_deref().is_some_and(|file| file.has("/"))
         && !frames
             .iter()
             .any(|frame| frame.file == place.file && frame.line == place.line)
@@ -122,7 +122,9 @@ impl Reader {
         let indent = line.len() - text.len();
         if frame::is_frame(line) || frame::is_firefox(line) {
             if let Some(open) = &mut self.open {
-                open.message = false;
+                if std::mem::take(&mut open.message) {
+                    without_excerpt(&mut open.section);
+                }
                 open.section.frames.push(frame::read(line));
             }
         } else if let Some(rest) = text.strip_prefix("[cause]: ").or_else(|| caused(line)) {
@@ -142,6 +144,23 @@ impl Reader {
         {
             open.section.add_line(line);
         }
+    }
+}
+
+/// Deno shows the line of the program between message and frames, with a caret
+/// below.
+fn without_excerpt(section: &mut Section) {
+    let Some(message) = &mut section.message else {
+        return;
+    };
+    let Some((before, carets)) = message.rcut("\n") else {
+        return;
+    };
+    let Some((own, code)) = before.rcut("\n") else {
+        return;
+    };
+    if is_carets(carets) && code.starts_with([' ', '\t']) {
+        message.truncate(own.len());
     }
 }
 
@@ -166,7 +185,7 @@ fn shown(line: &str) -> Option<Shown<'_>> {
     head::look(line.as_bytes())?;
     let head = head::split(line).or_else(|| {
         let (name, rest) = line.cut(" [")?;
-        let (_, rest) = rest.split_once(']')?;
+        let (_, rest) = rest.cut("]")?;
         let message = rest
             .strip_prefix(':')
             .map(|rest| rest.strip_prefix(' ').unwrap_or(rest));

@@ -73,7 +73,11 @@ impl Evidence {
     #[must_use]
     pub fn line(self, line: &[u8]) -> Self {
         let text = line.trim_ascii();
-        let points = text.iter().all(|byte| matches!(byte, b'^' | b'~' | b' '));
+        // loguru shows the values below.
+        let shows = ["│", "└"]
+            .iter()
+            .any(|bar| text.starts_with(bar.as_bytes()));
+        let points = shows || text.iter().all(|byte| matches!(byte, b'^' | b'~' | b' '));
         if points || text.starts_with(b"[Previous line") {
             return self;
         }

@@ -1,12 +1,15 @@
 //! Python: tracebacks of 2.7 to 3.13, chained, of groups, of syntax errors.
 
+mod fatal;
 mod message;
 mod tree;
 
 use super::{
-    Begin, Exception, ExceptionParser, Language, Next, Sign, State, head, prose::may_be_message,
+    Begin, Exception, ExceptionParser, First, Language, Next, Sign, State, head,
+    prose::may_be_message,
 };
 
+use crate::incident::find::Find;
 use message::{Evidence, Progress, Taken};
 pub use tree::is_library;
 
@@ -40,9 +43,22 @@ const END: u32 = 9;
 /// A syntax error that no traceback comes before.
 const SYNTAX: u32 = 7;
 
-/// The part of the state. The other bits are what the last line of the program
-/// says of the message, and then how far that got.
-const PART: u32 = 0xff;
+/// What came before a traceback that was quoted: it was another process's.
+const REMOTE: u32 = 10;
+
+/// The interpreter itself failed.
+const FATAL: u32 = 11;
+
+/// The part of the state. The bits above the lowest eight are what the last
+/// line of the program says of the message, and then how far that got.
+const PART: u32 = 0x3f;
+/// Between the quotes of another process's traceback.
+const QUOTED: u32 = 0x40;
+/// Blank lines part the frames, as loguru has them.
+const SPACED: u32 = 0x80;
+
+/// Around the traceback of another process.
+pub(super) const QUOTES: &str = "\"\"\"";
 
 impl ExceptionParser for Python {
     fn language(&self) -> Language {
@@ -50,11 +66,16 @@ impl ExceptionParser for Python {
     }
 
     fn signs(&self) -> &'static [Sign] {
-        &[Sign::Text(TRACEBACK), Sign::Text("  File \""), Sign::Class]
+        &[
+            Sign::Text(TRACEBACK),
+            Sign::Text("  File \""),
+            Sign::Text(fatal::FIRST),
+            Sign::Class,
+        ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
-        if line == GROUP.as_bytes() {
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
+        if **line == *GROUP.as_bytes() {
             return Some(Begin::Sure(State {
                 part: MARGIN,
                 number: 0,
@@ -78,7 +99,19 @@ impl ExceptionParser for Python {
                 number: 0,
             }));
         }
-        let bare = line.first().is_some_and(u8::is_ascii_alphabetic) && head::look(line).is_some();
+        if line.starts_with(fatal::FIRST.as_bytes()) {
+            return Some(Begin::Sure(State {
+                part: FATAL,
+                number: 0,
+            }));
+        }
+        if is_remote(line) {
+            return Some(Begin::Likely(State {
+                part: REMOTE,
+                number: 0,
+            }));
+        }
+        let bare = line.first().is_some_and(u8::is_ascii_alphabetic) && line.look().is_some();
         bare.then_some(Begin::Maybe(State {
             part: BARE,
             number: 0,
@@ -86,14 +119,24 @@ impl ExceptionParser for Python {
     }
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
-        if state.part & PART == BEGUN {
-            return begun(state, line);
+        match state.part & PART {
+            BEGUN => return begun(state, line),
+            FATAL => return fatal::goes_on(line),
+            _ => {}
         }
         let Some(line) = without_prefix(state, line) else {
             return Next::No;
         };
         let blank = line.trim_ascii().is_empty();
         match state.part & PART {
+            REMOTE if line == QUOTES.as_bytes() => {
+                state.part |= QUOTED;
+                to(state, LINK, Next::Part)
+            }
+            MESSAGE | BLANK | END if line == QUOTES.as_bytes() && state.part & QUOTED != 0 => {
+                state.part &= !QUOTED;
+                to(state, GROUP_END, Next::Part)
+            }
             BARE | BLANK | GROUP_END if blank => Next::Maybe,
             BARE | BLANK | GROUP_END if is_link(line) => to(state, LINK, Next::Part),
             BLANK
@@ -104,11 +147,10 @@ impl ExceptionParser for Python {
                 message(state, line)
             }
             LINK if blank => Next::Maybe,
-            LINK if is_header(line) || line.starts_with(b"  File \"") => {
-                to(state, FRAMES, Next::Part)
-            }
+            LINK if is_header(line) || is_file(line) => to(state, FRAMES, Next::Part),
             LINK if line == GROUP.as_bytes() => to(state, MARGIN, Next::Part),
-            FRAMES if line.starts_with(b"  File \"") => to(state, FRAMES, Next::Part),
+            FRAMES if is_file(line) => to(state, FRAMES, Next::Part),
+            FRAMES if blank && state.part & SPACED != 0 => Next::Maybe,
             FRAMES if line.starts_with(b"  ") => {
                 let evidence = Evidence(state.part >> 8).line(line);
                 to(state, evidence.0 << 8 | FRAMES, Next::Part)
@@ -135,30 +177,38 @@ impl ExceptionParser for Python {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let first = text.lines().next()?;
+        let first = text.rows().next()?;
+        if first.starts_with(fatal::FIRST) {
+            return fatal::read(text);
+        }
         let prefix = first.trim_end().strip_suffix(TRACEBACK).unwrap_or_default();
         if prefix.is_empty() || first == GROUP {
-            return tree::read(text.lines());
+            return tree::read(text.rows());
         }
-        let second = text.lines().nth(1).unwrap_or_default();
+        let second = text.rows().nth(1).unwrap_or_default();
         if second.starts_with(prefix) && !second.starts_with("  File \"") {
             let strip = |line| str::strip_prefix(line, prefix).unwrap_or(line);
-            return tree::read(text.lines().map(strip));
+            return tree::read(text.rows().map(strip));
         }
-        tree::read(std::iter::once(TRACEBACK).chain(text.lines().skip(1)))
+        tree::read(std::iter::once(TRACEBACK).chain(text.rows().skip(1)))
     }
 }
 
 /// The line after the first one tells what stands before every line.
 fn begun(state: &mut State, line: &[u8]) -> Next {
-    if line.starts_with(b"  File \"") {
+    // loguru has a blank line there, and others between the frames.
+    if line.trim_ascii().is_empty() {
+        state.part |= SPACED;
+        return Next::Maybe;
+    }
+    if is_file(line) {
         state.number = 0;
         return to(state, FRAMES, Next::Part);
     }
     let Some(rest) = without_prefix(state, line) else {
         return Next::No;
     };
-    if rest.starts_with(b"  File \"") {
+    if is_file(rest) {
         return to(state, FRAMES, Next::Part);
     }
     if is_exception(rest) && head::look(rest).is_some() {
@@ -188,8 +238,9 @@ fn without_prefix<'a>(state: &State, line: &'a [u8]) -> Option<&'a [u8]> {
     (prefix(before) == Some(state.number)).then_some(rest)
 }
 
+/// What the text is between stays.
 fn to(state: &mut State, part: u32, next: Next) -> Next {
-    state.part = part;
+    state.part = part | state.part & (QUOTED | SPACED);
     next
 }
 
@@ -208,6 +259,17 @@ fn message(state: &mut State, line: &[u8]) -> Next {
 
 fn is_header(line: &[u8]) -> bool {
     line.trim_ascii_end() == TRACEBACK.as_bytes()
+}
+
+/// `  File "x.py", line 3`; loguru marks the frame that caught it.
+fn is_file(line: &[u8]) -> bool {
+    line.starts_with(b"  File \"") || line.starts_with(b"> File \"")
+}
+
+/// `multiprocessing.pool.RemoteTraceback: `: an exception of another process,
+/// whose message is the traceback there.
+fn is_remote(line: &[u8]) -> bool {
+    line.trim_ascii_end().ends_with(b"RemoteTraceback:")
 }
 
 fn is_link(line: &[u8]) -> bool {

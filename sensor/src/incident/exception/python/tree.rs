@@ -1,6 +1,6 @@
 //! Tracebacks behind tracebacks, and groups of them within.
 
-use super::{CAUSE, CONTEXT, GROUP, TRACEBACK};
+use super::{CAUSE, CONTEXT, GROUP, QUOTES, TRACEBACK};
 use crate::incident::exception::{
     Cause, Exception, Frame, Language, Relation,
     finish::Section,
@@ -27,11 +27,13 @@ struct Traceback {
     link: Option<Relation>,
     members: Vec<Vec<Self>>,
     named: bool,
+    /// It is between quotes: another process printed it.
+    quoted: bool,
 }
 
 /// Reads a whole text: the last traceback is the incident.
 pub(super) fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Exception> {
-    let mut chain = tracebacks(&items(lines.collect(), 2), 0);
+    let mut chain = tracebacks(&items(lines, 2), 0);
     let last = chain.pop()?;
     if !last.named && last.section.frames.is_empty() && chain.is_empty() {
         return None;
@@ -75,7 +77,7 @@ fn finished(section: Section) -> Section {
 
 /// Takes the margin at column `margin` off and puts aside what stands deeper.
 /// Lines without a margin are as they are.
-fn items<'a>(lines: Vec<&'a str>, margin: usize) -> Vec<Item<'a>> {
+fn items<'a>(lines: impl Iterator<Item = &'a str>, margin: usize) -> Vec<Item<'a>> {
     let mut items = Vec::new();
     let mut members: Vec<Vec<&'a str>> = Vec::new();
     // A margin is one only after the header of a group.
@@ -158,7 +160,7 @@ fn tracebacks(items: &[Item<'_>], depth: usize) -> Vec<Traceback> {
             Item::Members(members) if depth < MAX_DEPTH => {
                 let margin = 2 * (depth + 2);
                 for lines in members {
-                    let items = self::items(lines.clone(), margin);
+                    let items = self::items(lines.iter().copied(), margin);
                     open.members.push(tracebacks(&items, depth + 1));
                 }
             }
@@ -171,7 +173,9 @@ fn tracebacks(items: &[Item<'_>], depth: usize) -> Vec<Traceback> {
                 };
                 if link.is_some() && open.named {
                     open.link = link;
+                    let quoted = open.quoted;
                     chain.push(std::mem::take(&mut open));
+                    open.quoted = quoted;
                     linked = true;
                 } else if !(linked && line.is_empty()) {
                     linked = false;
@@ -189,7 +193,13 @@ fn tracebacks(items: &[Item<'_>], depth: usize) -> Vec<Traceback> {
 
 impl Traceback {
     fn add(&mut self, line: &str) {
-        if self.named {
+        if line == QUOTES && self.quoted {
+            self.quoted = false;
+        } else if line == QUOTES && self.section.name.ends_with("RemoteTraceback") {
+            // What stands between the quotes is the exception.
+            self.section = Section::default();
+            (self.named, self.quoted) = (false, true);
+        } else if self.named {
             self.section.add_line(line);
         } else if let Some(frame) = frame(line) {
             self.section.frames.push(frame);
@@ -211,16 +221,18 @@ impl Traceback {
 
 /// `Type: message`, `Type`.
 fn exception(line: &str) -> Option<head::Head<'_>> {
-    let (name, message) = match line.split_once(':') {
+    let (name, message) = match line.cut(":") {
         Some((name, rest)) => (name, Some(rest.strip_prefix(' ').unwrap_or(rest))),
         None => (line.trim_end(), None),
     };
-    (!name.is_empty() && !name.contains(' ')).then_some(head::Head { name, message })
+    (!name.is_empty() && !name.has(" ")).then_some(head::Head { name, message })
 }
 
 /// `  File "x.py", line 3, in f`.
 fn frame(line: &str) -> Option<Frame> {
-    let rest = line.strip_prefix("  File \"")?;
+    let rest = line
+        .strip_prefix("  File \"")
+        .or_else(|| line.strip_prefix("> File \""))?;
     let (file, rest) = rest.rcut("\", line ")?;
     let (number, rest) = leading_number(rest)?;
     let function = rest.strip_prefix(", in ").unwrap_or_default();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 // example: begin
 use crate::incident::exception::{
-    Assembler, Begin, Exception, ExceptionParser, Frame, Language, Next, Parsers, Piece, Sign,
-    State,
+    Assembler, Begin, Exception, ExceptionParser, First, Frame, Language, Next, Parsers, Piece,
+    Sign, State,
 };
 
 /// `till panic <Type>: <message>`, frames `  > function file:line`, `till end`.
@@ -20,7 +20,7 @@ impl ExceptionParser for Till {
         &[Sign::Text("till panic ")]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
         line.starts_with(b"till panic ")
             .then(|| Begin::Likely(State::default()))
     }

@@ -90,6 +90,39 @@ fn a_trace_that_never_ends_is_cut() {
 }
 
 #[test]
+fn a_message_that_is_too_long_is_cut() {
+    let start = "Traceback (most recent call last):\n  File \"/srv/a.py\", line 3, in f\n";
+    for length in [MAX_BYTES - 200, MAX_BYTES, 2 * MAX_BYTES] {
+        for letter in ["y", "ü"] {
+            let message = letter.repeat(length / letter.len());
+            let text = format!("{start}ValueError: {message}\nnext\n{start}KeyError: 'x'\n");
+            let found = super::traces(&text);
+            assert_eq!(found.len(), 2, "{length}");
+            assert_eq!(found[0].name, "ValueError");
+            assert_eq!(found[0].frames.len(), 1);
+            let kept = found[0].message.as_deref().unwrap();
+            assert!(
+                kept.len() > MAX_BYTES - 400
+                    && message.starts_with(kept.trim_end_matches("\nnext"))
+            );
+            assert!(found[0].text.len() <= MAX_BYTES);
+            assert_eq!(found[1].name, "KeyError");
+        }
+    }
+    // The first line is as long already.
+    let message = "y".repeat(MAX_BYTES);
+    let found = super::traces(&format!(
+        "java.lang.IllegalStateException: {message}\n\tat a.B.c(B.java:3)\n"
+    ));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].name, "java.lang.IllegalStateException");
+    assert!(found[0].text.len() <= MAX_BYTES);
+    // A line of somebody else stays whole.
+    let other = format!("2026-11-22 05:36:10 INFO {}", "z".repeat(MAX_BYTES));
+    check(format!("{start}KeyError: 'x'\n{other}\nnext").as_bytes());
+}
+
+#[test]
 fn a_trace_without_its_end_is_parsed_as_far_as_it_goes() {
     for fixture in fixtures::all() {
         for trace in super::traces(&fixture.text) {

@@ -3,6 +3,11 @@
 
 use super::{Envelope, Opened};
 
+/// The bytes of names of containers.
+static NAME: [bool; 256] = crate::incident::find::table(
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-.",
+);
+
 /// The envelope.
 #[derive(Debug)]
 pub struct Compose;
@@ -21,9 +26,8 @@ impl Envelope for Compose {
             let end = memchr::memchr(b']', rest)?;
             (rest.get(..end)?, rest.get(end + 1..)?.strip_prefix(b" ")?)
         } else {
-            let end = line.iter().take(128).position(|byte| {
-                !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
-            })?;
+            let start = line.get(..128).unwrap_or(line);
+            let end = start.iter().position(|byte| !NAME[usize::from(*byte)])?;
             let padded = line.get(end..)?;
             let bar = padded
                 .iter()

@@ -10,7 +10,7 @@ mod journald;
 mod stamped;
 mod syslog;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use super::{level::Level, time::When};
 
@@ -63,6 +63,27 @@ pub static ALL: [&dyn Envelope; 7] = [
     &compose::Compose,
     &stamped::Stamped,
 ];
+
+/// Those that a line may be in which begins with this byte.
+pub fn asked(first: u8) -> impl Iterator<Item = &'static dyn Envelope> {
+    /// A bit for each of them, by first bytes.
+    static ASKED: LazyLock<[u8; 256]> = LazyLock::new(|| {
+        let mut first = 0..=u8::MAX;
+        std::array::from_fn(|_| {
+            let byte = first.next().unwrap_or_default();
+            let all = ALL.iter().rev();
+            all.fold(0, |bits, envelope| {
+                bits << 1 | u8::from(envelope.begins(byte))
+            })
+        })
+    });
+    let mut bits = ASKED.get(usize::from(first)).copied().unwrap_or_default();
+    std::iter::from_fn(move || {
+        let place = bits.trailing_zeros() as usize;
+        bits &= bits.wrapping_sub(1);
+        ALL.get(place).copied()
+    })
+}
 
 /// The stream of a name.
 fn stream(name: &[u8]) -> Option<&'static str> {

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use super::{Envelope, Opened, start, word};
 use crate::incident::log::{
-    level::Level,
+    clean,
+    level::{self, Level},
     time::{Civil, When},
 };
 
@@ -73,10 +74,10 @@ fn modern(rest: &[u8]) -> Option<Opened<'_>> {
         None => structured(rest)?,
     };
     let text = text.strip_prefix(b" ").unwrap_or(text);
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = text.strip_prefix(clean::MARK).unwrap_or(text);
     let known = |text: &[u8]| (text != b"-").then(|| String::from_utf8_lossy(text).into_owned());
     Some(Opened {
-        text: text.into(),
+        text: unescaped(text),
         source: [host.into(), [app, procid].join(&b'\0').into()],
         time: when,
         logger: known(app).map(Cow::Owned),
@@ -108,12 +109,24 @@ fn structured(rest: &[u8]) -> Option<&[u8]> {
 
 /// RFC 3164, and rsyslog's files, which begin with either kind of time.
 fn bsd(line: &[u8], priority: Option<u8>) -> Option<Opened<'_>> {
+    // Most lines have neither kind, which is seen at once.
+    let may_be_time = match line.first()? {
+        b'A'..=b'Z' => matches!(line.get(3), Some(b' ' | b',')),
+        _ => line.get(10) == Some(&b'T'),
+    };
+    if !may_be_time {
+        return None;
+    }
     let head = start(line);
     let (civil, rest) = Civil::scan(head)?;
     // Its own time, or RFC 3339.
     let own = head.bytes().next()?.is_ascii_uppercase();
     civil.day?;
-    if !own && (head.as_bytes().get(10) != Some(&b'T') || civil.offset.is_none()) {
+    if !own
+        && (head.as_bytes().get(10) != Some(&b'T')
+            || civil.offset.is_none()
+            || is_of_container(line))
+    {
         return None;
     }
     let rest = line.get(head.len() - rest.len()..)?;
@@ -124,7 +137,7 @@ fn bsd(line: &[u8], priority: Option<u8>) -> Option<Opened<'_>> {
         Some((first, after)) if priority.is_none() || !first.ends_with(b":") => (first, after),
         _ => (&b""[..], rest),
     };
-    if host.ends_with(b":") || host.contains(&b'[') {
+    if host.ends_with(b":") || host.contains(&b'[') || !own && !is_host(host) {
         return None;
     }
     let found = tag(after);
@@ -134,7 +147,7 @@ fn bsd(line: &[u8], priority: Option<u8>) -> Option<Opened<'_>> {
     let (name, pid, text) = found.unwrap_or((b"", None, after));
     let kernel = name == b"kernel";
     Some(Opened {
-        text: text.into(),
+        text: unescaped(text),
         source: [host.into(), after.get(..after.len() - text.len())?.into()],
         time: Some(When::Civil(civil)),
         logger: (!name.is_empty()).then(|| String::from_utf8_lossy(name)),
@@ -142,6 +155,64 @@ fn bsd(line: &[u8], priority: Option<u8>) -> Option<Opened<'_>> {
         kernel,
         ..Opened::default()
     })
+}
+
+/// Container runtimes give nine digits of a second, whatever they are; what
+/// follows is the program's line. Syslog has six at most.
+fn is_of_container(line: &[u8]) -> bool {
+    let fraction = line.get(19..).and_then(|rest| rest.strip_prefix(b"."));
+    fraction.is_some_and(|digits| {
+        digits
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+            == 9
+    })
+}
+
+/// A name or an address, no word of a message such as `#0` or `a.rb:5:in`.
+fn is_host(host: &[u8]) -> bool {
+    // A head of its own: a time, a level, `ValueError: boom`.
+    if level::word(start(host)).is_some() {
+        return false;
+    }
+    let name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    let address = |byte: &u8| byte.is_ascii_hexdigit() || b":.%".contains(byte);
+    host.iter().all(name) || host.iter().all(address)
+}
+
+/// rsyslog writes control characters as `#` and three octal digits: `#011` for
+/// a tab, `#012` for the end of a line within a message. A number behind a
+/// blank is one: `order #012`.
+fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
+    let mut out = Vec::new();
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'#', text) {
+        let Some(
+            [
+                b'#',
+                high @ b'0'..=b'1',
+                middle @ b'0'..=b'7',
+                low @ b'0'..=b'7',
+            ],
+        ) = text.get(at..at + 4)
+        else {
+            continue;
+        };
+        let value = (high - b'0') * 64 + (middle - b'0') * 8 + (low - b'0');
+        let stands_alone = at.checked_sub(1).and_then(|before| text.get(before)) == Some(&b' ');
+        if stands_alone && out.is_empty() || !matches!(value, b'\t' | b'\n' | b'\r' | 0x1b) {
+            continue;
+        }
+        out.extend_from_slice(text.get(from..at).unwrap_or_default());
+        out.push(value);
+        from = at + 4;
+    }
+    if from == 0 {
+        return text.into();
+    }
+    out.extend_from_slice(text.get(from..).unwrap_or_default());
+    out.into()
 }
 
 /// `app[12]: `, `app: `.

@@ -2,8 +2,12 @@
 //! `[Sat May 20 14:30:22.123 2023] [core:error] [pid 12:tid 34] [client …] …`,
 //! and without module and pid before 2.4.
 
+use std::borrow::Cow;
+
 use super::{Entry, LogFormat};
+use crate::incident::find::Find;
 use crate::incident::log::{
+    embedded,
     level::Level,
     time::{Civil, When},
 };
@@ -50,14 +54,58 @@ impl LogFormat for Apache {
             }
             rest = tail;
         }
+        let text = rest.strip_prefix(' ').unwrap_or(rest);
+        let php = php(text);
+        let exception = php.as_deref().and_then(embedded::trace);
+        let message = match php {
+            Some(php) if exception.is_some() => {
+                Cow::Owned(php.lines().next().unwrap_or_default().to_owned())
+            }
+            _ => Cow::Borrowed(text),
+        };
         let module = Some(module).filter(|module| !module.is_empty());
         Some(Entry {
             time: Some(When::Civil(civil)),
             level: Some(level),
             logger: module.map(Into::into),
-            message: Some(rest.strip_prefix(' ').unwrap_or(rest).into()),
+            message: Some(message),
+            exception,
             pid,
             ..Entry::default()
         })
     }
+}
+
+/// What PHP said, with its line breaks, which Apache escapes: of the module, or
+/// of FPM behind `AH01071: Got error '…'`.
+fn php(text: &str) -> Option<String> {
+    let text = text.rcut(", referer: ").map_or(text, |(text, _)| text);
+    let said = match text.strip_prefix("AH01071: Got error '") {
+        Some(said) => said.strip_suffix('\'').unwrap_or(said),
+        None => text,
+    };
+    let said = said.strip_prefix("PHP message: ").unwrap_or(said);
+    let kind = said.strip_prefix("PHP ")?;
+    let kind = kind.get(..kind.place(":")?)?;
+    kind.ends_with(" error").then(|| unescaped(said))
+}
+
+/// Apache writes a backslash as two, and line breaks as letters.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.cut("\\") {
+        out.push_str(before);
+        let (char, length) = match behind.as_bytes().first() {
+            Some(b'n') => ('\n', 1),
+            Some(b't') => ('\t', 1),
+            Some(b'\\') => ('\\', 1),
+            Some(b'"') => ('"', 1),
+            _ => ('\\', 0),
+        };
+        out.push(char);
+        rest = behind.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
 }

@@ -9,7 +9,9 @@ mod words;
 
 use std::borrow::Cow;
 
-use self::words::{is_logger, is_name, is_thread, logger, message, token, without_spans};
+use self::words::{
+    is_logger, is_name, is_pair, is_thread, logger, message, place_less, token, without_spans,
+};
 use super::Entry;
 use crate::incident::{
     find::Find,
@@ -50,12 +52,18 @@ pub fn read(line: &str) -> Option<Head<'_>> {
         number: false,
         logger: None,
         names: 0,
+        pairs: false,
     };
     let first = line.bytes().next()?;
     if first.is_ascii_uppercase()
         && let Some(head) = level_first(line)
     {
         return Some(head);
+    }
+    if let Some((level, civil, rest)) = level_and_time(line) {
+        parts.time = Some(When::Civil(civil));
+        parts.rest = rest;
+        return Some(parts.after(level, Some(b'[')));
     }
     if let Some(rest) = line.strip_prefix('[')
         && let Some((civil, rest)) = Civil::scan(rest)
@@ -81,6 +89,8 @@ struct Parts<'a> {
     number: bool,
     logger: Option<&'a str>,
     names: usize,
+    /// Elixir's metadata, before a level in brackets.
+    pairs: bool,
 }
 
 impl<'a> Parts<'a> {
@@ -110,6 +120,9 @@ impl<'a> Parts<'a> {
                     return None;
                 }
                 None if token.bytes().all(|byte| byte.is_ascii_digit()) => self.number = true,
+                // The thread, as log4j's own messages have it.
+                None if token == "main" && self.time.is_some() => self.thread = true,
+                None if self.time.is_some() && is_pair(token) => self.pairs = true,
                 None if is_name(token) => {
                     self.names += 1;
                     self.logger = Some(token.trim_end_matches(':'));
@@ -147,8 +160,12 @@ impl<'a> Parts<'a> {
         bracket: Option<u8>,
         dashed: bool,
     ) -> Option<Level<'a>> {
+        let bare_start = self.time.is_none() && !self.thread;
+        if bracket.is_none() && (bare_start || self.pairs) {
+            return None;
+        }
         let bare = token.strip_suffix(':').unwrap_or(token).trim();
-        let bare = bare.split_once('/').map_or(bare, |(level, _)| level);
+        let bare = bare.cut("/").map_or(bare, |(level, _)| level);
         let level = Level::word(bare)?;
         let capitals = bare.bytes().all(|byte| byte.is_ascii_uppercase());
         if bracket.is_some() {
@@ -156,9 +173,6 @@ impl<'a> Parts<'a> {
         }
         let tab = rest.starts_with('\t');
         if !(capitals || tab && self.time.is_some()) {
-            return None;
-        }
-        if self.time.is_none() && !self.thread {
             return None;
         }
         // A name before it, and nothing else: it may be prose.
@@ -176,6 +190,16 @@ impl<'a> Parts<'a> {
         let named = self.logger.is_some();
         let dashes = named && self.names == 1;
         let mut rest = self.rest;
+        // NLog: `|logger|message`.
+        if !named
+            && let Some((name, tail)) = rest.strip_prefix('|').and_then(|rest| rest.cut("|"))
+            && is_name(name)
+        {
+            self.logger = Some(name);
+            rest = tail;
+        }
+        let mut spring = false;
+        let mut inner_logger = None;
         for _ in 0..4 {
             let start = rest.trim_start_matches([' ', '\t']);
             // Spring Boot: `1234 --- [main]`, zap: `\tlogger\tfile.go:12\t`.
@@ -184,10 +208,16 @@ impl<'a> Parts<'a> {
             {
                 rest = tail;
                 java = true;
+                spring = true;
                 continue;
             }
             match token(start) {
                 Some((inner, tail, Some(b'['))) if is_thread(inner, tail) => {
+                    let name = place_less(inner.trim_end());
+                    // JBoss has the thread behind it, Elasticsearch the node.
+                    if is_logger(name) && name.has(".") || is_name(name) && tail.starts_with(" (") {
+                        inner_logger = inner_logger.or(Some(name));
+                    }
                     java |= !inner.bytes().all(|byte| byte.is_ascii_digit());
                     rest = tail;
                 }
@@ -196,12 +226,31 @@ impl<'a> Parts<'a> {
             }
         }
         let mut python = bracket.is_some() && !java;
-        let found = logger(rest).or_else(|| {
+        let padded = || {
+            let (name, _) = rest.cut(" : ").filter(|_| spring)?;
+            let tail = rest.get(name.len() + 1..)?;
+            let name = name.trim();
+            (!name.is_empty() && !name.has(" ")).then_some((name, tail))
+        };
+        let found = padded().or_else(|| logger(rest)).filter(|(name, tail)| {
+            // structlog: an event and its pairs.
+            let event = bracket.is_some() && !name.has(".") && !name.has(":");
+            let next = tail.trim_start().split(' ').next().unwrap_or_default();
+            !(event && is_pair(next))
+        });
+        let found = found.or_else(|| {
             let inner = without_spans(rest);
             (inner.len() < rest.trim_start().len()).then(|| logger(inner))?
         });
-        if !named && let Some((logger, tail)) = found {
-            java |= logger.contains('.') && logger.bytes().any(|byte| byte.is_ascii_uppercase());
+        let named = named || self.logger.is_some();
+        if !named
+            && found.is_none()
+            && let Some(name) = inner_logger
+        {
+            java |= name.bytes().any(|byte| byte.is_ascii_uppercase());
+            self.logger = Some(name);
+        } else if !named && let Some((logger, tail)) = found {
+            java |= logger.has(".") && logger.bytes().any(|byte| byte.is_ascii_uppercase());
             self.logger = Some(logger);
             rest = tail;
         }
@@ -224,6 +273,16 @@ impl<'a> Parts<'a> {
             style,
         }
     }
+}
+
+/// `[ERROR] 2023-05-20 14:30:22 …`
+fn level_and_time(line: &str) -> Option<(Level<'_>, Civil, &str)> {
+    let (word, rest) = line.strip_prefix('[')?.cut("] ")?;
+    let level = Level::word(word.trim_end())?;
+    let open = rest.strip_prefix('[').unwrap_or(rest);
+    let (civil, tail) = Civil::scan(open)?;
+    civil.day?;
+    Some((level, civil, tail.strip_prefix(']').unwrap_or(tail)))
 }
 
 /// `ERROR:root:message`, `ERROR 2023-05-20 14:30:22 …`, `ERROR [main] a.B - …`.
@@ -254,7 +313,7 @@ fn level_first(line: &str) -> Option<Head<'_>> {
             return (padding > 0 && !message.starts_with(' '))
                 .then(|| head(None, None, message, Style::Python))?;
         }
-        let (logger, message) = rest.split_once(':')?;
+        let (logger, message) = rest.cut(":")?;
         return is_name(logger).then(|| head(None, Some(logger), message, Style::Python))?;
     }
     let start = rest.trim_start_matches([' ', '\t']);
@@ -271,6 +330,7 @@ fn level_first(line: &str) -> Option<Head<'_>> {
             number: false,
             logger: None,
             names: 0,
+            pairs: false,
         };
         return Some(parts.after(level, None));
     }
@@ -290,6 +350,7 @@ fn level_first(line: &str) -> Option<Head<'_>> {
         number: false,
         logger: None,
         names: 0,
+        pairs: false,
     };
     let mut head = parts.after(level, None);
     if dash {
@@ -305,7 +366,7 @@ fn after_thread(start: &str) -> bool {
 
 /// `: ERROR/Main] message` (Celery), ` ERROR target] message` (env_logger).
 fn inside(civil: Civil, rest: &str) -> Option<Head<'_>> {
-    let (inner, tail) = rest.split_once(']')?;
+    let (inner, tail) = rest.cut("]")?;
     let inner = inner.trim_start_matches([':', ' ']);
     let end = inner.find([' ', '/']).unwrap_or(inner.len());
     let (word, who) = inner.split_at_checked(end)?;
@@ -328,7 +389,7 @@ fn inside(civil: Civil, rest: &str) -> Option<Head<'_>> {
 
 /// `app.ERROR:`, a channel with its level.
 fn monolog(token: &str, bracket: Option<u8>) -> Option<(&str, Level<'_>)> {
-    let (channel, word) = token.strip_suffix(':')?.rsplit_once('.')?;
+    let (channel, word) = token.strip_suffix(':')?.rcut(".")?;
     let capitals = word.bytes().all(|byte| byte.is_ascii_uppercase());
     (bracket.is_none() && capitals && is_name(channel)).then_some(())?;
     Some((channel, Level::word(word)?))

@@ -69,7 +69,7 @@ fn spring(line: &str) -> Option<Entry<'_>> {
     number.parse::<u32>().ok()?;
     // A time makes it a head.
     let start = rest.trim_start();
-    let end = start.find(' ')?;
+    let end = start.place(" ")?;
     let level = crate::incident::log::level::Level::word(start.get(..end)?)?;
     let (_, tail) = rest.cut("] ")?;
     let (logger, message) = tail.cut(" : ")?;

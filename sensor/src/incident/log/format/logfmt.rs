@@ -7,6 +7,7 @@ use super::{
     Entry, LogFormat, console,
     json::{Fields, Node},
 };
+use crate::incident::find::Find;
 
 /// Most pairs that are looked at.
 const PAIRS: usize = 256;
@@ -30,7 +31,7 @@ impl LogFormat for Logfmt {
 }
 
 fn pairs(line: &str) -> Option<Entry<'_>> {
-    let (first, _) = line.split_once('=')?;
+    let (first, _) = line.cut("=")?;
     if !is_key(first) || first.bytes().next()?.is_ascii_digit() {
         return None;
     }

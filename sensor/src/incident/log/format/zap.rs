@@ -4,13 +4,14 @@
 use super::Entry;
 use crate::incident::{
     exception::Frame,
+    find::Find,
     log::{level::Level, time::When},
 };
 
 /// Reads a line.
 #[must_use]
 pub fn read(line: &str) -> Option<Entry<'_>> {
-    let (time, rest) = line.split_once('\t')?;
+    let (time, rest) = line.cut("\t")?;
     let (word, mut rest) = rest.split_once('\t')?;
     let level = Level::word(word)?;
     let time = When::read(time)?;

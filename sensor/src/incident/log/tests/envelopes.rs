@@ -87,6 +87,55 @@ fn syslog_of_both_kinds() {
 }
 
 #[test]
+fn syslog_tells_control_characters_in_octal() {
+    let found = parse(
+        "<13>Nov 22 10:00:00 host app: java.lang.RuntimeException: order #012 is closed\n\
+         <13>Nov 22 10:00:00 host app: #011at a.B.c(B.java:1)\n\
+         Nov 22 10:00:00 host web[12]: Traceback (most recent call last):#012  File \"/a.py\", line 1, in f#012    x() #012ValueError: oct\n\
+         Nov 22 10:00:00 host web[12]: ERROR:db:a color:#000 of page#0012\n\
+         Nov 22 10:00:00 host web[12]: #033[31mERROR:db:it failed#033[0m\n",
+    );
+    let all: Vec<String> = found.iter().map(shown).collect();
+    assert_eq!(
+        all,
+        [
+            "syslog exception 17 [app] {java.lang.RuntimeException: order #012 is closed} @1700647200000000000",
+            "syslog exception 17 [web] {ValueError: oct} @1700647200000000000 pid 12",
+            "python log 17 ERROR [db] a color:#000 of page#0012 @1700647200000000000 pid 12",
+            "python log 17 ERROR [db] it failed @1700647200000000000 pid 12",
+        ]
+    );
+    assert_eq!(found[0].exception.as_ref().unwrap().frames.len(), 1);
+}
+
+#[test]
+fn lines_behind_a_runtime_s_time_are_no_syslog() {
+    let time = "2024-11-22T10:00:00.123456789Z ";
+    for (text, expect) in [
+        (
+            "java.lang.RuntimeException: a\n\tat a.B.c(B.java:1)\nCaused by: java.io.IOException: b\n\tat a.B.e(B.java:3)\n",
+            "exception 17 {java.lang.RuntimeException: a}",
+        ),
+        (
+            "a.rb:5:in `x': boom (RuntimeError)\n\tfrom a.rb:9:in `<main>'\n",
+            "exception 17 {RuntimeError: boom}",
+        ),
+        (
+            "Unhandled exception:\nBad state: No element\n#0      main (file:///a.dart:3:6)\n",
+            "exception 17 {StateError: No element}",
+        ),
+    ] {
+        let lines: String = text.lines().map(|line| format!("{time}{line}\n")).collect();
+        let found = parse(&lines);
+        let all: Vec<String> = found.iter().map(shown).collect();
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(all[0].contains(expect), "{all:?}");
+    }
+    // Nor does syslog call a host so.
+    check("2024-11-22T10:00:00.123456Z #0 /i.php(9): f()\n", &[]);
+}
+
+#[test]
 fn syslog_traces_per_process() {
     check(
         "May 20 14:30:22 host a[1]: Traceback (most recent call last):\n\

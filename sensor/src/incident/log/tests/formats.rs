@@ -174,6 +174,88 @@ fn others_with_a_head() {
 }
 
 #[test]
+fn loggers_in_brackets_and_odd_ones() {
+    for (line, part) in [
+        (
+            "2023-05-20T14:30:22Z ERROR 1 --- [nio-8080-exec-1] o.a.c.c.C.[.[.[/].[dispatcherServlet]    : it failed",
+            "17 ERROR [o.a.c.c.C.[.[.[/].[dispatcherServlet]] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22,000 ERROR [org.jboss.as.server] (Boot Thread) it failed",
+            "17 ERROR [org.jboss.as.server] it failed",
+        ),
+        (
+            "[2023-05-20T14:30:22,000][ERROR][o.e.b.Handler            ] [node-1] it failed",
+            "17 ERROR [o.e.b.Handler] it failed",
+        ),
+        (
+            "[20/May/2023 14:30:22] ERROR [django.request:241] it failed",
+            "17 ERROR [django.request] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 [error    ] it_failed          order=12",
+            "17 error it_failed          order=12",
+        ),
+        (
+            "2023-05-20 14:30:22.0000|ERROR|App.Till|it failed",
+            "17 ERROR [App.Till] it failed",
+        ),
+        (
+            "[ERROR] 2023-05-20 14:30:22,000 it failed",
+            "17 ERROR it failed",
+        ),
+        (
+            "[ERROR] 2023-05-20 14:30:22,000 - it failed",
+            "17 ERROR it failed",
+        ),
+        (
+            "2023-05-20T14:30:22.000Z main ERROR Unable to locate it",
+            "17 ERROR Unable to locate it",
+        ),
+        (
+            "14:30:22.123 request_id=FabC pid=<0.1.0> [error] it failed",
+            "17 error it failed",
+        ),
+    ] {
+        let found: Vec<String> = parse(line).iter().map(shown).collect();
+        assert!(
+            found.len() == 1 && found[0].contains(part),
+            "{line}: {found:?}"
+        );
+    }
+    check("14:30:22 a=b ERROR said the prose\n", &[]);
+    check(
+        "14:30:22 a=b [info] fine\n[INFO] 2023-05-20 14:30:22 fine\n",
+        &[],
+    );
+}
+
+#[test]
+fn php_behind_apache() {
+    let trace = r"PHP Fatal error:  Uncaught Exception: it failed in /srv/a.php:2\nStack trace:\n#0 /srv/i.php(9): f()\n#1 {main}\n  thrown in /srv/a.php on line 2";
+    for text in [
+        format!("[php:error] [pid 5] [client ::1:5] {trace}, referer: http://x/"),
+        format!("[proxy_fcgi:error] [pid 5:tid 9] AH01071: Got error 'PHP message: {trace}'"),
+    ] {
+        let found = parse(&format!("[Sat May 20 14:30:22 2023] {text}\n"));
+        let exception = found[0].exception.as_ref().unwrap();
+        assert_eq!(exception.headline(), "Exception: it failed", "{text}");
+        let files: Vec<_> = exception
+            .frames
+            .iter()
+            .map(|frame| frame.file.as_deref())
+            .collect();
+        assert_eq!(files, [Some("/srv/a.php"), Some("/srv/i.php"), None]);
+    }
+    // A backslash is two there.
+    let found = parse(
+        r"[Sat May 20 14:30:22 2023] [php:error] [pid 5] PHP Fatal error:  Uncaught App\\nodes\\Foo: boom in /srv/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/a.php on line 3",
+    );
+    let exception = found[0].exception.as_ref().unwrap();
+    assert_eq!(exception.headline(), r"App\nodes\Foo: boom");
+}
+
+#[test]
 fn java_util_logging() {
     check(
         "May 20, 2023 2:30:21 PM com.shop.Cart close\nINFO: closing\n\

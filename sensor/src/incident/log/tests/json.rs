@@ -47,6 +47,54 @@ fn levels_under_every_key() {
 }
 
 #[test]
+fn what_lies_below() {
+    for (line, expect) in [
+        (
+            r#"{"timestamp":"2024-11-22T10:00:00Z","level":"ERROR","fields":{"message":"lost","name":"bob"},"target":"till::db"}"#,
+            "json log 17 ERROR [till::db] lost @1732269600000000000",
+        ),
+        (
+            r#"{"level":"error","fields":{"message":"is required"},"msg":"failed"}"#,
+            "json log 17 error failed @-",
+        ),
+        (
+            r#"{"Level":"Error","MessageTemplate":"no {Till}","Properties":{"SourceContext":"A.B","Level":"x"}}"#,
+            "json log 17 Error [A.B] no {Till} @-",
+        ),
+        (
+            r#"{"LogLevel":"Error","Category":"A.B","Message":"m","Exception":"A.C: x\n   at A.B.D() in /a.cs:line 4"}"#,
+            "json exception 17 Error [A.B] m {A.C: x} @-",
+        ),
+        (
+            r#"{"level":"error","target":"db","msg":7}"#,
+            "json log 17 error 7 @-",
+        ),
+        (r#"{"level":50,"msg":7.5}"#, "json log 17 50 7.5 @-"),
+        (
+            r#"{"instant":{"epochSecond":1732269600,"nanoOfSecond":123000000},"level":"ERROR","message":"a"}"#,
+            "json log 17 ERROR a @1732269600123000000",
+        ),
+        (
+            r#"{"text":"a","record":{"level":{"name":"ERROR","no":40},"message":"a","name":"m","time":{"repr":"x","timestamp":1732269600.5}}}"#,
+            "json log 17 ERROR [m] a @1732269600500000000",
+        ),
+        (
+            "\u{feff}{\"level\":\"error\",\"msg\":\"a\"}",
+            "json log 17 error a @-",
+        ),
+    ] {
+        check(line, &[expect]);
+    }
+    for line in [
+        r#"{"message":"User Deprecated: y","context":{"exception":{"class":"ErrorException","message":"y","code":0,"file":"/a.php:12"}},"level":200,"level_name":"INFO","channel":"php"}"#,
+        r#"{"level":"info","msg":"sent","text":"Traceback (most recent call last):\n  File \"x\", line 1, in f\nValueError: x"}"#,
+        r#"{"msg":"heap profile requested","stack":"main.f\n\t/x.go:1\nmain.g\n\t/y.go:2"}"#,
+    ] {
+        check(line, &[]);
+    }
+}
+
+#[test]
 fn times() {
     for time in [
         r#""timestamp":"2023-05-20T14:30:22Z""#,
@@ -247,4 +295,64 @@ fn deep_json_is_none() {
     check(&line(127), &["json log 17 error a @-"]);
     check(&line(128), &[]);
     check(&line(100_000), &[]);
+}
+
+/// The exception of a line: language, type, message, places of the frames, and
+/// the types of its causes.
+#[track_caller]
+fn check_exception(line: &str, expect: &str) {
+    let found = parse(line);
+    assert_eq!(found.len(), 1, "{line}");
+    let exception = found[0].exception.as_ref().expect(line);
+    let mut shown = format!("{:?} {}", exception.language, exception.headline());
+    for frame in &exception.frames {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        shown += &format!(
+            " {}@{}:{}",
+            part(&frame.function),
+            part(&frame.file),
+            frame.line.unwrap_or_default()
+        );
+    }
+    for cause in &exception.causes {
+        shown += &format!(" <- {}", cause.name);
+    }
+    assert_eq!(shown, expect, "{line}");
+}
+
+#[test]
+fn stacks_whose_exception_stands_beside() {
+    check_exception(
+        r#"{"level":"error","msg":"failed","error":"dial","stacktrace":"main.take\n\t/src/till.go:25\nruntime.main\n\t/usr/local/go/src/runtime/proc.go:250"}"#,
+        "Go dial main.take@/src/till.go:25 runtime.main@/usr/local/go/src/runtime/proc.go:250",
+    );
+    check_exception(
+        r#"{"level":"error","message":"failed","exception":{"name":"RuntimeError","message":"boom","stack_trace":["app/a.rb:5:in `x'","app/b.rb:6:in 'B#y'"]}}"#,
+        "Ruby RuntimeError: boom x@app/a.rb:5 B#y@app/b.rb:6",
+    );
+    check_exception(
+        r#"{"level":"error","message":"x","exception":{"class":"Till::Unpaid","message":"boom","backtrace":["a.rb:5:in `x'","b.rb:6"]}}"#,
+        "Ruby Till::Unpaid: boom x@a.rb:5 @b.rb:6",
+    );
+    // zap's stacks stand in warnings, too.
+    check(
+        r#"{"level":"warn","msg":"slow","stacktrace":"main.take\n\t/src/till.go:25"}"#,
+        &[],
+    );
+}
+
+#[test]
+fn exceptions_as_objects() {
+    check_exception(
+        r#"{"level":"ERROR","message":"x","exception":{"refId":1,"exceptionType":"java.lang.RuntimeException","message":"a","frames":[{"class":"org.acme.R","method":"hello","line":12}],"causedBy":{"exception":{"refId":2,"exceptionType":"java.io.IOException","message":"io","frames":[{"class":"org.acme.Q","method":"z","line":2}],"causedBy":{"exception":{"exceptionType":"a.Deep","frames":[]}}}}}}"#,
+        "Java java.lang.RuntimeException: a hello@:12 <- java.io.IOException <- a.Deep",
+    );
+    check_exception(
+        r#"{"message":"x","context":{"exception":{"class":"App\\Ex","message":"boom","code":0,"file":"/srv/a.php:23","trace":["/srv/b.php:5"],"previous":{"class":"PDOException","message":"deep","code":0,"file":"/srv/c.php:3"}}},"level":400,"level_name":"ERROR","channel":"app"}"#,
+        "Php App\\Ex: boom @/srv/a.php:23 @/srv/b.php:5 <- PDOException",
+    );
+    check_exception(
+        r#"{"text":"failed\nTraceback (most recent call last):\n\n> File \"/srv/a.py\", line 4, in f\n    g()\n\nKeyError: 'x'\n","record":{"exception":{"type":"KeyError","value":"'x'","traceback":true},"level":{"name":"ERROR","no":40},"message":"failed"}}"#,
+        "Python KeyError: 'x' f@/srv/a.py:4",
+    );
 }

@@ -74,6 +74,83 @@ fn a_trace_with_a_head_on_every_line() {
 }
 
 #[test]
+fn heads_on_every_line_keep_what_is_indented_and_end_with_the_exception() {
+    let trace =
+        "Traceback (most recent call last):\n  File \"/srv/a.py\", line 3, in f\n    g.h()\n";
+    for head in [
+        "[2023-05-20 14:30:22 +0000] [12] [ERROR] ",
+        "[2023-05-20 14:30:22,000: ERROR/ForkPoolWorker-1] ",
+        "2023-05-20 14:30:22,000 - app - ERROR - ",
+        "[2023-05-20 14:30:22,000] {logging_mixin.py:188} ERROR - ",
+        "2023-05-20 14:30:22,000 ERROR app.worker: ",
+        "2023-05-20 14:30:22,000 ERROR    ",
+        "E0520 14:30:22.000000    1234 x.go:45] ",
+        "2023/05/20 14:30:22 [error] 31#31: *7 ",
+        "[Sat May 20 14:30:22.000000 2023] [wsgi:error] [pid 5:tid 1] [client ::1:5] ",
+        "ERROR:stderr:",
+    ] {
+        for name in ["ValueError: boom", "shop.errors.Closed: boom"] {
+            let later = head.replace(":22", ":29");
+            let lines = trace.lines().chain([name]);
+            let text: String = lines.map(|line| format!("{head}{line}\n")).collect();
+            let found = parse(&format!("{text}{later}drawer stuck\n{later}lost\n"));
+            let bodies: Vec<_> = found.iter().map(|one| one.body.as_deref()).collect();
+            assert_eq!(found.len(), 3, "{head}: {bodies:?}");
+            let exception = found[0].exception.as_ref().unwrap();
+            assert_eq!(exception.headline(), name, "{head}");
+            assert_eq!(exception.frames.len(), 1, "{head}");
+            assert_eq!(bodies[1..], [Some("drawer stuck"), Some("lost")], "{head}");
+        }
+    }
+}
+
+#[test]
+fn what_the_same_logger_said_right_before_is_its_message() {
+    for (head, other) in [
+        ("[wsgi:error] [pid 5:tid 1]", "[core:error] [pid 9]"),
+        ("[wsgi:error] [pid 5:tid 1]", "[wsgi:error] [pid 5:tid 1]"),
+    ] {
+        let at = |second: u32, text: &str| format!("[Sat May 20 14:30:{second} 2023] {text}\n");
+        let lines = std::iter::once("mod_wsgi: Exception occurred").chain(TRACE.lines());
+        let text: String = lines
+            .map(|line| at(22, &format!("{head} {line}")))
+            .collect();
+        let late = at(29, &format!("{other} denied"));
+        let found = parse(&(text + &late));
+        let bodies: Vec<_> = found.iter().map(|one| one.body.as_deref()).collect();
+        assert_eq!(
+            bodies,
+            [Some("mod_wsgi: Exception occurred"), Some("denied")]
+        );
+        assert!(found[0].exception.is_some());
+    }
+}
+
+#[test]
+fn another_logger_is_no_line_of_the_trace() {
+    for (head, other) in [
+        ("ERROR:stderr:", "ERROR:db:"),
+        ("ERROR:stderr:", "CRITICAL:stderr:"),
+        (
+            "[2023-05-20 14:30:22,000: ERROR/ForkPoolWorker-1] ",
+            "[2023-05-20 14:30:22,001: ERROR/ForkPoolWorker-2] ",
+        ),
+        (
+            "[Sat May 20 14:30:22 2023] [wsgi:error] [pid 5] ",
+            "[Sat May 20 14:30:22 2023] [core:error] [pid 9] ",
+        ),
+    ] {
+        let text: String = TRACE
+            .lines()
+            .map(|line| format!("{head}{line}\n"))
+            .collect();
+        let found = parse(&format!("{text}{other}  lost\n"));
+        assert_eq!(found.len(), 2, "{other}");
+        assert_eq!(found[1].body.as_deref(), Some("lost"));
+    }
+}
+
+#[test]
 fn silence_ends_a_trace() {
     let mut parser = LogParser::new(&options());
     let mut found = Vec::new();
@@ -111,4 +188,48 @@ fn ids_differ_and_fingerprints_don_t() {
     assert_eq!(parse(TRACE)[0].fingerprint, parse(&later)[0].fingerprint);
     // A hash that is specified: the same everywhere and always.
     assert_eq!(format!("{:016x}", found[2].fingerprint), "53e08b643a09df7c");
+}
+
+#[test]
+fn a_stack_of_go_alone_belongs_to_an_error_line() {
+    for stack in [
+        "main.take\n\t/src/till.go:12\nruntime.main\n\t/usr/local/go/src/runtime/proc.go:250\n",
+        "goroutine 45 [running]:\nmain.take(0x0)\n\t/src/till.go:12 +0x20\n",
+    ] {
+        let found = parse(&format!(
+            "E1122 10:00:05.123456 1234 main.go:10] it failed\n{stack}"
+        ));
+        assert_eq!(found.len(), 1, "{stack}");
+        assert_eq!(found[0].body.as_deref(), Some("it failed"));
+        let exception = found[0].exception.as_ref().unwrap();
+        assert_eq!(exception.frames[0].function.as_deref(), Some("main.take"));
+        assert_eq!(exception.frames[0].line, Some(12));
+        check(stack, &[]);
+        check(
+            &format!("W1122 10:00:05.123456 1234 main.go:10] slow\n{stack}"),
+            &[],
+        );
+        check(
+            &format!("ERROR:root:a\nINFO:root:b\n{stack}"),
+            &["python log 17 ERROR [root] a @-"],
+        );
+    }
+}
+
+#[test]
+fn an_exception_in_a_line_of_monolog_has_its_level() {
+    let line = |level| {
+        format!(
+            r#"[2023-05-20T14:30:22+00:00] app.{level}: Error {{"exception":"[object] (App\\Unpaid(code: 0): not paid at /srv/app/src/Till.php:12)"}} []"#
+        )
+    };
+    let found = parse(&line("ERROR"));
+    assert_eq!(found.len(), 1);
+    let exception = found[0].exception.as_ref().unwrap();
+    assert_eq!(exception.name, "App\\Unpaid");
+    assert_eq!(exception.message.as_deref(), Some("not paid"));
+    assert_eq!(exception.frames[0].line, Some(12));
+    for level in ["INFO", "WARNING", "DEBUG"] {
+        check(&line(level), &[]);
+    }
 }

@@ -114,6 +114,10 @@ impl Reader<'_> {
 
     /// `May 20 14:30:22`, `Sat May 20 14:30:22 2023`, `Sat, 20 May 2023 …`.
     fn name_first(&mut self) -> Option<Civil> {
+        // All names have three letters; most words are none.
+        if !matches!(self.text.as_bytes().get(self.at + 3), Some(b' ' | b',')) {
+            return None;
+        }
         if self.weekday() {
             let comma = self.eat(b',');
             if !self.eat(b' ') {

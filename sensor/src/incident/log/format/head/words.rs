@@ -11,7 +11,10 @@ pub fn token(text: &str) -> Option<(&str, &str, Option<u8>)> {
         b'{' => '}',
         b'<' => '>',
         _ => {
-            let end = text.find([' ', '\t', '|']).unwrap_or(text.len());
+            let end = text
+                .bytes()
+                .position(|byte| matches!(byte, b' ' | b'\t' | b'|'));
+            let end = end.unwrap_or(text.len());
             let (token, rest) = text.split_at_checked(end)?;
             return Some((token, rest, None));
         }
@@ -44,7 +47,7 @@ pub fn logger(rest: &str) -> Option<(&str, &str)> {
     if token.ends_with(':') {
         // `KeyError: x` is a message.
         let lower = name.bytes().all(|byte| !byte.is_ascii_uppercase());
-        let good = !is_type(name) && (lower || name.has("::") || name.contains('.'));
+        let good = !is_type(name) && (lower || name.has("::") || name.has("."));
         return good.then_some((trimmed(name), tail));
     }
     let dotted = is_logger(place) && !is_type(name) && !name.ends_with('.');
@@ -54,7 +57,7 @@ pub fn logger(rest: &str) -> Option<(&str, &str)> {
 
 /// Without the line that some layouts put behind a logger.
 pub fn place_less(name: &str) -> &str {
-    match name.rsplit_once(':') {
+    match name.rcut(":") {
         Some((logger, line))
             if !line.is_empty()
                 && line.bytes().all(|byte| byte.is_ascii_digit())
@@ -89,7 +92,7 @@ pub fn is_thread(inner: &str, tail: &str) -> bool {
     !inner.is_empty()
         && tail.starts_with([' ', '\t', '['])
         && level::word(inner).is_none()
-        && (!inner.contains(' ')
+        && (!inner.has(" ")
             || tail
                 .trim_start()
                 .starts_with(|c: char| c.is_alphabetic() || c == '-' || c == ':' || c == '['))
@@ -108,13 +111,20 @@ pub fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"._-$/:@#<>".contains(&byte))
 }
 
+/// `key=value`
+pub fn is_pair(token: &str) -> bool {
+    token
+        .cut("=")
+        .is_some_and(|(key, value)| is_name(key) && !value.is_empty())
+}
+
 /// Looks like the name of a logger, not like a word.
 pub fn is_logger(text: &str) -> bool {
     is_name(text)
         && (text == "root"
-            || text.contains('_')
+            || text.has("_")
             || text.has("::")
-            || text.trim_end_matches('.').contains('.'))
+            || text.trim_end_matches('.').has("."))
 }
 
 /// Looks like the type of an exception.
@@ -133,12 +143,12 @@ pub fn without_spans(rest: &str) -> &str {
     {
         rest = tail;
     }
-    while let Some((name, fields)) = rest.split_once('{') {
-        let Some((_, tail)) = fields.split_once('}') else {
+    while let Some((name, fields)) = rest.cut("{") {
+        let Some((_, tail)) = fields.cut("}") else {
             break;
         };
         let tail = tail.strip_prefix(": ").or_else(|| tail.strip_prefix(':'));
-        let Some(tail) = tail.filter(|_| is_name(name) && !name.contains(':')) else {
+        let Some(tail) = tail.filter(|_| is_name(name) && !name.has(":")) else {
             break;
         };
         rest = tail;

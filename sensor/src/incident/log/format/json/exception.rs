@@ -5,11 +5,12 @@ use std::borrow::Cow;
 
 use super::{super::bracket::named, fields::Part, node::Node, structured};
 use crate::incident::{
-    exception::{Exception, Language},
+    exception::{Exception, Language, frames_alone},
+    find::Find,
     log::{embedded, level::Level},
 };
 
-const TYPES: [&str; 7] = [
+const TYPES: [&str; 8] = [
     "type",
     "exception_type",
     "exc_type",
@@ -17,15 +18,17 @@ const TYPES: [&str; 7] = [
     "class",
     "kind",
     "exception.type",
+    "exceptionType",
 ];
-const MESSAGES: [&str; 5] = [
+const MESSAGES: [&str; 6] = [
     "message",
     "exc_value",
     "msg",
     "exception.message",
     "localizedMessage",
+    "value",
 ];
-const STACKS: [&str; 8] = [
+const STACKS: [&str; 9] = [
     "stack",
     "stack_trace",
     "stacktrace",
@@ -34,6 +37,7 @@ const STACKS: [&str; 8] = [
     "trace",
     "extendedStackTrace",
     "exception.stacktrace",
+    "backtrace",
 ];
 
 /// What a line says of an exception.
@@ -118,8 +122,10 @@ impl<'a> Reported<'a> {
             loose,
             structured,
         } = self;
-        if structured.is_some() {
-            return structured;
+        let harmless = level.is_some_and(|level| !level.is_error());
+        if let Some(found) = structured {
+            // PHP's handlers make an object of what is merely deprecated, too.
+            return (!harmless || found.language != Language::Php).then_some(found);
         }
         let text = stack
             .as_deref()
@@ -135,8 +141,21 @@ impl<'a> Reported<'a> {
             }
             return Some(exception);
         }
+        // Nothing but a stack: what it is of stands beside.
+        if let Some(text) = stack.as_deref()
+            && (name.is_some() || level.is_some_and(Level::is_error))
+            && let Some((language, frames)) = frames_alone(text)
+        {
+            let own = own.or(loose.as_deref()).unwrap_or_default();
+            return Some(Box::new(Exception {
+                language,
+                frames,
+                text: text.trim_end().to_owned(),
+                ..named(name.unwrap_or_default(), own)
+            }));
+        }
         if let Some(name) = name {
-            if level.is_some_and(|level| !level.is_error()) || !is_type(name) {
+            if harmless || !is_type(name) {
                 return None;
             }
             let mut exception = named(name, own.unwrap_or_default());
@@ -145,7 +164,7 @@ impl<'a> Reported<'a> {
             return Some(Box::new(exception));
         }
         // The message itself may be a trace.
-        embedded::trace(message.filter(|text| text.contains('\n'))?)
+        embedded::trace(message.filter(|text| text.has("\n"))?)
     }
 }
 

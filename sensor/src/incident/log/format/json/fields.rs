@@ -31,6 +31,11 @@ pub struct Fields<'a> {
     reported: Reported<'a>,
     place: Frame,
     context: bool,
+    /// tracing: the module, which is the logger where the fields lie below.
+    target: Option<Cow<'a, str>>,
+    /// loguru: the record as text, where the record itself lies below.
+    formatted: Option<Node<'a>>,
+    below: Option<Below>,
 }
 
 impl<'a> Fields<'a> {
@@ -48,18 +53,16 @@ impl<'a> Fields<'a> {
         match meaning {
             Meaning::Level(rank, scale) => self.level(rank, scale, value),
             Meaning::Time => {
-                let time = match &value {
-                    Node::Text(text) => When::read(text),
-                    Node::Int(number) => When::number(&number.to_string()),
-                    Node::Float(number) => When::number(&number.to_string()),
-                    Node::Map(_) => value.first(&["$date"]).and_then(When::read),
-                    _ => None,
-                };
-                self.time = self.time.or(time);
+                self.time = self.time.or_else(|| when(&value));
             }
             Meaning::Message(rank) => {
+                let text = match value {
+                    Node::Int(number) => Some(number.to_string().into()),
+                    Node::Float(number) => Some(number.to_string().into()),
+                    value => value.into_text(),
+                };
                 if self.message.as_ref().is_none_or(|(_, best)| rank < *best)
-                    && let Some(text) = value.into_text()
+                    && let Some(text) = text
                 {
                     self.message = Some((text, rank));
                 }
@@ -69,6 +72,8 @@ impl<'a> Fields<'a> {
                     self.logger = value.into_text();
                 }
             }
+            Meaning::Target => self.target = value.into_text(),
+            Meaning::Formatted => self.formatted = Some(value),
             Meaning::Exception(part) => self.reported.put(part, value),
             Meaning::Caller => {
                 if let Some((file, line)) = value.text().and_then(|text| text.rsplit_once(':')) {
@@ -77,6 +82,10 @@ impl<'a> Fields<'a> {
                 }
             }
             Meaning::File => self.place.file = value.text().map(str::to_owned),
+            Meaning::FileName => {
+                let name = || value.text().map(str::to_owned);
+                self.place.file = self.place.file.take().or_else(name);
+            }
             Meaning::Line => {
                 self.place.line = value.number().and_then(|line| u64::try_from(line).ok());
             }
@@ -148,7 +157,12 @@ impl<'a> Fields<'a> {
     /// What the pairs say together. `sure`: they are a log line, whatever they
     /// look like.
     #[must_use]
-    pub fn entry(self, sure: bool) -> Entry<'a> {
+    pub fn entry(mut self, sure: bool) -> Entry<'a> {
+        let is_record = self.below == Some(Below::Record);
+        if let Some(text) = self.formatted.take().filter(|_| is_record) {
+            self.reported.put(Part::Whole, text);
+        }
+        let target = self.target.filter(|_| self.below == Some(Below::Fields));
         let likely = sure || self.context || self.time.is_some() && self.message.is_some();
         let level = self
             .level
@@ -164,7 +178,7 @@ impl<'a> Fields<'a> {
         Entry {
             time: self.time,
             level,
-            logger: self.logger,
+            logger: self.logger.or(target),
             message: message.or_else(|| {
                 let exception = exception.as_ref()?;
                 exception.message.clone().map(Cow::Owned)
@@ -173,6 +187,30 @@ impl<'a> Fields<'a> {
             pid: None,
             place,
         }
+    }
+}
+
+/// A time: text, a number of any unit, or an object of MongoDB (`$date`), of
+/// loguru (`timestamp`), of log4j (seconds and nanoseconds).
+fn when(value: &Node<'_>) -> Option<When> {
+    match value {
+        Node::Text(text) => When::read(text),
+        Node::Int(number) => When::number(&number.to_string()),
+        Node::Float(number) => When::number(&number.to_string()),
+        Node::Map(_) => {
+            if let Some(inner) = value.get("$date").or_else(|| value.get("timestamp")) {
+                return match inner {
+                    Node::Map(_) => None,
+                    inner => when(inner),
+                };
+            }
+            let whole = |key| u64::try_from(value.get(key)?.number()?).ok();
+            let nanos = whole("epochSecond")?.checked_mul(1_000_000_000)?;
+            Some(When::Nanos(
+                nanos.checked_add(whole("nanoOfSecond").unwrap_or(0))?,
+            ))
+        }
+        _ => None,
     }
 }
 
@@ -194,8 +232,14 @@ enum Meaning {
     Message(u8),
     Logger,
     Exception(Part),
+    /// tracing: the module.
+    Target,
+    /// loguru: the record as text, trace included.
+    Formatted,
     Caller,
     File,
+    /// The same without its directory, maybe.
+    FileName,
     Line,
     Function,
     /// ECS: `log`
@@ -230,16 +274,18 @@ impl Meaning {
             "level_value" => Self::Level(5, Scale::Level),
             "s" => Self::Level(6, Scale::Level),
             "timestamp" | "time" | "ts" | "@timestamp" | "asctime" | "@t" | "datetime"
-            | "Timestamp" | "eventTime" | "t" | "date" => Self::Time,
+            | "Timestamp" | "eventTime" | "t" | "date" | "instant" => Self::Time,
             "message" => Self::Message(0),
             "msg" => Self::Message(1),
-            "@m" | "short_message" | "Message" => Self::Message(2),
+            "@m" | "short_message" | "Message" | "RenderedMessage" => Self::Message(2),
             "event" => Self::Message(3),
-            "@mt" => Self::Message(4),
+            "@mt" | "MessageTemplate" => Self::Message(4),
             "logger" | "logger_name" | "loggerName" | "log.logger" | "name" | "SourceContext"
-            | "category" | "channel" | "c" => Self::Logger,
+            | "category" | "Category" | "channel" | "c" => Self::Logger,
+            "target" => Self::Target,
             "exc_info" | "exception" | "err" | "error" | "error_details" | "thrown" | "exc"
             | "full_message" => Self::Exception(Part::Whole),
+            "text" => Self::Formatted,
             "stack_trace"
             | "stacktrace"
             | "stackTrace"
@@ -247,6 +293,7 @@ impl Meaning {
             | "exc_text"
             | "traceback"
             | "@x"
+            | "Exception"
             | "err.stack"
             | "error.stack"
             | "error.stack_trace"
@@ -264,12 +311,52 @@ impl Meaning {
             }
             "caller" => Self::Caller,
             "pathname" | "log.origin.file.name" => Self::File,
-            "lineno" | "log.origin.file.line" => Self::Line,
+            "filename" => Self::FileName,
+            "lineno" | "line_number" | "log.origin.file.line" => Self::Line,
             "funcName" | "log.origin.function" => Self::Function,
             "log" => Self::Log,
             "version" | "hostname" | "host" | "_SYSTEMD_UNIT" => Self::Context,
             _ => return None,
         })
+    }
+}
+
+/// Objects that hold a part of what a line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Below {
+    /// loguru: all of it.
+    Record,
+    /// tracing: what was logged, and whatever else the program named.
+    Fields,
+    /// Serilog: whatever the program named, and the logger.
+    Properties,
+    /// Monolog: whatever the program named, and the exception.
+    Context,
+}
+
+impl Below {
+    fn of(key: &str) -> Option<Self> {
+        Some(match key {
+            "record" => Self::Record,
+            "fields" => Self::Fields,
+            "Properties" => Self::Properties,
+            "context" => Self::Context,
+            _ => return None,
+        })
+    }
+
+    /// What a key below means; whatever the program named means nothing.
+    fn meaning(self, key: &str, value: &Node<'_>) -> Option<Meaning> {
+        let meaning = Meaning::of(key)?;
+        let counts = match (self, meaning) {
+            // What stands above goes first.
+            (Self::Fields, Meaning::Message(rank)) => return Some(Meaning::Message(rank + 8)),
+            (Self::Record, _) | (Self::Fields, Meaning::Exception(_)) => true,
+            (Self::Fields, _) => false,
+            (Self::Properties, _) => key == "SourceContext",
+            (Self::Context, _) => key == "exception" && matches!(value, Node::Map(_)),
+        };
+        counts.then_some(meaning)
     }
 }
 
@@ -293,12 +380,14 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         while let Some(Key(key)) = map.next_key()? {
             if let Some(meaning) = Meaning::of(&key) {
                 fields.put(meaning, map.next_value()?);
-            } else if key == "record" {
-                // loguru's record lies below.
+            } else if let Some(below) = Below::of(&key) {
                 let record: Node<'de> = map.next_value()?;
                 if let Node::Map(entries) = record {
+                    fields.below = Some(below);
                     for (key, value) in entries {
-                        fields.set(&key, || value);
+                        if let Some(meaning) = below.meaning(&key, &value) {
+                            fields.put(meaning, value);
+                        }
                     }
                 }
             } else {

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
-use crate::incident::log::level::{self, ERROR, Scale};
+use crate::incident::{
+    find,
+    log::level::{self, ERROR, Scale},
+};
 
 /// Keys of exceptions, and what journald has in every record.
 const SIGNS: [&str; 7] = [
@@ -67,6 +70,10 @@ fn has_lines(line: &[u8]) -> bool {
     memchr::memchr_iter(b'\\', line).any(|at| matches!(line.get(at + 1), Some(b'n' | b'u')))
 }
 
+/// First letters of the words and letters of ERROR and above, also behind a
+/// blank or an escape, and numbers.
+static FIRST: [bool; 256] = find::table(b"eEfFcCaApPsS \\0123456789");
+
 /// Whether the value behind a key of levels may be an error.
 fn may_be_error(rest: Option<&[u8]>) -> bool {
     let Some(rest) = rest else { return false };
@@ -85,10 +92,8 @@ fn may_be_error(rest: Option<&[u8]>) -> bool {
     let mut bytes = bytes.copied().skip_while(is_blank);
     match bytes.next() {
         Some(b'"') => match bytes.next() {
-            // First letters of the words and letters of ERROR and above, also
-            // behind a blank or an escape, and numbers.
             Some(b'd' | b'D') => matches!(bytes.next(), Some(b'p' | b'P')),
-            Some(first) => b"eEfFcCaApPsS \\0123456789".contains(&first),
+            Some(first) => FIRST[usize::from(first)],
             None => false,
         },
         Some(first @ b'0'..=b'9') => {

@@ -1,17 +1,26 @@
 //! Exceptions whose frames are objects: structlog's `dict_tracebacks`, a list
-//! of `{exc_type, exc_value, frames: [{filename, lineno, name}]}`, and log4j's
+//! of `{exc_type, exc_value, frames: [{filename, lineno, name}]}`, log4j's
 //! `thrown`, `{name, message, extendedStackTrace: [{class, method, file,
-//! line}], cause: {…}}`.
+//! line}], cause: {…}}`, and `{exceptionType, message, frames, causedBy:
+//! {exception: {…}}}` of JBoss and Quarkus. Monolog's frames are places:
+//! `{class, message, file: "FILE:LINE", trace: ["FILE:LINE"], previous: {…}}`.
 
 use super::{super::bracket::named, node::Node};
 use crate::incident::exception::{
-    Cause, Exception, Frame, Language, Relation, is_java_library, is_python_library,
+    Cause, Exception, Frame, Language, Relation, is_java_library, is_package, is_python_library,
 };
 
 /// Most exceptions of one line.
 const MOST: usize = 64;
 
-const TYPES: [&str; 5] = ["exc_type", "type", "name", "class", "exception_type"];
+const TYPES: [&str; 6] = [
+    "exc_type",
+    "type",
+    "name",
+    "class",
+    "exception_type",
+    "exceptionType",
+];
 const MESSAGES: [&str; 4] = ["exc_value", "message", "localizedMessage", "value"];
 const FRAMES: [&str; 5] = [
     "frames",
@@ -28,7 +37,9 @@ pub fn read(value: &Node<'_>) -> Option<Box<Exception>> {
         Node::List(list) => list.split_first()?,
         one => (one, &[][..]),
     };
-    let mut frames = frames(first)?;
+    let places = places(first);
+    let php = places.is_some();
+    let mut frames = places.or_else(|| frames(first))?;
     let python = first.get("exc_type").is_some();
     let mut exception = named(
         first.first(&TYPES)?,
@@ -37,9 +48,11 @@ pub fn read(value: &Node<'_>) -> Option<Box<Exception>> {
     // Lists of frames alone are not Java's: loggers of other languages have
     // them, too.
     let has_class = |one: &Node<'_>| one.first(&["class", "className"]).is_some();
+    let java = |list: &[Node<'_>]| list.iter().any(has_class);
     exception.language = match python {
         true => Language::Python,
-        false if list(first)?.iter().any(has_class) => Language::Java,
+        false if php => Language::Php,
+        false if list(first).is_some_and(java) => Language::Java,
         false => Language::Unknown,
     };
     // Python's innermost frame comes last.
@@ -47,11 +60,11 @@ pub fn read(value: &Node<'_>) -> Option<Box<Exception>> {
         frames.reverse();
     }
     exception.frames = frames;
-    let mut below = first.get("cause");
+    let mut below = behind(first);
     let mut causes: Vec<&Node<'_>> = others.iter().collect();
     while let Some(cause) = below.filter(|_| causes.len() < MOST) {
         causes.push(cause);
-        below = cause.get("cause");
+        below = behind(cause);
     }
     exception.causes = causes
         .into_iter()
@@ -60,8 +73,17 @@ pub fn read(value: &Node<'_>) -> Option<Box<Exception>> {
     Some(Box::new(exception))
 }
 
+/// The cause of an exception.
+fn behind<'a, 'b>(value: &'b Node<'a>) -> Option<&'b Node<'a>> {
+    let below = ["cause", "causedBy", "previous"]
+        .iter()
+        .find_map(|key| value.get(key))?;
+    Some(below.get("exception").unwrap_or(below))
+}
+
 fn cause(value: &Node<'_>, python: bool) -> Option<Cause> {
-    let mut frames = frames(value).unwrap_or_default();
+    let frames = places(value).or_else(|| frames(value));
+    let mut frames = frames.unwrap_or_default();
     if python {
         frames.reverse();
     }
@@ -75,6 +97,27 @@ fn cause(value: &Node<'_>, python: bool) -> Option<Cause> {
         } else {
             Relation::Cause
         },
+    })
+}
+
+/// PHP's: where it was thrown, and the places of the calls.
+fn places(value: &Node<'_>) -> Option<Vec<Frame>> {
+    value.get("class")?.text()?;
+    let mut frames = vec![place(value.get("file")?)?];
+    if let Some(Node::List(trace)) = value.get("trace") {
+        frames.extend(trace.iter().filter_map(place));
+    }
+    Some(frames)
+}
+
+/// `FILE:LINE`
+fn place(value: &Node<'_>) -> Option<Frame> {
+    let (file, line) = value.text()?.rsplit_once(':')?;
+    Some(Frame {
+        file: Some(file.to_owned()),
+        line: Some(line.parse().ok()?),
+        in_app: !is_package(file),
+        ..Frame::default()
     })
 }
 

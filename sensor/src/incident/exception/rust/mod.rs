@@ -1,8 +1,10 @@
-//! Rust: panics before and after 1.73, with and without a backtrace, and the
-//! end of the stack.
+//! Rust: panics before and after 1.73, with and without a backtrace, the end of
+//! the stack, and the errors that `main` returns, as anyhow and eyre show them.
+
+mod returned;
 
 use super::{
-    Begin, Exception, ExceptionParser, Frame, Language, Next, Sign, State,
+    Begin, Exception, ExceptionParser, First, Frame, Language, Next, Sign, State,
     finish::{FATAL, Section},
     place::{self, Place, leading_number},
     prose::may_be_message,
@@ -22,6 +24,21 @@ const STACK: u32 = 3;
 /// A stack overflow.
 const OVERFLOW: u32 = 4;
 
+/// What `main` returned: lines of its message.
+const RETURNED: u32 = 5;
+/// What caused it.
+const CAUSES: u32 = 6;
+/// The place where eyre saw it first.
+const LOCATION: u32 = 7;
+/// Between the parts of an error.
+const BETWEEN: u32 = 8;
+
+/// A panic as color-eyre shows it.
+const CRASHED: u32 = 9;
+
+const PANICKED: &str = "The application panicked (crashed).";
+const ERROR: &str = "Error: ";
+
 /// What the runtime says behind a panic that it cannot unwind.
 const ABORTING: &str = "thread caused non-unwinding panic";
 
@@ -32,18 +49,28 @@ impl ExceptionParser for Rust {
 
     fn signs(&self) -> &'static [Sign] {
         &[
-            Sign::Text(" panicked at "),
+            // Go waits for it as well.
+            Sign::Text("panic"),
             Sign::Text(" has overflowed its stack"),
+            Sign::Class,
         ]
     }
 
-    fn begins(&self, line: &[u8]) -> Option<Begin> {
-        let text = std::str::from_utf8(line).ok()?;
+    fn begins(&self, line: &First<'_>) -> Option<Begin> {
+        let text = line.text()?;
         let sure = |part| Some(Begin::Sure(State { part, number: 0 }));
         match panicked(text) {
             Some(rest) if rest.starts_with('\'') && quoted(rest).is_some() => sure(END),
             Some(rest) if rest.starts_with('\'') => sure(QUOTED),
             Some(_) => sure(MESSAGE),
+            None if text == PANICKED => Some(Begin::Likely(State {
+                part: CRASHED,
+                number: 0,
+            })),
+            None if text.starts_with(ERROR) => Some(Begin::Maybe(State {
+                part: RETURNED,
+                number: u32::from(text.len() == ERROR.len()),
+            })),
             None if text.starts_with("thread '") && text.ends_with(" has overflowed its stack") => {
                 sure(OVERFLOW)
             }
@@ -52,6 +79,12 @@ impl ExceptionParser for Rust {
     }
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
+        if matches!(state.part, RETURNED | CAUSES | LOCATION | BETWEEN) {
+            return returned::goes_on(state, line);
+        }
+        if state.part == CRASHED {
+            return returned::crash_goes_on(state, line);
+        }
         if line == b"stack backtrace:" {
             state.part = STACK;
             return Next::Part;
@@ -80,8 +113,14 @@ impl ExceptionParser for Rust {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
-        let mut lines = text.lines();
+        let mut lines = text.rows();
         let first = lines.next()?;
+        if first == PANICKED {
+            return Some(returned::crash(lines));
+        }
+        if let Some(message) = first.strip_prefix(ERROR) {
+            return Some(returned::read(message, lines));
+        }
         let Some(rest) = panicked(first) else {
             return Some(Exception {
                 message: Some(first.to_owned()),
@@ -118,12 +157,7 @@ impl ExceptionParser for Rust {
             };
             (Some(own(place::split(rest.trim_end_matches(':')))), section)
         };
-        let mut frames = frames(lines);
-        if let Some(place) = place
-            && !frames.iter().any(|frame| names(frame, &place))
-        {
-            frames.insert(0, place);
-        }
+        let frames = with_place(frames(lines), place);
         Some(Exception {
             message: section.trimmed().message,
             frames,
@@ -131,6 +165,16 @@ impl ExceptionParser for Rust {
             ..Exception::new(Language::Rust, "panic")
         })
     }
+}
+
+/// The place that the message names goes first, unless a frame names it.
+fn with_place(mut frames: Vec<Frame>, place: Option<Frame>) -> Vec<Frame> {
+    if let Some(place) = place
+        && !frames.iter().any(|frame| names(frame, &place))
+    {
+        frames.insert(0, place);
+    }
+    frames
 }
 
 /// What follows `thread 'name' (id) panicked at `.
@@ -145,7 +189,7 @@ fn panicked(line: &str) -> Option<&str> {
 fn quoted(line: &str) -> Option<(&str, Place<'_>)> {
     let (message, place) = line.rcut("', ")?;
     let place = place::split(place);
-    (place.line.is_some() && !place.file.contains(' ')).then_some((message, place))
+    (place.line.is_some() && !place.file.has(" ")).then_some((message, place))
 }
 
 /// `   0: function`, or the place below it.
@@ -217,23 +261,32 @@ fn is_library_file(file: &str) -> bool {
 fn is_library(function: &str) -> bool {
     let name = function.trim_start_matches(['<', '&', '*']);
     let name = name.strip_prefix("dyn ").unwrap_or(name);
-    ["std", "core", "alloc", "__rustc", "backtrace", "proc_macro"]
-        .iter()
-        .any(|start| {
-            name.strip_prefix(start)
-                .is_some_and(|rest| rest.starts_with("::") || rest.starts_with('['))
-        })
-        || [
-            "rust_begin_unwind",
-            "rust_panic",
-            "__rust",
-            "__libc_start",
-            "_start",
-            "start_thread",
-            "clone",
-            "__clone",
-            "<unknown>",
-        ]
-        .iter()
-        .any(|start| function.starts_with(start))
+    [
+        "std",
+        "core",
+        "alloc",
+        "__rustc",
+        "backtrace",
+        "proc_macro",
+        "anyhow",
+        "eyre",
+        "color_eyre",
+    ]
+    .iter()
+    .any(|start| {
+        name.strip_prefix(start)
+            .is_some_and(|rest| rest.starts_with("::") || rest.starts_with('['))
+    }) || [
+        "rust_begin_unwind",
+        "rust_panic",
+        "__rust",
+        "__libc_start",
+        "_start",
+        "start_thread",
+        "clone",
+        "__clone",
+        "<unknown>",
+    ]
+    .iter()
+    .any(|start| function.starts_with(start))
 }
