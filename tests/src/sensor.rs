@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{self, Command, Output, Stdio},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -288,14 +288,18 @@ impl Events {
         let deadline = Instant::now() + LIMIT;
         let mut pids = Vec::new();
         let mut seen = 0;
+        // A pid alone may be that of an earlier one: tests set the next one.
+        let mark = format!("canary of {}", process::id());
         while Instant::now() < deadline {
-            pids.push(run(&mut workload(["exit", "0"])).pid);
+            pids.push(run(&mut workload(["exit", "0", mark.as_str()])).pid);
             let seen = self.lines.wait_within(CANARY, |said| {
                 let new = &said.lines[seen..];
                 // Its line comes after it was started, so none is looked at
                 // twice: there may be very many.
                 seen = said.lines.len();
-                let mut exits = new.iter().filter(|line| is(line, "process.exit"));
+                let mut exits = new.iter().filter(|line| {
+                    is(line, "process.exit") && line["process.command_args"][3] == *mark
+                });
                 exits.find_map(|line| pids.contains(&pid(line)).then(|| pid(line)))
             });
             if let Some(pid) = seen {
