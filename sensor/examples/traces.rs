@@ -50,7 +50,7 @@ fn main() -> Result<()> {
             Piece::Plain(line, ()) => {
                 black_box(line);
             }
-            Piece::Trace(trace, ()) => {
+            Piece::Trace(trace, (), _) => {
                 black_box(trace);
                 traces += 1;
             }

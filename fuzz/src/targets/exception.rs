@@ -10,7 +10,7 @@ pub(super) fn run(text: &[u8]) {
             assert_eq!(mark, next);
             next += 1;
         }
-        Piece::Trace(exception, mark) => {
+        Piece::Trace(exception, mark, _) => {
             assert_eq!(mark, next);
             next += exception.text.split('\n').count();
         }

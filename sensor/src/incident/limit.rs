@@ -3,6 +3,8 @@
 
 use std::mem::{size_of, size_of_val};
 
+use compact_str::CompactString;
+
 use super::{
     context::Ancestor,
     exception::{Cause, Exception, Frame},
@@ -88,7 +90,10 @@ pub fn shrink(incident: &mut Incident, (text, frames, causes): (usize, usize, us
         } in exception.frames.iter_mut().chain(causes)
         {
             for part in [function, module, file].into_iter().flatten() {
-                cut(part, (text / 64).max(64));
+                let most = (text / 64).max(64);
+                if part.len() > most {
+                    *part = shortened(part, most).into();
+                }
             }
         }
     }
@@ -176,8 +181,10 @@ fn of_frames(frames: &[Frame]) -> usize {
 }
 
 fn of_frame(frame: &Frame) -> usize {
-    let texts = [&frame.function, &frame.module, &frame.file];
-    size_of_val(frame) + texts.into_iter().map(of_text).sum::<usize>()
+    let texts = [&frame.function, &frame.module, &frame.file].into_iter();
+    // Short ones are in the frame itself.
+    let elsewhere = texts.flatten().filter(|text| text.is_heap_allocated());
+    size_of_val(frame) + elsewhere.map(CompactString::capacity).sum::<usize>()
 }
 
 /// Bytes that a value takes of memory.
@@ -206,8 +213,11 @@ fn cut_middle<T>(list: &mut Vec<T>, most: usize) -> u64 {
 /// Cuts a text at its end, between two characters.
 pub fn cut(text: &mut String, most: usize) {
     if text.len() > most {
-        text.truncate(text.floor_char_boundary(most));
-        text.push('…');
-        text.shrink_to_fit();
+        *text = shortened(text, most);
     }
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    let end = text.floor_char_boundary(most);
+    [text.get(..end).unwrap_or_default(), "…"].concat()
 }

@@ -107,8 +107,10 @@ fn frame(frame: &mut Frame, scrubber: &Scrubber) {
         column: _,
         in_app: _,
     } = frame;
-    for part in [function, module, file] {
-        optional(part, scrubber);
+    for part in [function, module, file].into_iter().flatten() {
+        if let Some(scrubbed) = without_secrets(part, scrubber) {
+            *part = scrubbed.into();
+        }
     }
 }
 
@@ -119,10 +121,15 @@ fn optional(part: &mut Option<String>, scrubber: &Scrubber) {
 }
 
 fn text(text: &mut String, scrubber: &Scrubber) {
-    let scrubbed = scrubber.scrub_text(text.as_bytes());
-    if scrubbed != text.as_bytes() {
-        *text = String::from_utf8_lossy(&scrubbed).into_owned();
+    if let Some(scrubbed) = without_secrets(text, scrubber) {
+        *text = scrubbed;
     }
+}
+
+/// The text without its secrets; `None` where it has none.
+fn without_secrets(text: &str, scrubber: &Scrubber) -> Option<String> {
+    let scrubbed = scrubber.scrub_text(text.as_bytes());
+    (scrubbed != text.as_bytes()).then(|| String::from_utf8_lossy(&scrubbed).into_owned())
 }
 
 /// A value with a key is masked by either.

@@ -110,7 +110,7 @@ impl Serialize for FrameLine<'_> {
         } = self.0;
         let mut map = serializer.serialize_map(None)?;
         for (key, text) in [("function", function), ("module", module), ("file", file)] {
-            if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
+            if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
                 map.serialize_entry(key, text)?;
             }
         }
@@ -225,7 +225,7 @@ fn place(incident: &Incident) -> Option<String> {
     let frame = incident.place()?;
     let file = frame.file.as_ref().map(|file| match frame.line {
         Some(line) => format!("{file}:{line}"),
-        None => file.clone(),
+        None => file.to_string(),
     });
     match (&frame.function, file) {
         (Some(function), Some(file)) => Some(format!("in {function} ({file})")),
@@ -255,8 +255,8 @@ mod tests {
     fn an_object_never_exceeds_its_bound() {
         let mut incident = incident();
         let frame = |number: u64| Frame {
-            function: Some("f\u{1}".repeat(20)),
-            file: Some("/srv/a.py".to_owned()),
+            function: Some("f\u{1}".repeat(20).into()),
+            file: Some("/srv/a.py".into()),
             line: Some(number),
             in_app: true,
             ..Frame::default()

@@ -25,8 +25,8 @@ const MAX_DOUBTFUL: usize = 64;
 pub enum Piece<'a, T> {
     /// A line of no trace.
     Plain(&'a [u8], T),
-    /// A whole trace, with the mark of its first line.
-    Trace(Box<Exception>, T),
+    /// A whole trace, with the mark of its first line, and its lines.
+    Trace(Box<Exception>, T, usize),
 }
 
 /// Puts the traces of one source together; bounded by [`MAX_LINES`] and
@@ -311,7 +311,7 @@ impl<T: Clone> Assembler<T> {
         self.readers = readers;
         let mark = self.lines[self.start].mark.clone();
         if let Some((exception, lines)) = trace {
-            out(Piece::Trace(exception, mark));
+            out(Piece::Trace(exception, mark, lines));
             self.start += lines;
         } else {
             out(Piece::Plain(&self.text[self.span(self.start)], mark));
@@ -375,7 +375,7 @@ fn lossy(bytes: &[u8]) -> Cow<'_, str> {
 pub fn parse_text(text: &str) -> Vec<Exception> {
     let mut found = Vec::new();
     let mut out = |piece: Piece<'_, ()>| {
-        if let Piece::Trace(exception, ()) = piece {
+        if let Piece::Trace(exception, (), _) = piece {
             found.push(*exception);
         }
     };

@@ -28,6 +28,8 @@ mod sanitizer;
 #[cfg(test)]
 mod tests;
 
+use compact_str::CompactString;
+
 pub use alone::frames_alone;
 pub use assemble::{Assembler, MAX_BYTES, MAX_LINES, Piece, parse_text};
 pub use finish::{MAX_CAUSES, MAX_FRAMES};
@@ -87,15 +89,15 @@ impl Exception {
     }
 }
 
-/// One line of a stack.
+/// One line of a stack. Nearly all names fit into a string without an allocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frame {
     /// As printed, without the argument list.
-    pub function: Option<String>,
+    pub function: Option<CompactString>,
     /// Module, package or class, where it was split from the function.
-    pub module: Option<String>,
+    pub module: Option<CompactString>,
     /// File as printed.
-    pub file: Option<String>,
+    pub file: Option<CompactString>,
     /// From 1.
     pub line: Option<u64>,
     /// As printed.

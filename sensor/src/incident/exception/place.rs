@@ -93,6 +93,6 @@ pub fn is_package(file: &str) -> bool {
 }
 
 /// `Some`, where there is anything.
-pub fn some(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
+pub fn some<'a, T: From<&'a str>>(text: &'a str) -> Option<T> {
+    (!text.is_empty()).then(|| text.into())
 }

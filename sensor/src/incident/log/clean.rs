@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::incident::find;
 
-const ESCAPE: u8 = 0x1b;
+/// What escape sequences begin with.
+pub const ESCAPE: u8 = 0x1b;
 
 /// The byte order mark, which some put at the beginning of a text.
 pub const MARK: &[u8] = "\u{feff}".as_bytes();

@@ -127,7 +127,10 @@ impl Core {
                 }
             }
         }
-        let text = clean(bytes);
+        let text = match line.is_clean {
+            true => bytes.strip_suffix(b"\r").unwrap_or(bytes).into(),
+            false => clean(bytes),
+        };
         self.inner
             .text(&text, &Around::default(), bytes, ROOT, 0, found);
     }
@@ -195,6 +198,7 @@ impl Inner {
             around,
             raw,
             number: self.lines,
+            opened: depth > 0,
         };
         self.lines += 1;
         self.with(source, found, |source, tools, sink| {

@@ -1,6 +1,8 @@
 //! What waits in a source: an error line for its trace, and drafts of lines
 //! that are held.
 
+use std::ops::Range;
+
 use super::{
     clean,
     draft::{Around, Draft, Facts},
@@ -118,7 +120,9 @@ impl Desk {
                     None => self.released(line, n, sink),
                 }
             }
-            Piece::Trace(exception, n) => self.trace(exception, n, now, tools, sink),
+            Piece::Trace(exception, n, lines) => {
+                self.trace(exception, n..n + lines as u64, now, tools, sink)
+            }
         }
     }
 
@@ -138,14 +142,12 @@ impl Desk {
     fn trace(
         &mut self,
         exception: Box<Exception>,
-        n: u64,
+        Range { start: n, end }: Range<u64>,
         now: Option<&Now<'_>>,
         tools: &mut Tools<'_>,
         sink: Sink<'_>,
     ) {
-        let breaks =
-            memchr::memchr_iter(b'\n', exception.text.trim_end_matches('\n').as_bytes()).count();
-        let last = n + breaks as u64;
+        let last = end - 1;
         self.done = Some(last);
         let current = now
             .filter(|now| now.n <= last)
@@ -170,7 +172,7 @@ impl Desk {
         {
             draft.incident.time = tools.maker.clock.nanos(time);
         }
-        let one_by_one = breaks > 0 && self.prefix.is_some();
+        let one_by_one = last > n && self.prefix.is_some();
         let own_record = stamp.is_some() || draft.own_level && !(one_by_one && self.is_kin(&draft));
         if let Some(mut pending) = self.pending.take() {
             if own_record {

@@ -7,7 +7,7 @@ use crate::incident::exception::{Assembler, Exception, Piece};
 pub fn trace(text: &str) -> Option<Box<Exception>> {
     let mut found = None;
     let mut take = |piece: Piece<'_, ()>| {
-        if let Piece::Trace(exception, ()) = piece
+        if let Piece::Trace(exception, (), _) = piece
             && found.is_none()
             && !exception.needs_error()
         {

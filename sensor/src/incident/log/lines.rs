@@ -1,6 +1,8 @@
 //! A stream of bytes becomes lines of bounded length.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
+
+use super::clean;
 
 /// Longest line that is kept, bytes; what goes beyond is passed over.
 pub const LINE_MAX: usize = 1 << 20;
@@ -23,17 +25,22 @@ pub struct Line<'a> {
     pub bytes: &'a [u8],
     /// How many more there were.
     pub cut: u64,
+    /// Nothing in it that [`clean::clean`] would take out but at its end.
+    pub is_clean: bool,
 }
 
 impl Lines {
     /// Takes in bytes, hands out the lines that ended.
     pub fn feed(&mut self, mut bytes: &[u8], line: &mut dyn FnMut(Line<'_>)) {
+        // Of many lines at once that costs next to nothing.
+        let is_clean = memchr2(clean::ESCAPE, 0, bytes).is_none();
         while let Some(end) = memchr(b'\n', bytes) {
             let (whole, rest) = bytes.split_at(end);
             if self.partial.is_empty() && whole.len() <= LINE_MAX {
                 line(Line {
                     bytes: whole,
                     cut: 0,
+                    is_clean,
                 });
             } else {
                 self.keep(whole);
@@ -68,6 +75,7 @@ impl Lines {
         line(Line {
             bytes: &self.partial,
             cut: self.cut,
+            is_clean: false,
         });
         self.skipped += self.cut;
         self.cut = 0;

@@ -5,6 +5,8 @@
 //! behind the line that names an exception, a line at the margin is another
 //! record of the same logger.
 
+use compact_str::CompactString;
+
 use super::{format::Entry, time::When};
 
 /// Starts of lines at the margin that only traces have.
@@ -28,7 +30,7 @@ pub struct Prefix {
     level: Option<u8>,
     logger: Option<String>,
     pid: Option<u32>,
-    place: Option<(Option<String>, Option<u64>)>,
+    place: Option<(Option<CompactString>, Option<u64>)>,
     /// The last line was not at the margin, or promised more.
     awaits: bool,
 }
@@ -107,7 +109,7 @@ impl Prefix {
     }
 }
 
-fn place(entry: &Entry<'_>) -> Option<(Option<String>, Option<u64>)> {
+fn place(entry: &Entry<'_>) -> Option<(Option<CompactString>, Option<u64>)> {
     let place = entry.place.as_ref()?;
     Some((place.file.clone(), place.line))
 }

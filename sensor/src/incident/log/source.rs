@@ -46,6 +46,15 @@ pub struct At<'a> {
     pub raw: &'a [u8],
     /// Its number in the stream.
     pub number: u64,
+    /// It came out of an envelope, which may have had several lines in it.
+    pub opened: bool,
+}
+
+impl At<'_> {
+    /// Whether a text from there has several lines.
+    fn is_several(&self, text: &[u8]) -> bool {
+        self.opened && find::first(text, b'\n').is_some()
+    }
 }
 
 /// The state of a source.
@@ -102,7 +111,7 @@ impl Source {
         {
             return;
         }
-        let several = find::first(text, b'\n').is_some();
+        let several = at.is_several(text);
         let whole_text;
         let entry = if self.may_be_entry(text, at, tools) || several {
             whole_text = clean::lossy(text);
@@ -146,7 +155,7 @@ impl Source {
         tools: &mut Tools<'_>,
         sink: Sink<'_>,
     ) {
-        let several = find::first(text, b'\n').is_some();
+        let several = at.is_several(text);
         self.format = Some(index);
         let name = tools.formats.get(index).map_or("", LogFormat::name);
         if several && entry.exception.is_none() {

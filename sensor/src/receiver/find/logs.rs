@@ -85,9 +85,9 @@ fn place(keys: Keys<'_>) -> Option<Frame> {
     let function = keys.text(&["code.function.name", "code.function"]);
     let line = keys.int(&["code.line.number", "code.lineno"]);
     Some(Frame {
-        function: function.map(str::to_owned),
+        function: function.map(Into::into),
         module: None,
-        file: Some(file.to_owned()),
+        file: Some(file.into()),
         line: line.and_then(|line| u64::try_from(line).ok()),
         column: None,
         in_app: true,

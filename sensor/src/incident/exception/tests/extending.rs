@@ -43,8 +43,8 @@ impl ExceptionParser for Till {
             let (function, place) = line.strip_prefix("  > ")?.split_once(' ')?;
             let (file, number) = place.rsplit_once(':')?;
             Some(Frame {
-                function: Some(function.to_owned()),
-                file: Some(file.to_owned()),
+                function: Some(function.into()),
+                file: Some(file.into()),
                 line: number.parse().ok(),
                 in_app: !file.starts_with("/usr/"),
                 ..Frame::default()
@@ -66,7 +66,9 @@ fn the_example_finds_its_traces() {
     let mut found = Vec::new();
     let mut out = |piece: Piece<'_, u32>| match piece {
         Piece::Plain(line, _) => found.push(String::from_utf8_lossy(line).into_owned()),
-        Piece::Trace(trace, _) => found.push(format!("{}: {:?}", trace.name, trace.frames[0].line)),
+        Piece::Trace(trace, ..) => {
+            found.push(format!("{}: {:?}", trace.name, trace.frames[0].line))
+        }
     };
     let text =
         "open\ntill panic Stuck: drawer\n  > pull src/till.c:12\ntill end\ntill panic is prose";

@@ -22,7 +22,7 @@ fn assemble<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<Out> {
         Piece::Plain(line, mark) => {
             found.push(Out::Plain(String::from_utf8_lossy(line).into_owned(), mark));
         }
-        Piece::Trace(exception, mark) => found.push(Out::Trace(*exception, mark)),
+        Piece::Trace(exception, mark, _) => found.push(Out::Trace(*exception, mark)),
     };
     let mut assembler = Assembler::default();
     for (number, line) in lines.into_iter().enumerate() {

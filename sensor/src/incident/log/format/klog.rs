@@ -51,7 +51,7 @@ impl LogFormat for Klog {
         }
         let (file, number_of_line) = place.trim().rsplit_once(':')?;
         let place = Frame {
-            file: Some(file.to_owned()),
+            file: Some(file.into()),
             line: number_of_line.parse().ok(),
             ..Frame::default()
         };

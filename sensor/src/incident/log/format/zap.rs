@@ -51,7 +51,7 @@ fn caller(part: &str) -> Option<Frame> {
     let (file, line) = part.rsplit_once(':')?;
     let line = line.parse().ok()?;
     (file.ends_with(".go") && !file.contains(' ')).then(|| Frame {
-        file: Some(file.to_owned()),
+        file: Some(file.into()),
         line: Some(line),
         ..Frame::default()
     })

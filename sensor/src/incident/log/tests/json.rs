@@ -306,11 +306,11 @@ fn check_exception(line: &str, expect: &str) {
     let exception = found[0].exception.as_ref().expect(line);
     let mut shown = format!("{:?} {}", exception.language, exception.headline());
     for frame in &exception.frames {
-        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (function, file) = (frame.function.as_deref(), frame.file.as_deref());
         shown += &format!(
             " {}@{}:{}",
-            part(&frame.function),
-            part(&frame.file),
+            function.unwrap_or_default(),
+            file.unwrap_or_default(),
             frame.line.unwrap_or_default()
         );
     }

@@ -77,19 +77,19 @@ impl<'a> Fields<'a> {
             Meaning::Exception(part) => self.reported.put(part, value),
             Meaning::Caller => {
                 if let Some((file, line)) = value.text().and_then(|text| text.rsplit_once(':')) {
-                    self.place.file = Some(file.to_owned());
+                    self.place.file = Some(file.into());
                     self.place.line = line.parse().ok();
                 }
             }
-            Meaning::File => self.place.file = value.text().map(str::to_owned),
+            Meaning::File => self.place.file = value.text().map(Into::into),
             Meaning::FileName => {
-                let name = || value.text().map(str::to_owned);
+                let name = || value.text().map(Into::into);
                 self.place.file = self.place.file.take().or_else(name);
             }
             Meaning::Line => {
                 self.place.line = value.number().and_then(|line| u64::try_from(line).ok());
             }
-            Meaning::Function => self.place.function = value.text().map(str::to_owned),
+            Meaning::Function => self.place.function = value.text().map(Into::into),
             Meaning::Log => {
                 if let Node::Map(entries) = value {
                     for (key, value) in entries {

@@ -5,6 +5,8 @@
 //! {exception: {…}}}` of JBoss and Quarkus. Monolog's frames are places:
 //! `{class, message, file: "FILE:LINE", trace: ["FILE:LINE"], previous: {…}}`.
 
+use compact_str::CompactString;
+
 use super::{super::bracket::named, node::Node};
 use crate::incident::exception::{
     Cause, Exception, Frame, Language, Relation, is_java_library, is_package, is_python_library,
@@ -114,7 +116,7 @@ fn places(value: &Node<'_>) -> Option<Vec<Frame>> {
 fn place(value: &Node<'_>) -> Option<Frame> {
     let (file, line) = value.text()?.rsplit_once(':')?;
     Some(Frame {
-        file: Some(file.to_owned()),
+        file: Some(file.into()),
         line: Some(line.parse().ok()?),
         in_app: !is_package(file),
         ..Frame::default()
@@ -134,7 +136,7 @@ fn list<'a, 'b>(value: &'b Node<'a>) -> Option<&'b [Node<'a>]> {
 }
 
 fn frame(value: &Node<'_>) -> Option<Frame> {
-    let text = |keys: &[&str]| value.first(keys).map(str::to_owned);
+    let text = |keys: &[&str]| value.first(keys).map(CompactString::from);
     let module = text(&["class", "className", "module"]);
     let file = text(&["filename", "file", "fileName"]);
     let function = text(&["name", "method", "methodName", "function"]);
