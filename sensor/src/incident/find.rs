@@ -260,6 +260,10 @@ mod tests {
             assert_eq!(first_of(&text, wanted, b'b'), place, "{text:?}");
             let text = String::from_utf8_lossy(&text);
             assert!(text.rows().eq(text.lines()), "{text:?}");
+            let part: String = (0..next(5)).map(|_| ['a', 'b', '\n'][next(3)]).collect();
+            if !part.is_empty() {
+                assert_eq!(text.place(&part), text.find(&part), "{text:?} {part:?}");
+            }
         }
     }
 }

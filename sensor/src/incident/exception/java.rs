@@ -1,6 +1,8 @@
 //! Java, Kotlin and Scala: `Throwable.printStackTrace`, and what log4j and
 //! logback make of it (packages behind frames, root cause first).
 
+use std::ops::Range;
+
 use super::{
     Begin, Cause, Exception, ExceptionParser, First, Frame, Language, Next, Relation, Sign, State,
     finish::Section,
@@ -87,9 +89,10 @@ impl ExceptionParser for Java {
         let mut message = true;
         for line in lines {
             let trimmed = line.trim_ascii_start();
-            if is_frame(trimmed.as_bytes()) {
+            if let Some((name, place)) = frame_parts(trimmed.as_bytes()) {
                 message = false;
-                open.section.frames.push(frame(trimmed));
+                let parts = (&trimmed[name], &trimmed[place]);
+                open.section.frames.push(frame(parts));
                 continue;
             }
             if is_more(trimmed.as_bytes()) {
@@ -220,52 +223,43 @@ fn is_more(line: &[u8]) -> bool {
     })
 }
 
-/// `at package.Class.method(place)`: no blank before the bracket, and a place
-/// in it, not parameters.
 fn is_frame(line: &[u8]) -> bool {
-    let Some(rest) = line.strip_prefix(b"at ") else {
-        return false;
-    };
+    frame_parts(line).is_some()
+}
+
+/// Where the parts of `at package.Class.method(place)` are: no blank before the
+/// bracket, and a place in it, not parameters.
+fn frame_parts(line: &[u8]) -> Option<(Range<usize>, Range<usize>)> {
+    const START: &[u8] = b"at ";
+    let rest = line.strip_prefix(START)?;
     // Packages behind the frame may have brackets of their own.
     let open = if rest.ends_with(b")") {
-        find::last(rest, b'(')
+        find::last(rest, b'(')?
     } else {
-        find::first(rest, b'(')
+        find::first(rest, b'(')?
     };
-    let Some(open) = open else {
-        return false;
-    };
-    let Some(length) = find::first(&rest[open..], b')') else {
-        return false;
-    };
-    let (name, place) = (&rest[..open], &rest[open + 1..open + length]);
-    let behind = &rest[open + length + 1..];
+    let close = open + find::first(&rest[open..], b')')?;
+    let (name, place, behind) = (&rest[..open], &rest[open + 1..close], &rest[close + 1..]);
     if name.last().is_none_or(|&byte| byte == b' ')
         || find::first(name, b'.').is_none()
         || !(behind.is_empty() || behind.starts_with(b" [") || behind.starts_with(b" ~["))
     {
-        return false;
+        return None;
     }
-    match place {
+    let is_place = match place {
         b"Native Method" | b"Unknown Source" | b"SourceFile" => true,
         _ => {
             !place.iter().any(|byte| matches!(byte, b' ' | b',' | b'/'))
                 && (find::any(place, b'.', b':') || place.starts_with(b"<"))
         }
-    }
+    };
+    let at = START.len();
+    is_place.then_some((at..at + open, at + open + 1..at + close))
 }
 
-fn frame(line: &str) -> Frame {
-    let rest = line.strip_prefix("at ").unwrap_or(line);
-    let rest = if rest.ends_with(')') {
-        rest
-    } else {
-        // The package behind it.
-        rest.place(")").map_or(rest, |close| &rest[..close])
-    };
-    let (name, place) = rest.cut("(").unwrap_or((rest, ""));
+fn frame((name, place): (&str, &str)) -> Frame {
     let (module, function) = name.rcut(".").unwrap_or(("", name));
-    let place = match place.trim_end_matches(')') {
+    let place = match place {
         "Native Method" | "Unknown Source" => place::split(""),
         place => place::split(place),
     };

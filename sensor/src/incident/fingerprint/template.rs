@@ -10,20 +10,15 @@ const MOST: usize = 2_048;
 #[must_use]
 pub fn template(message: &str) -> String {
     let mut out = String::with_capacity(message.len().min(MOST));
-    let mut rest = message;
-    let mut before = ' ';
-    while let Some(first) = rest.chars().next() {
-        if out.len() >= MOST {
-            break;
-        }
-        if first == ' ' {
-            out.push(first);
-            before = first;
-            rest = rest.get(1..).unwrap_or_default();
-            continue;
-        }
+    // What is kept is copied where something else follows.
+    let (mut kept, mut at) = (0, 0);
+    while let Some(first) = message[at..].chars().next()
+        && out.len() + at - kept < MOST
+    {
+        let rest = &message[at..];
         let (length, variable) = match first {
-            '"' | '\'' | '`' | '“' | '‘' if !before.is_alphanumeric() => {
+            ' ' => (1, false),
+            '"' | '\'' | '`' | '“' | '‘' if !message[..at].ends_with(char::is_alphanumeric) => {
                 match quoted(rest, first) {
                     Some(length) => (length, true),
                     None => (first.len_utf8(), false),
@@ -32,19 +27,16 @@ pub fn template(message: &str) -> String {
             _ if is_part(first) => part(rest),
             _ => (first.len_utf8(), false),
         };
-        let Some((token, tail)) = rest.split_at_checked(length) else {
-            break;
-        };
         if variable {
+            out.push_str(&message[kept..at]);
             if !out.ends_with(MARK) {
                 out.push(MARK);
             }
-        } else {
-            out.push_str(token);
+            kept = at + length;
         }
-        before = token.chars().next_back().unwrap_or(' ');
-        rest = tail;
+        at += length;
     }
+    out.push_str(&message[kept..at]);
     out
 }
 

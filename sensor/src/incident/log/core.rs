@@ -122,7 +122,7 @@ impl Core {
                 Taken::End => {
                     let (record, raw) = self.export.take();
                     self.inner
-                        .opened(record, "journald", &Around::default(), &raw, ROOT, 0, found);
+                        .opened(record, "journald", Around::NOTHING, &raw, ROOT, 0, found);
                     return;
                 }
             }
@@ -132,7 +132,7 @@ impl Core {
             false => clean(bytes),
         };
         self.inner
-            .text(&text, &Around::default(), bytes, ROOT, 0, found);
+            .text(&text, Around::NOTHING, bytes, ROOT, 0, found);
     }
 
     pub fn quiet(&mut self, found: &mut dyn FnMut(Incident)) {
@@ -143,7 +143,7 @@ impl Core {
         if self.export.is_open() {
             let (record, raw) = self.export.take();
             self.inner
-                .opened(record, "journald", &Around::default(), &raw, ROOT, 0, found);
+                .opened(record, "journald", Around::NOTHING, &raw, ROOT, 0, found);
         }
         self.inner.finish_partials(found);
         self.inner.close_all(found);
@@ -267,7 +267,7 @@ impl Inner {
     fn finish_partials(&mut self, found: &mut dyn FnMut(Incident)) {
         for (key, partial) in self.partials.drain() {
             let text = clean(&partial.text);
-            self.text(&text, &Around::default(), &partial.raw, key, 1, found);
+            self.text(&text, Around::NOTHING, &partial.raw, key, 1, found);
         }
     }
 

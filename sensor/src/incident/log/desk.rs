@@ -158,7 +158,7 @@ impl Desk {
             (None, Some(now)) => (now.at.number, tools.maker.draft(now.facts)),
             (None, None) => {
                 let nothing = Facts {
-                    around: &Around::default(),
+                    around: Around::NOTHING,
                     entry: None,
                     text: b"",
                 };

@@ -40,6 +40,19 @@ pub struct Around<'a> {
     pub kernel: bool,
 }
 
+impl Around<'_> {
+    /// There is none.
+    pub const NOTHING: &'static Around<'static> = &Around {
+        stream: None,
+        time: None,
+        level: None,
+        logger: None,
+        pid: None,
+        envelope: None,
+        kernel: false,
+    };
+}
+
 /// All that is known of a line.
 #[derive(Debug)]
 pub struct Facts<'a> {

@@ -7,6 +7,10 @@ use super::clean;
 /// Longest line that is kept, bytes; what goes beyond is passed over.
 pub const LINE_MAX: usize = 1 << 20;
 
+/// Bytes that are looked through at once; the nearest cache holds them until
+/// their lines are read.
+const BLOCK: usize = 8 << 10;
+
 /// Cuts a stream into lines.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -31,7 +35,13 @@ pub struct Line<'a> {
 
 impl Lines {
     /// Takes in bytes, hands out the lines that ended.
-    pub fn feed(&mut self, mut bytes: &[u8], line: &mut dyn FnMut(Line<'_>)) {
+    pub fn feed(&mut self, bytes: &[u8], line: &mut dyn FnMut(Line<'_>)) {
+        for block in bytes.chunks(BLOCK) {
+            self.block(block, line);
+        }
+    }
+
+    fn block(&mut self, mut bytes: &[u8], line: &mut dyn FnMut(Line<'_>)) {
         // Of many lines at once that costs next to nothing.
         let is_clean = memchr2(clean::ESCAPE, 0, bytes).is_none();
         while let Some(end) = memchr(b'\n', bytes) {
