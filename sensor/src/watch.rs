@@ -174,13 +174,18 @@ impl Watch {
         };
         let is_file = directory.files.contains_key(&name);
         let hidden = name.as_bytes().starts_with(b".");
+        // Whoever makes a file goes on to write it.
+        let begun = is_file && what.contains(ReadFlags::CREATE) && {
+            let metadata = fs::symlink_metadata(directory.path.join(&name));
+            metadata.is_ok_and(|file| file.is_file() && file.len() == 0)
+        };
         let is_entry = directory.entries && !hidden && what.intersects(ENTRY | ReadFlags::ATTRIB);
         if is_entry && what.contains(ReadFlags::ISDIR) {
             let path = directory.path.join(&name);
             self.watch_plugin(&path);
         }
         if is_file {
-            if what.contains(ReadFlags::MODIFY) {
+            if begun || what.contains(ReadFlags::MODIFY) {
                 self.open.insert((watch, name));
             } else if what.intersects(ENTRY | ReadFlags::CLOSE_WRITE) {
                 self.open.remove(&(watch, name));

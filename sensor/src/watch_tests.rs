@@ -134,6 +134,14 @@ fn a_file_that_is_being_written_is_named() {
     drop(file);
     place.check(true);
     assert!(place.watch.being_written().is_empty());
+    // A new one, before the first byte of it.
+    fs::remove_file(plugin.join("plugin.toml")).unwrap();
+    let file = File::create(plugin.join("plugin.toml")).unwrap();
+    place.check(true);
+    assert_eq!(place.watch.being_written(), std::slice::from_ref(&plugin));
+    drop(file);
+    place.check(true);
+    assert!(place.watch.being_written().is_empty());
     // One that is deleted half-written is not written any more.
     let mut file = File::create(plugin.join("plugin.toml")).unwrap();
     file.write_all(b"half").unwrap();

@@ -213,7 +213,7 @@ mod tests {
         let case = Arc::new(Case::default());
         let start = Instant::now();
         let all = gatherer.gather(&case);
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < Duration::from_secs(40));
         let text = |text: &str| Value::Text(text.to_owned());
         let wanted = [
             ("context_error_fails", text("no luck")),
@@ -270,13 +270,24 @@ mod tests {
             .iter()
             .map(|kind| kind.name)
             .collect();
-        let mut gatherer = Gatherer::new(&names);
-        let all = gatherer.gather(&Arc::new(Case::of_living(std::process::id())));
-        let failed: Vec<_> = all
-            .keys()
-            .filter(|key| key.starts_with("context_error"))
-            .collect();
-        assert!(failed.is_empty(), "{all:#?}");
+        let case = Arc::new(Case::of_living(std::process::id()));
+        let deadline = Instant::now() + Duration::from_secs(40);
+        let all = loop {
+            // A machine that is busy may keep a provider from its answer.
+            let all = Gatherer::new(&names).gather(&case);
+            let mut failed = all
+                .iter()
+                .filter(|(key, _)| key.starts_with("context_error"));
+            let is_late = |reason: &Value| matches!(reason, Value::Text(reason) if reason.starts_with("no answer within"));
+            assert!(
+                failed.clone().all(|(_, reason)| is_late(reason)),
+                "{all:#?}"
+            );
+            if failed.next().is_none() {
+                break all;
+            }
+            assert!(Instant::now() < deadline, "{all:#?}");
+        };
         for key in [
             "basic.host_name",
             "process.pid",
