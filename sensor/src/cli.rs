@@ -9,7 +9,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::parse_duration;
+use crate::config::{Protocol, agent_host, agent_port, parse_duration, protocol_of_flag};
 
 /// Knows what every process on this host did.
 ///
@@ -105,16 +105,16 @@ pub struct RunArgs {
     pub config: Option<PathBuf>,
 
     /// Host of the OTLP collector
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = agent_host)]
     pub agent_host: Option<String>,
 
     /// Its port [default: 4317, http: 4318]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = agent_port)]
     pub agent_port: Option<u16>,
 
     /// grpc or http [default: grpc]
-    #[arg(long, value_name = "PROTOCOL")]
-    pub protocol: Option<String>,
+    #[arg(long, value_name = "PROTOCOL", value_parser = protocol_of_flag)]
+    pub protocol: Option<Protocol>,
 
     /// Export over TLS
     #[arg(long)]
@@ -202,11 +202,11 @@ pub struct DoctorArgs {
     pub config: Option<PathBuf>,
 
     /// Host of the OTLP collector
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = agent_host)]
     pub agent_host: Option<String>,
 
     /// Port of the OTLP collector
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = agent_port)]
     pub agent_port: Option<u16>,
 }
 

@@ -163,7 +163,7 @@ pub(super) fn export(args: &RunArgs, config: &Config) -> Result<Option<Otlp>, St
     let flags = ExportFlags {
         agent_host: args.agent_host.clone(),
         agent_port: args.agent_port,
-        protocol: args.protocol.clone(),
+        protocol: args.protocol,
         tls: args.tls,
     };
     export_settings(&flags, &Environment::of_process(), config)

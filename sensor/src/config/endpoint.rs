@@ -71,7 +71,7 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
 }
 
 /// A host as it stands in a URL.
-pub(super) fn host(text: &str) -> Result<String, String> {
+pub(crate) fn host(text: &str) -> Result<String, String> {
     if text.parse::<Ipv6Addr>().is_ok() {
         return Ok(format!("[{text}]"));
     }
@@ -85,7 +85,7 @@ pub(super) fn host(text: &str) -> Result<String, String> {
 }
 
 /// A port, 1 to 65535.
-pub(super) fn port(text: &str) -> Result<u16, String> {
+pub(crate) fn port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(format!(

@@ -12,17 +12,17 @@ use super::item::{Choice, shown};
 use super::problem::Problem;
 use super::{Config, Origin};
 
-pub(crate) use super::endpoint::check as check_endpoint;
+pub(crate) use super::endpoint::{check as check_endpoint, host as agent_host, port as agent_port};
 
 /// The flags that say where to export to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExportFlags {
-    /// `--agent-host`.
+    /// `--agent-host`, checked, an IPv6 address in brackets.
     pub agent_host: Option<String>,
-    /// `--agent-port`.
+    /// `--agent-port`, above 0.
     pub agent_port: Option<u16>,
-    /// `--protocol`: `grpc` or `http`.
-    pub protocol: Option<String>,
+    /// `--protocol`.
+    pub protocol: Option<Protocol>,
     /// `--tls`.
     pub tls: bool,
 }
@@ -129,10 +129,13 @@ struct Sources<'a> {
 impl Sources<'_> {
     fn settings(&mut self, flags: &ExportFlags, config: &Config) -> Option<OtlpSettings> {
         let file = &config.otlp;
-        let flag = flags.protocol.as_deref().map(protocol_of_flag);
-        let flag = self.checked("--protocol", flag);
         let variable = self.variable("OTEL_EXPORTER_OTLP_PROTOCOL", protocol_of_variable);
-        let protocol = self.pick("export.otlp.protocol", flag, variable, file.protocol);
+        let protocol = self.pick(
+            "export.otlp.protocol",
+            flags.protocol,
+            variable,
+            file.protocol,
+        );
         let protocol = protocol.unwrap_or_default();
 
         let variable = self.variable("OTEL_EXPORTER_OTLP_COMPRESSION", |text| {
@@ -196,13 +199,6 @@ impl Sources<'_> {
         protocol: Protocol,
         config: &Config,
     ) -> [Option<String>; 3] {
-        let host_flag = flags.agent_host.as_deref().map(endpoint::host);
-        let host_flag = self.checked("--agent-host", host_flag);
-        let port_flag = flags.agent_port.map(|port| match port {
-            0 => Err("0 is not a port".to_owned()),
-            port => Ok(port),
-        });
-        let port_flag = self.checked("--agent-port", port_flag);
         let host = self.variable("INSTANA_AGENT_HOST", endpoint::host);
         let port = self.variable("INSTANA_AGENT_PORT", endpoint::port);
         let use_tls = self.variable("USE_TLS", truth);
@@ -216,7 +212,12 @@ impl Sources<'_> {
             let host = host.unwrap_or_else(|| "localhost".to_owned());
             format!("{host}:{}", port.unwrap_or(protocol.default_port()))
         };
-        let of_flags = by_flag.then(|| agent(host_flag.or(host.clone()), port_flag.or(port)));
+        let of_flags = by_flag.then(|| {
+            agent(
+                flags.agent_host.clone().or(host.clone()),
+                flags.agent_port.or(port),
+            )
+        });
         let of_environment =
             base.or_else(|| (host.is_some() || port.is_some()).then(|| agent(host, port)));
         let key = "export.otlp.endpoint";
@@ -291,7 +292,8 @@ impl Sources<'_> {
     }
 }
 
-fn protocol_of_flag(text: &str) -> Result<Protocol, String> {
+/// The protocol of `--protocol`.
+pub(crate) fn protocol_of_flag(text: &str) -> Result<Protocol, String> {
     match text {
         "http" => Ok(Protocol::HttpProtobuf),
         _ => Protocol::from_name(text)

@@ -25,6 +25,7 @@ pub(crate) use check::{GROUPS, INTERVALS, set};
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
 pub use export::{ExportFlags, Headers, OtlpSettings, Protocol, export_settings};
+pub(crate) use export::{agent_host, agent_port, protocol_of_flag};
 pub(crate) use export::{check_endpoint, check_header};
 pub use incident::{Incidents, TransportConfig};
 use item::Choice;

@@ -46,6 +46,9 @@ fn wrong_usage_is_2() {
         vec!["events", "--ring-bytes", "0"],
         vec!["events", "--duration", "-1s"],
         vec!["run", "--output", "yaml"],
+        vec!["run", "--agent-host", "http://collector"],
+        vec!["run", "--agent-port", "0"],
+        vec!["run", "--protocol", "udp"],
         vec!["no-such-command"],
         vec!["--run-once", "--duration", "1s"],
     ] {
