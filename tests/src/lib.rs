@@ -24,4 +24,5 @@ pub mod receiving;
 pub mod samples;
 pub mod sensor;
 pub mod setting;
+pub mod stored;
 pub mod tls;

@@ -41,6 +41,7 @@ use sensor_tests::{
     process::{Running, run},
     received::Received,
     sensor::{LIMIT, Lines, sensor, store},
+    stored::wait_written,
 };
 use serde_json::Value;
 
@@ -95,10 +96,16 @@ impl Host {
         wait_reports(&lines, 1);
         lines
     }
+
+    /// Waits until all that happened so far is in the store: it is in the
+    /// second report from now at the latest.
+    fn wait_written(&self, lines: &Lines) {
+        wait_reports(lines, 2);
+        wait_written(&self.store);
+    }
 }
 
-/// Waits for so many more reports. What was accepted before the last but one
-/// is written then: the writer takes all that is there.
+/// Waits for so many more reports. They are printed before they are written.
 fn wait_reports(lines: &Lines, more: usize) {
     let before = lines.said().lines.len();
     lines.wait("more reports", |said| {

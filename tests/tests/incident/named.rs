@@ -6,7 +6,10 @@ use std::{
     path::PathBuf,
 };
 
-use sensor_tests::sensor::{Lines, sensor, store};
+use sensor_tests::{
+    sensor::{Lines, sensor, store},
+    stored::wait_written,
+};
 
 use super::*;
 
@@ -70,7 +73,11 @@ impl Till {
     /// What was told, by any daemon so far.
     fn told(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.path("out.jsonl")).unwrap_or_default();
-        let lines = text.lines().map(serde_json::from_str);
+        // The last line may not be whole yet.
+        let lines = text
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
+        let lines = lines.map(serde_json::from_str);
         lines.collect::<Result<_, _>>().unwrap()
     }
 
@@ -136,10 +143,11 @@ fn a_crash_loses_no_line() {
     let till = Till::new();
     till.write("till.log", "of yesterday");
     let lines = till.start();
-    // The end of the log is in the store.
     lines.wait("two more reports", |said| {
         (said.lines.len() > 2).then_some(())
     });
+    // The end of the log is in the store.
+    wait_written(&till.store);
     till.write("till.log", "one");
     lines.signal(9);
     let _ = lines.end();

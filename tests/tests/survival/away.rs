@@ -15,7 +15,7 @@ fn what_waits_survives_a_restart_and_arrives_oldest_first() {
     assert_eq!(times(&errors, "wait in the store"), 1, "{errors}");
     let lines = host.start();
     short(&watched, "second");
-    wait_reports(&lines, 3);
+    host.wait_written(&lines);
     kill(lines);
     let lines = host.start();
     short(&watched, "third");

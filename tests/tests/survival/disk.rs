@@ -107,7 +107,7 @@ fn survives(host: &Host, fault: impl FnOnce(&Lines, &Watched), remedy: impl FnOn
     remedy();
     wait_said(&lines, WORKS);
     short(&watched, "after");
-    wait_reports(&lines, 3);
+    host.wait_written(&lines);
     let said = kill(lines);
     assert_eq!((times(&said, FAILS), times(&said, WORKS)), (1, 1), "{said}");
     assert_eq!(times(&said, "panicked"), 0, "{said}");
@@ -193,7 +193,7 @@ fn a_mode_that_is_taken_away_changes_nothing_for_an_open_store() {
         fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
     }
     short(&watched, "hidden");
-    wait_reports(&lines, 3);
+    host.wait_written(&lines);
     let said = kill(lines);
     assert_eq!(times(&said, FAILS), 0, "{said}");
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
@@ -211,12 +211,12 @@ fn a_store_that_is_removed_is_written_again() {
     let watched = host.plugins.watch(true);
     let lines = host.start();
     short(&watched, "before");
-    wait_reports(&lines, 3);
+    host.wait_written(&lines);
     let directory = host.store.parent().unwrap();
     fs::remove_dir_all(directory).unwrap();
     wait_said(&lines, "was removed");
     short(&watched, "after");
-    wait_reports(&lines, 3);
+    host.wait_written(&lines);
     let said = kill(lines);
     assert_eq!(times(&said, "was removed"), 1, "{said}");
     assert_eq!(times(&said, FAILS), 0, "{said}");

@@ -36,8 +36,7 @@ fn goes_on(end: fn(Lines) -> String) {
     let before = wait_service(&lines, &one.name, "two members, three exits", |service| {
         service["process_count"] == 2 && exits(service) == 3.0
     });
-    // Written with one of the next intervals.
-    wait_reports(&lines, 3);
+    host.wait_written(&lines);
     end(lines);
     drop((ends.stdin(), last.stdin()));
     assert_eq!((ends.wait().status, last.wait().status), (0, 0));
