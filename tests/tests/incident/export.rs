@@ -5,7 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     path::Path,
-    time::Instant,
+    time::{Instant, UNIX_EPOCH},
 };
 
 use sensor_tests::{
@@ -13,6 +13,7 @@ use sensor_tests::{
     gate::Gate,
     received::{Received, Record},
     sensor::{LIMIT, Lines, sensor, store},
+    stored::wait_written_since,
 };
 
 use super::*;
@@ -103,14 +104,17 @@ fn an_incident_that_was_accepted_survives_kill_9() {
     let items = || {
         let mut show = sensor(["store", "show", "--json", "--metadata-db-path"]);
         show.arg(&path);
-        let shown: Value = serde_json::from_slice(&show.output().unwrap().stdout).unwrap();
-        shown["queue"]["items"].as_u64().unwrap()
+        // None where the daemon was writing meanwhile.
+        let shown = serde_json::from_slice(&show.output().unwrap().stdout);
+        shown.map_or(0, |shown: Value| shown["queue"]["items"].as_u64().unwrap())
     };
+    // The first report, which is printed before it is written.
+    wait_written_since(&path, UNIX_EPOCH);
     let before = items();
     let _ = run(&mut watched.command(&["-c", "exit 3"]));
     // Written long before the end of the interval.
-    let deadline = Instant::now() + SOON;
-    while items() == before {
+    let deadline = Instant::now() + LIMIT;
+    while items() <= before {
         assert!(Instant::now() < deadline, "it is not written");
         std::thread::sleep(Duration::from_millis(20));
     }
