@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 
 use sensor_tests::{collector::Collector, plugins::points, sensor::LIMIT};
 
-use super::{otlp::exporting, *};
+use super::{otlp::exporting, proc::at_rest, *};
 
 /// Name, unit, instrument and display name, as users of the framework have
 /// them in their dashboards.
@@ -112,13 +112,6 @@ fn legacy_figures_equal_proc() {
     let watched = plugins.watch_with(&naming("instana", false));
     let mut members = members(&watched, 2, "6");
     members.extend(super::members(&watched, 1, "1"));
-    let report = once(&plugins);
-    let service = service(&report, &watched.name).unwrap();
-    // One look is no rate.
-    let mut expected = legacy("");
-    expected.remove("cpu_usage");
-    assert_eq!(metrics(service), expected);
-
     let of = |pid: u32, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
     let field = |text: &str, key: &str| -> f64 {
         let line = text.lines().find_map(|line| line.strip_prefix(key));
@@ -145,49 +138,59 @@ fn legacy_figures_equal_proc() {
             .sum()
     };
     let memory = field(&fs::read_to_string("/proc/meminfo").unwrap(), "MemTotal:") * 1024.0;
-    let rss = sum(&|pid| statm(pid, 1));
-    let threads: Vec<f64> = pids
-        .iter()
-        .map(|&pid| field(&of(pid, "status"), "Threads:"))
-        .collect();
-    let all_threads: f64 = threads.iter().sum();
-    assert!(all_threads > 3.0, "{threads:?}");
-    for (name, theirs) in [
-        ("process_count", 3.0),
-        ("thread_count", all_threads),
-        ("avg_threads_per_process", all_threads / 3.0),
-        (
-            "max_threads_per_process",
-            threads.iter().copied().fold(0.0, f64::max),
-        ),
-        (
-            "min_threads_per_process",
-            threads.iter().copied().fold(1e9, f64::min),
-        ),
-        ("memory_rss_total", rss),
-        ("memory_vms_total", sum(&|pid| statm(pid, 0))),
-        ("memory_usage", 100.0 * rss / memory / 3.0),
-        (
-            "disk_read_bytes",
-            sum(&|pid| field(&of(pid, "io"), "\nread_bytes:".trim())),
-        ),
-        (
-            "disk_write_bytes",
-            sum(&|pid| field(&of(pid, "io"), "write_bytes:")),
-        ),
-        (
-            "open_file_descriptors",
-            sum(&|pid| fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() as f64),
-        ),
-        (
-            "voluntary_ctx_switches",
-            sum(&|pid| tasks(pid, "voluntary_ctxt_switches:")),
-        ),
-        (
-            "nonvoluntary_ctx_switches",
-            sum(&|pid| tasks(pid, "nonvoluntary_ctxt_switches:")),
-        ),
-    ] {
+    let theirs = || {
+        let rss = sum(&|pid| statm(pid, 1));
+        let threads: Vec<f64> = pids
+            .iter()
+            .map(|&pid| field(&of(pid, "status"), "Threads:"))
+            .collect();
+        let all_threads: f64 = threads.iter().sum();
+        assert!(all_threads > 3.0, "{threads:?}");
+        [
+            ("process_count", 3.0),
+            ("thread_count", all_threads),
+            ("avg_threads_per_process", all_threads / 3.0),
+            (
+                "max_threads_per_process",
+                threads.iter().copied().fold(0.0, f64::max),
+            ),
+            (
+                "min_threads_per_process",
+                threads.iter().copied().fold(1e9, f64::min),
+            ),
+            ("memory_rss_total", rss),
+            ("memory_vms_total", sum(&|pid| statm(pid, 0))),
+            ("memory_usage", 100.0 * rss / memory / 3.0),
+            (
+                "disk_read_bytes",
+                sum(&|pid| field(&of(pid, "io"), "\nread_bytes:".trim())),
+            ),
+            (
+                "disk_write_bytes",
+                sum(&|pid| field(&of(pid, "io"), "write_bytes:")),
+            ),
+            (
+                "open_file_descriptors",
+                sum(&|pid| fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() as f64),
+            ),
+            (
+                "voluntary_ctx_switches",
+                sum(&|pid| tasks(pid, "voluntary_ctxt_switches:")),
+            ),
+            (
+                "nonvoluntary_ctx_switches",
+                sum(&|pid| tasks(pid, "nonvoluntary_ctxt_switches:")),
+            ),
+        ]
+    };
+    let (report, theirs) = at_rest(&pids, || (once(&plugins), theirs()));
+    let service = service(&report, &watched.name).unwrap();
+    // One look is no rate.
+    let mut expected = legacy("");
+    expected.remove("cpu_usage");
+    assert_eq!(metrics(service), expected);
+
+    for (name, theirs) in theirs {
         let ours = &points(service, name).unwrap()[0]["value"];
         let close = (ours.as_f64().unwrap() - theirs).abs() <= theirs.abs() * 1e-12;
         assert!(close, "{name} is {ours}, not {theirs}");

@@ -95,26 +95,33 @@ fn figures(pids: &[u32]) -> Vec<Figure> {
     ]
 }
 
+/// Looks at processes that wait. A busy host may take pages from them
+/// meanwhile, which they fault in again: then it is looked at once more.
+pub(super) fn at_rest<T>(pids: &[u32], look: impl Fn() -> T) -> T {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let before = figures(pids);
+        let seen = look();
+        if figures(pids) == before {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "they do not wait");
+    }
+}
+
 #[test]
 fn one_look_equals_proc() {
     let plugins = Plugins::new();
     let watched = plugins.watch(false);
     let members = members(&watched, 3, "6");
     let pids = pids(&members);
-    // They wait, but a busy host may take pages from them meanwhile, which
-    // they fault in again: then it is looked at once more.
-    let deadline = Instant::now() + LIMIT;
-    let (output, theirs) = loop {
-        let before = figures(&pids);
+    let (output, theirs) = at_rest(&pids, || {
         let output = sensor(["--run-once", "--output", "json", "--pids", "--plugins"])
             .arg(plugins.path())
             .output()
             .unwrap();
-        if figures(&pids) == before {
-            break (output, before);
-        }
-        assert!(Instant::now() < deadline, "they do not wait");
-    };
+        (output, figures(&pids))
+    });
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}");
     assert_eq!(errors, "");

@@ -47,7 +47,7 @@ fn busy(watched: &Watched, millis: &[u32]) -> Vec<Running> {
 }
 
 /// Waits until no thread of a process has anything to do.
-fn until_asleep(pid: u32) {
+pub(super) fn until_asleep(pid: u32) {
     let deadline = Instant::now() + LIMIT;
     let asleep = || {
         let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
@@ -62,7 +62,8 @@ fn until_asleep(pid: u32) {
     }
 }
 
-fn cpu_seconds(pid: u32) -> f64 {
+/// CPU time of a process in /proc, which counts ticks.
+pub(super) fn cpu_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, rest) = stat.rsplit_once(") ").unwrap();
     let ticks = rest.split(' ').skip(11).take(2);

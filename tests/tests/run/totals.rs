@@ -209,7 +209,7 @@ fn reports_end_with_the_duration() {
         "--interval",
         "100ms",
         "--duration",
-        "1s",
+        "5s",
         "--output",
         "json",
     ]));
