@@ -4,11 +4,16 @@
 use std::{
     env,
     ffi::OsStr,
+    fs,
     io::{self, BufRead, BufReader, Read},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
+    thread,
+    time::Instant,
 };
+
+use crate::sensor::LIMIT;
 
 /// What wait4 says of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,6 +243,20 @@ pub fn kill(pid: u32, signal: i32) {
     // SAFETY: no memory is involved.
     let failed = unsafe { libc::kill(pid, signal) };
     assert_eq!(failed, 0, "kill: {}", io::Error::last_os_error());
+}
+
+/// Waits until a process is called so: whoever started it, or told it to take
+/// the name, goes on before that.
+pub fn wait_for_name(pid: u32, name: &str) {
+    let deadline = Instant::now() + LIMIT;
+    let is_called = || {
+        let comm = fs::read_to_string(format!("/proc/{pid}/comm"));
+        comm.is_ok_and(|comm| comm.trim_end() == name)
+    };
+    while !is_called() {
+        assert!(Instant::now() < deadline, "{pid} is not {name}");
+        thread::yield_now();
+    }
 }
 
 /// For `pre_exec`: the process is killed when the thread that started it ends.

@@ -30,9 +30,6 @@ use sensor_tests::{
 };
 use serde_json::Value;
 
-/// An incident is there so soon after the death.
-const SOON: Duration = Duration::from_secs(5);
-
 /// A program of the host that is watched, and `sensor events` that tells of it.
 struct Desk {
     plugins: Plugins,

@@ -263,16 +263,24 @@ fn the_receiver_tells_of_itself() {
             lines.said().errors
         );
     }
-    let (ended, said) = lines.interrupt();
-    assert_eq!(ended.status, 0, "{}", said.errors);
-    let output = collector.finish();
-    let received = Received::parse(&output);
-    for (metric, value) in [
+    let expected = [
         ("sensor.receiver.accepted", 2.0),
         ("sensor.receiver.refused", 1.0),
         ("sensor.receiver.incidents", 2.0),
         ("sensor.receiver.unmatched", 1.0),
-    ] {
+    ];
+    collector.wait_until("the figures", LIMIT, |output| {
+        let received = Received::parse(output);
+        expected.iter().all(|(metric, value)| {
+            let mut points = received.of("sensor", metric);
+            points.any(|point| point.value >= *value)
+        })
+    });
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
+    let output = collector.finish();
+    let received = Received::parse(&output);
+    for (metric, value) in expected {
         let last = received.of("sensor", metric).last();
         assert_eq!(
             last.map(|point| point.value),

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sensor_tests::process::{Running, workload};
+use sensor_tests::{
+    process::{Running, workload},
+    sensor::LIMIT,
+};
 
 use super::*;
 
@@ -66,7 +69,7 @@ fn survives(interval: &'static str, end: impl Fn(&Lines), more: &[&[&str]]) {
     let third = |code: u64| ((number + 2 - code) / 3) as f64;
     let number = number as f64;
     let wanted = [number, third(0), third(1), third(2), number];
-    let found = lines.wait_within(Duration::from_secs(20), |said| {
+    let found = lines.wait_within(LIMIT, |said| {
         told(&said.lines, &watched.name).filter(|found| *found == wanted)
     });
     let last = told(&lines.said().lines, &watched.name);

@@ -5,13 +5,9 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::fs::symlink,
     process::{ChildStdout, Stdio},
-    time::Instant,
 };
 
-use sensor_tests::{
-    process::{Running, built},
-    sensor::LIMIT,
-};
+use sensor_tests::process::{Running, built, wait_for_name};
 
 use super::*;
 
@@ -75,19 +71,6 @@ fn read_to_mark(output: &mut BufReader<ChildStdout>) -> Vec<String> {
     }
 }
 
-/// Waits until a process is called so: a shell goes on before its child does.
-fn wait_for_name(pid: &str, name: &str) {
-    let deadline = Instant::now() + LIMIT;
-    let is_called = || {
-        let comm = fs::read_to_string(format!("/proc/{pid}/comm"));
-        comm.is_ok_and(|comm| comm.trim_end() == name)
-    };
-    while !is_called() {
-        assert!(Instant::now() < deadline, "{pid} is not {name}");
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn every_command_shows_what_the_guide_shows() {
     let guide = fs::read_to_string(shipped().join("README.md")).unwrap();
@@ -135,7 +118,7 @@ fn every_command_shows_what_the_guide_shows() {
         if let Some(program) = step.command.strip_suffix(" &") {
             writeln!(input, "echo $!\necho '{MARK}'").unwrap();
             let pid = read_to_mark(&mut output).remove(0);
-            wait_for_name(&pid, program.rsplit('/').next().unwrap());
+            wait_for_name(pid.parse().unwrap(), program.rsplit('/').next().unwrap());
         }
     }
 }

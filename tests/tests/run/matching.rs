@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use sensor_tests::{cgroup::Unified, plugins::sum, sensor::skipped};
+use sensor_tests::{cgroup::Unified, plugins::sum, process::wait_for_name, sensor::skipped};
 use serde_json::json;
 
 use super::*;
@@ -298,5 +298,6 @@ fn another_name_is_seen_with_the_next_collection() {
     );
     // And into it again: it counts from there.
     writeln!(stdin, "{}", watched.name).unwrap();
+    wait_for_name(running.pid(), &watched.name);
     check(&plugins, &lines, &watched.name, &[running.pid()]);
 }

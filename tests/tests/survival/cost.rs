@@ -45,13 +45,16 @@ fn an_interval_is_one_sync_a_signal() {
         wait_reports(&lines, 1);
         assert!(Instant::now() < deadline, "strace sees nothing");
     }
-    let before = (syncs(), lines.said().lines.len());
+    // In this order, and the other way round in the end: what is written late
+    // only adds intervals.
+    let reports = lines.said().lines.len();
+    let before = syncs();
     for number in 0..INTERVALS {
         short(&watched, &format!("cost-{number}"));
         wait_reports(&lines, 1);
     }
-    let intervals = lines.said().lines.len() - before.1;
-    let counted = syncs() - before.0;
+    let counted = syncs() - before;
+    let intervals = lines.said().lines.len() - reports;
     println!("{counted} syncs in {intervals} intervals");
     assert!(
         counted > 0 && counted <= SIGNALS * (intervals + 1),

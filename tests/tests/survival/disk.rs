@@ -107,7 +107,7 @@ fn survives(host: &Host, fault: impl FnOnce(&Lines, &Watched), remedy: impl FnOn
     remedy();
     wait_said(&lines, WORKS);
     short(&watched, "after");
-    host.wait_written(&lines);
+    wait_reports(&lines, 3);
     let said = kill(lines);
     assert_eq!((times(&said, FAILS), times(&said, WORKS)), (1, 1), "{said}");
     assert_eq!(times(&said, "panicked"), 0, "{said}");
