@@ -10,6 +10,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
+        mpsc::{self, Sender},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -103,8 +104,10 @@ pub struct Said {
     pub lines: Vec<Value>,
     /// Standard error.
     pub errors: String,
-    /// Standard output has ended.
+    /// Both outputs have ended.
     pub ended: bool,
+    /// One of them.
+    half_ended: bool,
     /// The last line has no end, as of a program that was killed.
     pub is_cut: bool,
 }
@@ -118,8 +121,12 @@ impl Lines {
         let shared = Arc::new(Shared::default());
         let (stdout, stderr) = running.outputs();
         let (out, err) = (Arc::clone(&shared), Arc::clone(&shared));
+        // The pipe is emptied by one that does nothing else: a program that
+        // waits for its reader may lose events.
+        let (sender, lines) = mpsc::channel();
         let readers = vec![
-            thread::spawn(move || out.read_lines(stdout)),
+            thread::spawn(move || read(stdout, &sender)),
+            thread::spawn(move || out.read_lines(lines)),
             thread::spawn(move || err.read_errors(stderr)),
         ];
         Self {
@@ -216,11 +223,17 @@ impl Shared {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read_lines(&self, stream: impl Read) {
-        let mut reader = BufReader::new(stream);
-        let mut line = Vec::new();
+    fn ends(&self) {
+        let mut said = self.lock();
+        said.ended = said.half_ended;
+        said.half_ended = true;
+        drop(said);
+        self.grown.notify_all();
+    }
+
+    fn read_lines(&self, lines: impl IntoIterator<Item = Vec<u8>>) {
         let mut wrong = None;
-        while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+        for line in lines {
             if line.last() != Some(&b'\n') {
                 self.lock().is_cut = true;
                 break;
@@ -232,10 +245,8 @@ impl Shared {
                 }
             }
             self.grown.notify_all();
-            line.clear();
         }
-        self.lock().ended = true;
-        self.grown.notify_all();
+        self.ends();
         if let Some((error, line)) = wrong {
             panic!("no JSON line ({error}): {line}");
         }
@@ -248,6 +259,19 @@ impl Shared {
             self.lock().errors.push_str(&String::from_utf8_lossy(&line));
             self.grown.notify_all();
             line.clear();
+        }
+        self.ends();
+    }
+}
+
+/// Passes lines on, with their ends, as they come.
+fn read(stream: impl Read, to: &Sender<Vec<u8>>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut line = Vec::new();
+        let read = reader.read_until(b'\n', &mut line);
+        if !read.is_ok_and(|n| n > 0) || to.send(line).is_err() {
+            return;
         }
     }
 }
