@@ -33,13 +33,21 @@ fn assert_near(service: &Value, metric: &str, of: Option<(&str, &str)>, theirs: 
 }
 
 /// CPU time, faults and switches against wait4; each process may have done a
-/// bit that does not count: after the hook, and before it joined.
-fn assert_totals(service: &Value, ended: &[Ended], threads: f64, before: (f64, f64)) {
+/// bit that does not count: after the hook, and before it joined. How much CPU
+/// time is missing beyond that, in seconds.
+#[must_use]
+fn missing(service: &Value, ended: &[Ended], threads: f64, before: (f64, f64)) -> Option<f64> {
     let number = ended.len() as f64;
     let cpu = total(ended, Usage::cpu_ns) / 1e9;
     let (before_cpu, before_faults) = before;
     let less = number * (0.001 + before_cpu) + cpu / 100.0;
-    assert_near(service, "process.cpu.time", None, cpu, less);
+    let ours = sum(service, "process.cpu.time", None).unwrap();
+    let more = ours - cpu;
+    assert!(
+        more <= less / 4.0,
+        "CPU time is {ours}, not {cpu}: {service}"
+    );
+    let missing = (-more > less).then_some(-more - less);
     let minor = total(ended, |usage| usage.minor);
     let kind = |value| Some(("system.paging.fault.type", value));
     let less = number * (2.0 + before_faults);
@@ -62,6 +70,7 @@ fn assert_totals(service: &Value, ended: &[Ended], threads: f64, before: (f64, f
     for metric in LIVING {
         assert!(points(service, metric).is_none(), "{metric} in {service}");
     }
+    missing
 }
 
 /// No counter ever falls from one report to the next (invariant 7).
@@ -82,8 +91,15 @@ fn assert_monotonic(reports: &[Value], name: &str) {
     }
 }
 
+/// Now and then threads do something for long after their hook (see
+/// [`sensor_tests::accounting`]), but a fault of the sensor comes every time.
 #[test]
 fn members_that_were_there_count_with_their_whole_life() {
+    let missing: Option<Vec<f64>> = (0..3).map(|_| missing_of_whole_lives()).collect();
+    assert_eq!(missing, None, "seconds that are missing");
+}
+
+fn missing_of_whole_lives() -> Option<f64> {
     let plugins = Plugins::new();
     let watched = plugins.watch(false);
     let members = members(&watched, 3, "4");
@@ -105,7 +121,7 @@ fn members_that_were_there_count_with_their_whole_life() {
     let service = wait_service(&lines, &watched.name, "no members", |service| {
         service["process_count"] == 0
     });
-    assert_totals(&service, &ended, 15.0, (0.0, 0.0));
+    let missing = missing(&service, &ended, 15.0, (0.0, 0.0));
     // Found by a scan: no starts (contract S2).
     let starts = sum(&service, "sensor.process.starts", None);
     assert_eq!(starts.unwrap_or(0.0), 0.0, "{service}");
@@ -113,6 +129,7 @@ fn members_that_were_there_count_with_their_whole_life() {
     let (ended, said) = lines.interrupt();
     assert_eq!(ended.status, 0, "{}", said.errors);
     assert_monotonic(&said.lines, &watched.name);
+    missing
 }
 
 #[test]
@@ -153,7 +170,8 @@ fn starts_exits_and_figures_of_short_processes_are_counted() {
     assert_eq!(exits("sensor.exit.signal", "9"), Some(1.0));
     assert_eq!(code("0"), number - 6.0);
     // They joined by exec: what they did before is not the service's.
-    assert_totals(&service, &ended, 4.0 * 5.0 + 4.0, (0.001, 60.0));
+    let missing = missing(&service, &ended, 4.0 * 5.0 + 4.0, (0.001, 60.0));
+    assert_eq!(missing, None, "seconds that are missing: {service}");
     let lifetimes = points(&service, "sensor.process.lifetime").unwrap();
     assert_eq!(lifetimes[0]["count"].as_f64(), Some(number), "{service}");
     let (ended, said) = lines.interrupt();
