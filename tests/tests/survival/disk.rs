@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
 };
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sensor_tests::{isolated, sensor::skipped};
 use tempfile::TempDir;
 
@@ -212,8 +213,10 @@ fn a_store_that_is_removed_is_written_again() {
     let lines = host.start();
     short(&watched, "before");
     host.wait_written(&lines);
-    let directory = host.store.parent().unwrap();
-    fs::remove_dir_all(directory).unwrap();
+    // In one step: the daemon may be writing it again meanwhile.
+    let aside = host.plugins.root().join("removed");
+    fs::rename(host.store.parent().unwrap(), &aside).unwrap();
+    fs::remove_dir_all(&aside).unwrap();
     wait_said(&lines, "was removed");
     short(&watched, "after");
     host.wait_written(&lines);
@@ -236,8 +239,11 @@ fn a_directory_that_became_a_file_is_survived() {
     survives(
         &host,
         |_, _| {
-            fs::remove_dir_all(&directory).unwrap();
-            fs::write(&directory, "in the way").unwrap();
+            // In one step: the daemon may be writing it again meanwhile.
+            let other = host.plugins.root().join("other");
+            fs::write(&other, "in the way").unwrap();
+            renameat_with(CWD, &directory, CWD, &other, RenameFlags::EXCHANGE).unwrap();
+            fs::remove_dir_all(&other).unwrap();
         },
         || fs::remove_file(&directory).unwrap(),
     );
