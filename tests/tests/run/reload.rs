@@ -1,15 +1,12 @@
 //! Plugins that come, change, break and go while the sensor runs.
 
-use std::{fs, io::Write, path::Path, time::Instant};
+use std::{fs, io::Write};
 
-use sensor_tests::{
-    plugins::{plugin_text, sum},
-    sensor::LIMIT,
-};
+use sensor_tests::plugins::{plugin_text, sum};
 use serde_json::json;
 
 use super::{
-    top::{cpu_seconds, until_asleep},
+    top::{cpu_seconds, used},
     *,
 };
 
@@ -27,24 +24,6 @@ fn changed(lines: &Lines, signal: bool) {
     }
 }
 
-/// A process that has used CPU time, as /proc counts it, and waits. It is busy
-/// by the wall clock, so where others have the CPUs it may have to try again.
-fn used(program: &Path) -> Running {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        let mut command = std::process::Command::new(program);
-        command.args(["until-eof", "2", "20000"]).env_clear();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut running = Running::start(&mut command);
-        running.wait_for_line("ready");
-        until_asleep(running.pid());
-        if cpu_seconds(running.pid()) > 0.0 {
-            return running;
-        }
-        assert!(Instant::now() < deadline, "it gets no CPU time");
-    }
-}
-
 fn a_life_of_plugins(signal: bool) {
     let plugins = Plugins::new();
     let kept = plugins.watch(false);
@@ -57,7 +36,11 @@ fn a_life_of_plugins(signal: bool) {
     let before = wait_service(&lines, &kept.name, "two members", whole);
 
     // Added: those that are there already count with their life.
-    let (one, two) = (used(&programs[0]), used(&programs[1]));
+    let start = |program| {
+        let mut command = std::process::Command::new(program);
+        used(command.args(["until-eof", "2", "20000"]).env_clear())
+    };
+    let (one, two) = (start(&programs[0]), start(&programs[1]));
     let theirs = |one: &Running| cpu_seconds(one.pid()) - 1e-9;
     plugins.plugin(&name, &format!("^{name}$"), "");
     changed(&lines, signal);

@@ -1,6 +1,6 @@
 //! Series of single members: of the largest, and for as long as they are.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{collections::BTreeSet, process::Command, time::Instant};
 
 use sensor_tests::{
     collector::Collector,
@@ -46,8 +46,24 @@ fn busy(watched: &Watched, millis: &[u32]) -> Vec<Running> {
     }
 }
 
+/// One that has used CPU time, as /proc counts it, and waits. It is busy by the
+/// wall clock, so where others have the CPUs it may have to try again.
+pub(super) fn used(command: &mut Command) -> Running {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let mut running = Running::start(command);
+        running.wait_for_line("ready");
+        until_asleep(running.pid());
+        if cpu_seconds(running.pid()) > 0.0 {
+            return running;
+        }
+        assert!(Instant::now() < deadline, "it gets no CPU time");
+    }
+}
+
 /// Waits until no thread of a process has anything to do.
-pub(super) fn until_asleep(pid: u32) {
+fn until_asleep(pid: u32) {
     let deadline = Instant::now() + LIMIT;
     let asleep = || {
         let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();

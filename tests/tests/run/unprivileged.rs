@@ -7,7 +7,7 @@ use sensor_tests::{
     sensor::Summary,
 };
 
-use super::*;
+use super::{top::used, *};
 
 /// Nobody's uid and gid.
 const NOBODY: u32 = 65_534;
@@ -21,12 +21,8 @@ fn nobody<S: AsRef<OsStr>>(plugins: &Plugins, args: impl IntoIterator<Item = S>)
 }
 
 fn as_nobody(watched: &Watched) -> Running {
-    // Long enough for /proc's clock ticks.
     let mut command = watched.command(&["until-eof", "2", "30000"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut running = Running::start(command.uid(NOBODY).gid(NOBODY));
-    running.wait_for_line("ready");
-    running
+    used(command.uid(NOBODY).gid(NOBODY))
 }
 
 #[test]
