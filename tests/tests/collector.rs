@@ -23,7 +23,7 @@ use sensor::export::{
     otlp::{Compression, Headers, OtlpConfig, Outcome, Protocol, Sender, Signal, TlsConfig},
     wire::{self, MAX_REQUEST_BYTES},
 };
-use sensor_tests::{background::Background, samples};
+use sensor_tests::{background::Background, samples, sensor::LIMIT};
 
 /// Longest wait for what happens at once on a machine that is not loaded.
 const SOON: Duration = Duration::from_secs(20);

@@ -79,10 +79,7 @@ fn one_try_of_run_once_is_ten_seconds_at_most() {
     };
     let (done, wait) = mpsc::channel();
     thread::spawn(move || done.send(once(&config)));
-    let line = wait
-        .recv_timeout(Duration::from_secs(14))
-        .expect("it gives up")
-        .unwrap_err();
+    let line = wait.recv_timeout(LIMIT).expect("it gives up").unwrap_err();
     assert!(line.ends_with(": timed out after 10 s"), "{line}");
     assert_eq!(silent.connections(), 1);
 }

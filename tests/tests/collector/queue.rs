@@ -10,7 +10,7 @@ use sensor_tests::{
 
 use super::*;
 
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = LIMIT;
 
 fn start(background: &Background, config: &OtlpConfig) -> ExporterHandle {
     let config = ExporterConfig::new(config.check().unwrap());
