@@ -76,11 +76,11 @@ impl Turns {
     /// Figures of its one thread, when it waits for the next line.
     fn rest(&self) -> Figures {
         let directory = format!("/proc/{}", self.running.pid());
-        loop {
-            let stat = fs::read_to_string(format!("{directory}/stat")).unwrap();
-            if stat.rsplit(')').next().unwrap().starts_with(" S") {
-                break;
-            }
+        // Not its state, which says that it waits before it has left the CPU.
+        while fs::read_to_string(format!("{directory}/syscall"))
+            .unwrap()
+            .starts_with("running")
+        {
             std::thread::yield_now();
         }
         let status = fs::read_to_string(format!("{directory}/status")).unwrap();

@@ -352,10 +352,11 @@ fn a_pid_is_reused_by_another_program() {
     // somebody else's fork may take it, so it is tried often.
     const NAME: &str = "a_pid_is_reused_by_another_program";
     let mut checker = Checker::start();
-    let first = run(&mut workload(["exit", "1"]));
-    let before = (first.pid - 1).to_string();
     let mut second = None;
     for _ in 0..200 {
+        // Another one each time: who took the pid has lines of its own.
+        let first = run(&mut workload(["exit", "1"]));
+        let before = (first.pid - 1).to_string();
         if let Err(error) = fs::write("/proc/sys/kernel/ns_last_pid", &before) {
             return skipped(NAME, &format!("/proc/sys/kernel/ns_last_pid: {error}"));
         }
