@@ -167,6 +167,7 @@ fn run_refuses_what_nobody_vouches_for() {
     let ended = run(true);
     assert_eq!(ended.code, Some(78));
     assert!(ended.err.contains("Extra file: extra"), "{}", ended.err);
+    let store = sensor_tests::sensor::store();
     // `run` itself, too, and one that is in order goes on.
     let other = plugins.watch(false);
     let ended = host.run(&["plugin", "manifest", &format!("{flag}/{}", other.name)]);
@@ -179,6 +180,8 @@ fn run_refuses_what_nobody_vouches_for() {
         "--verify-plugins",
         "--plugins",
         &flag,
+        "--metadata-db-path",
+        store.to_str().unwrap(),
     ];
     let ended = host.run(&args);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
