@@ -25,6 +25,10 @@ impl Store {
     /// What is still wrong; reading goes on where it can.
     pub fn ensure_in_place(&mut self) -> Result<(), StoreError> {
         if self.is_in_place()? {
+            // Given back when the file was away, which may have come back.
+            if self.file.is_some() && self.owner.is_none() {
+                self.owner = Some(Owner::take(&self.path)?);
+            }
             return match self.database {
                 Some(_) => Ok(()),
                 None => self.reopen(),

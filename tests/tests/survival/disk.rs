@@ -108,7 +108,7 @@ fn survives(host: &Host, fault: impl FnOnce(&Lines, &Watched), remedy: impl FnOn
     remedy();
     wait_said(&lines, WORKS);
     short(&watched, "after");
-    wait_reports(&lines, 3);
+    host.wait_written(&lines);
     let said = kill(lines);
     assert_eq!((times(&said, FAILS), times(&said, WORKS)), (1, 1), "{said}");
     assert_eq!(times(&said, "panicked"), 0, "{said}");
