@@ -6,6 +6,7 @@
 
 mod alone;
 mod assemble;
+mod before;
 mod cpp;
 mod csharp;
 mod dart;

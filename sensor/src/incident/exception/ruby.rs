@@ -4,6 +4,7 @@
 
 use super::{
     Begin, Cause, Exception, ExceptionParser, First, Frame, Language, Next, Relation, Sign, State,
+    before,
     finish::Section,
     place::{self, Place, number},
     prose::may_be_message,
@@ -63,8 +64,9 @@ impl ExceptionParser for Ruby {
                 Begin::Sure(state)
             });
         }
-        let logged = split_type(text).is_some() || rails(text).is_some();
-        logged.then_some(Begin::Maybe(state(BARE, 0)))
+        let (tags, rest) = tags(text);
+        let logged = split_type(text).is_some() || rails(rest).is_some();
+        logged.then_some(Begin::Maybe(state(BARE, before::number(tags.as_bytes())?)))
     }
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
@@ -84,6 +86,18 @@ impl ExceptionParser for Ruby {
                 }
                 Next::No
             }
+            BARE | BARE_FRAMES if state.number != 0 => {
+                let Some(rest) = before::without(state.number, line) else {
+                    return Next::No;
+                };
+                let mut inner = State {
+                    number: 0,
+                    ..*state
+                };
+                let next = self.goes_on(&mut inner, rest);
+                state.part = inner.part;
+                next
+            }
             // Rails shows the lines of the template.
             BARE if text.trim().is_empty() || is_excerpt(text) => Next::Maybe,
             BARE | BARE_FRAMES => {
@@ -96,6 +110,12 @@ impl ExceptionParser for Ruby {
     }
 
     fn parse(&self, text: &str) -> Option<Exception> {
+        let (tags, first) = tags(text.rows().next()?);
+        if !tags.is_empty() && rails(first).is_some() {
+            let lines = text.rows();
+            let lines = lines.map(|line| line.strip_prefix(tags).unwrap_or(line));
+            return self.parse(&lines.collect::<Vec<_>>().join("\n"));
+        }
         let mut sections: Vec<Section> = Vec::new();
         let mut reversed = Vec::new();
         // What a logger made of it has no message but in its first line.
@@ -239,6 +259,19 @@ fn split_type(line: &str) -> Option<(&str, &str)> {
 fn rails(line: &str) -> Option<(&str, &str)> {
     let (name, message) = line.trim_end().strip_suffix("):")?.cut(" (")?;
     is_constant(name).then_some((name, message))
+}
+
+/// The tags that Rails puts before every line, `[6b2ad8c1] [shop] `, and the
+/// rest.
+fn tags(line: &str) -> (&str, &str) {
+    let mut rest = line;
+    while let Some((tag, behind)) = rest.strip_prefix('[').and_then(|rest| rest.cut("] "))
+        && !tag.is_empty()
+        && !tag.contains(['[', ']'])
+    {
+        rest = behind;
+    }
+    line.split_at(line.len() - rest.len())
 }
 
 /// `Till::Unpaid`

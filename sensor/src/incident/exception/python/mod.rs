@@ -5,7 +5,7 @@ mod message;
 mod tree;
 
 use super::{
-    Begin, Exception, ExceptionParser, First, Language, Next, Sign, State, head,
+    Begin, Exception, ExceptionParser, First, Language, Next, Sign, State, before, head,
     prose::may_be_message,
 };
 
@@ -84,7 +84,7 @@ impl ExceptionParser for Python {
         if let Some(before) = line.trim_ascii_end().strip_suffix(TRACEBACK.as_bytes()) {
             let state = State {
                 part: BEGUN,
-                number: prefix(before)?,
+                number: before::number(before)?,
             };
             return Some(if before.trim_ascii().is_empty() {
                 Begin::Sure(state)
@@ -124,7 +124,7 @@ impl ExceptionParser for Python {
             FATAL => return fatal::goes_on(line),
             _ => {}
         }
-        let Some(line) = without_prefix(state, line) else {
+        let Some(line) = before::without(state.number, line) else {
             return Next::No;
         };
         let blank = line.trim_ascii().is_empty();
@@ -205,7 +205,7 @@ fn begun(state: &mut State, line: &[u8]) -> Next {
         state.number = 0;
         return to(state, FRAMES, Next::Part);
     }
-    let Some(rest) = without_prefix(state, line) else {
+    let Some(rest) = before::without(state.number, line) else {
         return Next::No;
     };
     if is_file(rest) {
@@ -215,27 +215,6 @@ fn begun(state: &mut State, line: &[u8]) -> Next {
         return to(state, MESSAGE, Next::Part);
     }
     Next::No
-}
-
-/// What stands before the first line, as a number: its length, and a sum of
-/// its bytes.
-fn prefix(before: &[u8]) -> Option<u32> {
-    let length = u32::from(u16::try_from(before.len()).ok()?);
-    let sum = before.iter().fold(0_u16, |sum, &byte| {
-        sum.wrapping_mul(31).wrapping_add(byte.into())
-    });
-    Some(length | u32::from(sum) << 16)
-}
-
-/// The line without what stood before the first line. A blank line may have
-/// lost it.
-fn without_prefix<'a>(state: &State, line: &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(state.number & 0xffff).ok()?;
-    if length == 0 || line.is_empty() {
-        return Some(line);
-    }
-    let (before, rest) = line.split_at_checked(length)?;
-    (prefix(before) == Some(state.number)).then_some(rest)
 }
 
 /// What the text is between stays.

@@ -233,3 +233,24 @@ fn an_exception_in_a_line_of_monolog_has_its_level() {
         check(&line(level), &[]);
     }
 }
+
+/// Rails puts tags before every line, and the first one is blank.
+#[test]
+fn a_trace_with_tags_on_every_line() {
+    let trace = "[6b2ad8c1]   \n\
+        [6b2ad8c1] RuntimeError (till is closed):\n\
+        [6b2ad8c1]   \n\
+        [6b2ad8c1] app/models/till.rb:12:in `take'\n\
+        [6b2ad8c1] app/controllers/orders_controller.rb:7:in `show'\n";
+    let bare = format!("[6b2ad8c1] Started GET \"/orders/7\" for 10.0.0.9\n{trace}[7c] on\n");
+    check(&bare, &["- exception 17 {RuntimeError: till is closed} @-"]);
+    let head = "F, [2023-05-20T14:30:22.000000 #812] FATAL -- : ";
+    let found = parse(&format!("{head}{trace}"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let exception = found[0].exception.as_ref().unwrap();
+    assert_eq!((found[0].severity.number, exception.frames.len()), (21, 2));
+    // Of another request.
+    let other = trace.replace("[6b2ad8c1] app/c", "[7c] app/c");
+    let found = parse(&other);
+    assert_eq!(found[0].exception.as_ref().unwrap().frames.len(), 1);
+}
