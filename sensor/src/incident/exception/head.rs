@@ -55,8 +55,9 @@ pub fn look(line: &[u8]) -> Option<Look> {
 }
 
 /// Where the name of the class begins in a line like
-/// `Cannot serve: java.lang.IllegalStateException: closed`: it has dots or not,
-/// but the usual ending.
+/// `Cannot serve: java.lang.IllegalStateException: closed`, or of NLog's
+/// `Cannot serve|System.ArgumentException: closed`: it has dots or not, but the
+/// usual ending.
 #[must_use]
 pub fn labelled(line: &[u8]) -> Option<usize> {
     // Such a name ends with a colon, before a bracket, or with the line.
@@ -72,7 +73,9 @@ pub fn labelled(line: &[u8]) -> Option<usize> {
         };
         if let Some(end) = end
             && has_usual_ending(&line[..end])
-            && let Some(blank) = find::last(&line[..end], b' ')
+            && let Some(blank) = line[..end]
+                .iter()
+                .rposition(|byte| matches!(byte, b' ' | b'|'))
             && let name = &line[blank + 1..end]
             && name_end(name) == name.len()
             && name.first().is_some_and(u8::is_ascii_alphabetic)

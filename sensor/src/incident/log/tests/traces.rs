@@ -254,3 +254,16 @@ fn a_trace_with_tags_on_every_line() {
     let found = parse(&other);
     assert_eq!(found[0].exception.as_ref().unwrap().frames.len(), 1);
 }
+
+#[test]
+fn an_exception_behind_the_message_of_nlog() {
+    check(
+        "2026-05-20 14:30:22.1234|ERROR|Shop.Cart|No order|System.ArgumentException: closed\n   \
+         at Shop.Cart.Close(Int32 id) in /src/Cart.cs:line 12\n\
+         2026-05-20 14:30:23.1234|INFO|Shop.Cart|on\n",
+        &[
+            "python exception 17 ERROR [Shop.Cart] No order|System.ArgumentException: closed \
+           {System.ArgumentException: closed} @1779287422123400000",
+        ],
+    );
+}
