@@ -119,6 +119,9 @@ fn compile() -> Result<Vec<u8>> {
         .args(["--locked", "--release", "--package", "sensor-ebpf"])
         // The daemon's dependencies are built for size, these are not.
         .args(["--config", "profile.release.package.'*'.opt-level=3"])
+        // Whatever is best for the program: the verifier knows this code.
+        .args(["--config", "profile.release.lto='thin'"])
+        .args(["--config", "profile.release.codegen-units=4"])
         .args(["--target", TARGET])
         .env("CARGO_TARGET_DIR", &target_dir)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
