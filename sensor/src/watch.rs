@@ -11,7 +11,7 @@ use std::{
     mem::MaybeUninit,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStrExt,
+        unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -177,7 +177,7 @@ impl Watch {
         // Whoever makes a file goes on to write it.
         let begun = is_file && what.contains(ReadFlags::CREATE) && {
             let metadata = fs::symlink_metadata(directory.path.join(&name));
-            metadata.is_ok_and(|file| file.is_file() && file.len() == 0)
+            metadata.is_ok_and(|file| file.is_file() && file.len() == 0 && file.nlink() == 1)
         };
         let is_entry = directory.entries && !hidden && what.intersects(ENTRY | ReadFlags::ATTRIB);
         if is_entry && what.contains(ReadFlags::ISDIR) {

@@ -65,8 +65,12 @@ impl ExceptionParser for Ruby {
             });
         }
         let (tags, rest) = tags(text);
-        let logged = split_type(text).is_some() || rails(rest).is_some();
-        logged.then_some(Begin::Maybe(state(BARE, before::number(tags.as_bytes())?)))
+        // Only Rails puts them before the frames, too.
+        let number = match rails(rest) {
+            Some(_) => before::number(tags.as_bytes())?,
+            None => split_type(text).map(|_| 0)?,
+        };
+        Some(Begin::Maybe(state(BARE, number)))
     }
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {

@@ -267,3 +267,17 @@ fn an_exception_behind_the_message_of_nlog() {
         ],
     );
 }
+
+#[test]
+fn brackets_before_a_message_of_ruby_are_no_tags() {
+    for head in [
+        "E, [2023-05-20T14:30:22.000000 #812] ERROR -- : [1, 2] is no till (ArgumentError)",
+        "[worker-1] is no till (ArgumentError)",
+    ] {
+        let found = parse(&format!("{head}\napp/models/till.rb:12:in `take'\n"));
+        assert_eq!(found.len(), 1, "{head}");
+        let exception = found[0].exception.as_ref().expect(head);
+        assert_eq!(exception.name, "ArgumentError");
+        assert_eq!(exception.frames.len(), 1, "{head}");
+    }
+}
