@@ -9,6 +9,7 @@ use std::{
 
 use crate::plugin::user;
 
+/// How long is waited for all names together in one [`PERIOD`].
 const PATIENCE: Duration = Duration::from_millis(500);
 /// After which a database that was slow may take as long again.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ pub(super) struct Slow;
 pub(super) struct Users {
     look_up: fn(u32) -> Option<String>,
     desk: Option<Desk>,
-    /// How long is waited for all names together in one [`PERIOD`].
+    /// [`PATIENCE`].
     patience: Duration,
     /// What is left of the patience, and since when it is counted.
     left: Duration,

@@ -11,11 +11,15 @@ pub(super) fn number(before: &[u8]) -> Option<u32> {
 }
 
 /// The line without the text of this number; `None` where it has another one
-/// before it. A blank line may have lost it.
+/// before it. A blank line may have lost it, or the blank at its end, as
+/// journald takes blanks away.
 pub(super) fn without(number: u32, line: &[u8]) -> Option<&[u8]> {
     let length = usize::try_from(number & 0xffff).ok()?;
     if length == 0 || line.is_empty() {
         return Some(line);
+    }
+    if line.len() + 1 == length && self::number(&[line, b" "].concat()) == Some(number) {
+        return Some(b"");
     }
     let (before, rest) = line.split_at_checked(length)?;
     (self::number(before) == Some(number)).then_some(rest)

@@ -117,7 +117,10 @@ impl ExceptionParser for Ruby {
         let (tags, first) = tags(text.rows().next()?);
         if !tags.is_empty() && rails(first).is_some() {
             let lines = text.rows();
-            let lines = lines.map(|line| line.strip_prefix(tags).unwrap_or(line));
+            let lines = lines.map(|line| match line == tags.trim_end() {
+                true => "",
+                false => line.strip_prefix(tags).unwrap_or(line),
+            });
             return self.parse(&lines.collect::<Vec<_>>().join("\n"));
         }
         let mut sections: Vec<Section> = Vec::new();

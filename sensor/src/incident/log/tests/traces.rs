@@ -249,6 +249,13 @@ fn a_trace_with_tags_on_every_line() {
     assert_eq!(found.len(), 1, "{found:?}");
     let exception = found[0].exception.as_ref().unwrap();
     assert_eq!((found[0].severity.number, exception.frames.len()), (21, 2));
+    // As journald has it.
+    let trimmed = trace.replace("]   \n", "]\n");
+    let found = parse(&trimmed);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let exception = found[0].exception.as_ref().unwrap();
+    assert_eq!(exception.message.as_deref(), Some("till is closed"));
+    assert_eq!(exception.frames.len(), 2);
     // Of another request.
     let other = trace.replace("[6b2ad8c1] app/c", "[7c] app/c");
     let found = parse(&other);
