@@ -133,7 +133,11 @@ fn arguments_of_every_kind_arrive() {
     let mut checker = Checker::start();
     let program = built("workload");
     let program = program.as_os_str().as_bytes();
-    let five_hundred = [b"argument".as_slice(); 450];
+    // As many as an event has room for, 4 KiB with their NULs; the program's
+    // path is as long as where it was built.
+    let room = 4_096 - program.len() - b"\0exit\00\0".len();
+    let many = vec![b"argument".as_slice(); room / b"argument\0".len()];
+    assert!(many.len() > 200, "{} arguments", many.len());
     let cases: [(&str, &[&[u8]]); 8] = [
         ("no more", &[]),
         ("empty ones", &[b"", b"", b"x", b""]),
@@ -151,7 +155,7 @@ fn arguments_of_every_kind_arrive() {
             "not UTF-8",
             &[b"\xff\xfe", b"caf\xe9", "Strategy₿".as_bytes()],
         ),
-        ("many", &five_hundred),
+        ("many", &many),
     ];
     for (name, args) in cases {
         let mut all: Vec<&[u8]> = vec![program, b"exit", b"0"];
