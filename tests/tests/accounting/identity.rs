@@ -135,7 +135,7 @@ fn arguments_of_every_kind_arrive() {
     let program = program.as_os_str().as_bytes();
     // As many as an event has room for, 4 KiB with their NULs; the program's
     // path is as long as where it was built.
-    let room = 4_096 - program.len() - b"\0exit\00\0".len();
+    let room = 4_096 - program.len() - "\0exit\0".len() - "0\0".len();
     let many = vec![b"argument".as_slice(); room / b"argument\0".len()];
     assert!(many.len() > 200, "{} arguments", many.len());
     let cases: [(&str, &[&[u8]]); 8] = [
