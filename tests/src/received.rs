@@ -87,6 +87,8 @@ impl Received {
             time: 0,
             value: 0.0,
         };
+        // What is being printed: there when the line behind its attributes is.
+        let mut record: Option<Record> = None;
         let mut place = Place::Elsewhere;
         for line in output.lines() {
             let line = line.trim();
@@ -102,7 +104,7 @@ impl Received {
                         point.attributes.insert(key.to_owned(), value.to_owned());
                     }
                     (Place::Record, _) => {
-                        if let Some(record) = received.records.last_mut() {
+                        if let Some(record) = &mut record {
                             record.attributes.insert(key.to_owned(), value.to_owned());
                         }
                     }
@@ -122,19 +124,20 @@ impl Received {
                 }
                 continue;
             };
-            match key {
+            match key.trim_end() {
                 "Resource attributes" => {
                     resource.clear();
                     place = Place::Resource;
                 }
                 "Data point attributes" => place = Place::Point,
                 "EventName" => {
-                    received.records.push(Record {
+                    record = Some(Record {
                         name: value.to_owned(),
                         attributes: Attributes::new(),
                     });
                     place = Place::Elsewhere;
                 }
+                "Trace ID" => received.records.extend(record.take()),
                 "Attributes" => place = Place::Record,
                 "StartTimestamp" => point.start = value.parse().unwrap_or(0),
                 "Timestamp" => point.time = value.parse().unwrap_or(0),

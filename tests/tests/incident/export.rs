@@ -36,13 +36,10 @@ fn start(plugins: &Plugins, window: &str, port: u16, path: &Path) -> Lines {
     lines
 }
 
-/// The incidents that the collector has printed as far as their count, which
-/// comes after all that is asked of them here.
+/// The incidents that the collector has printed.
 fn told(output: &str) -> Vec<Record> {
     let all = Received::parse(output).records.into_iter();
-    let whole = |one: &Record| one.attributes.contains_key("sensor.incident.count");
-    all.filter(|one| one.name == "sensor.incident" && whole(one))
-        .collect()
+    all.filter(|one| one.name == "sensor.incident").collect()
 }
 
 fn count(record: &Record) -> u64 {

@@ -21,7 +21,13 @@ pub struct Paths(PathBuf);
 /// What cargo says of a target that it built.
 #[derive(Deserialize)]
 struct Message {
+    target: Target,
     executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
 }
 
 impl Paths {
@@ -38,10 +44,12 @@ impl Paths {
             .context("cannot run cargo")?;
         ensure!(output.status.success(), "the benchmark does not build");
         let text = String::from_utf8(output.stdout)?;
+        // The program itself is built too, and named before or after.
         let built = text
             .lines()
-            .filter_map(|line| serde_json::from_str::<Message>(line).ok()?.executable)
-            .next_back();
+            .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+            .filter(|message| message.target.name == "paths")
+            .find_map(|message| message.executable);
         built.map(Self).context("cargo built no benchmark")
     }
 
