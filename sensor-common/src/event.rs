@@ -101,7 +101,7 @@ pub struct Exec {
     /// Bytes of arguments that follow the path, each with its NUL.
     pub args_len: u32,
     /// Bytes of path that follow: names from the file up to the root, each
-    /// with its NUL; 0 where the path is unknown.
+    /// with one to eight NULs; 0 where the path is unknown.
     pub path_len: u32,
     /// [`PATH_WHOLE`].
     pub flags: u32,

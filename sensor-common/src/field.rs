@@ -111,6 +111,9 @@ fields! {
     INODE_SIZE = "inode.i_size", 8;
     DENTRY_PARENT = "dentry.d_parent", 8;
     DENTRY_NAME = "dentry.d_name.name", 8;
+    DENTRY_NAME_LEN = "dentry.d_name.len", 4;
+    DENTRY_OWN_NAME = "dentry.d_shortname.string", 0;
+    DENTRY_INAME = "dentry.d_iname", 0;
     VFSMOUNT_ROOT = "vfsmount.mnt_root", 8;
     MOUNT_MNT = "mount.mnt", 0;
     MOUNT_PARENT = "mount.mnt_parent", 8;

@@ -1,8 +1,13 @@
 //! Open files and names in directories.
 
-use sensor_common::{event::OutputFile, field};
+use core::ptr;
 
-use crate::read::{has, pointer, read};
+use sensor_common::{
+    event::OutputFile,
+    field::{self, ABSENT},
+};
+
+use crate::read::{has, offset, pointer, read};
 
 /// `S_IFMT` and `S_IFREG` of include/uapi/linux/stat.h.
 pub const FILE_TYPE: u16 = 0o170_000;
@@ -69,6 +74,10 @@ impl File {
     }
 }
 
+/// Longest name that is taken without a call, bytes; with its NUL it fits
+/// into a `dentry` of all kernels.
+pub const SHORT: usize = 31;
+
 /// A `dentry`: a name in a directory.
 #[derive(Clone, Copy)]
 pub struct Entry(*const u8);
@@ -86,6 +95,44 @@ impl Entry {
     pub fn name(self) -> u64 {
         // SAFETY: as in `parent`.
         unsafe { read(self.0, field::DENTRY_NAME) }
+    }
+
+    /// Writes a name of at most `SHORT` bytes that lies in the `dentry`
+    /// itself, as most do, without a call of a helper: whole words, the last
+    /// one filled with NULs, of which there is one at least. Returns how many
+    /// bytes these are; `None` where the name is longer.
+    ///
+    /// # Safety
+    ///
+    /// `to` must be aligned to 8 bytes, and have room for `SHORT + 9`.
+    #[inline(always)]
+    pub unsafe fn write_short(self, to: *mut u8) -> Option<usize> {
+        let own = match offset(field::DENTRY_OWN_NAME) {
+            // Before 6.15.
+            ABSENT => offset(field::DENTRY_INAME),
+            own => own,
+        };
+        if own == ABSENT || !has(field::DENTRY_NAME_LEN) {
+            return None;
+        }
+        // SAFETY: as in `parent`, and 32 bytes of the name are there in every
+        // kernel; the bytes that are written are those of the caller.
+        unsafe {
+            let from = self.0.add(own as usize);
+            let len = read::<u32>(self.0, field::DENTRY_NAME_LEN) as usize;
+            if len > SHORT || from as u64 != self.name() {
+                return None;
+            }
+            for word in 0..4 {
+                let value = ptr::read_volatile(from.cast::<u64>().add(word));
+                ptr::write_volatile(to.cast::<u64>().add(word), value);
+            }
+            // What follows the name there is of nobody's.
+            for nul in 0..8 {
+                ptr::write_volatile(to.add(len + nul), 0);
+            }
+            Some((len / 8 + 1) * 8)
+        }
     }
 
     /// Whether both are the same.

@@ -11,7 +11,7 @@ use sensor_common::{
 };
 
 use crate::{
-    file::File,
+    file::{Entry, File},
     read::{has, offset, probe},
 };
 
@@ -93,8 +93,8 @@ unsafe fn walk(buffer: *mut u8, len: *mut u32, executable: File) -> Option<()> {
     if !has(field::MOUNT_MNT) || !has(field::DENTRY_NAME) || !has(field::DENTRY_PARENT) {
         return None;
     }
-    // Within the file's own mount the verifier knows all types, so that each
-    // step costs one call, for the name.
+    // Within the file's own mount the verifier knows all types, so that a
+    // step costs one call at most, for a long name.
     let mut entry = executable.entry();
     let root = executable.mount_root();
     let mut steps = 0;
@@ -104,7 +104,7 @@ unsafe fn walk(buffer: *mut u8, len: *mut u32, executable: File) -> Option<()> {
         }
         steps += 1;
         // SAFETY: by the caller.
-        unsafe { append(buffer, len, entry.name())? };
+        unsafe { append_entry(buffer, len, entry)? };
         let parent = entry.parent();
         if parent.is(entry) {
             // A file without a place in the tree, such as a memfd.
@@ -154,6 +154,32 @@ unsafe fn walk_mounts(
         dentry = probe(dentry, field::DENTRY_PARENT)?;
     }
     None
+}
+
+/// Appends a name and its NULs: in words while all before it were.
+///
+/// # Safety
+///
+/// As for `write`.
+#[inline(always)]
+unsafe fn append_entry(buffer: *mut u8, len: *mut u32, entry: Entry) -> Option<()> {
+    // SAFETY: by the caller.
+    let at = unsafe { len.read_volatile() } as usize;
+    if at > PATH_MAX {
+        return None;
+    }
+    if at % 8 == 0 {
+        // SAFETY: `at` is at most `PATH_MAX`, so `NAME_MAX` bytes are there;
+        // records are aligned, and their length is a multiple of 8.
+        unsafe {
+            if let Some(written) = entry.write_short(buffer.add(at)) {
+                len.write_volatile((at + written) as u32);
+                return Some(());
+            }
+        }
+    }
+    // SAFETY: by the caller.
+    unsafe { append(buffer, len, entry.name()) }
 }
 
 /// Appends a name and its NUL.

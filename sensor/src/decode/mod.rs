@@ -119,19 +119,19 @@ fn exec_tail<'a>(exec: &Exec, tail: &'a [u8]) -> Option<ExecTail<'a>> {
     Some(ExecTail { path, args })
 }
 
-/// A path from names that lead from the file up to the root, each with its
-/// NUL.
+/// A path from names that lead from the file up to the root, each with a NUL
+/// and, where it was written in words, those that fill the last one. No name
+/// is empty.
 fn path_of(names: &[u8]) -> Option<Vec<u8>> {
-    let names = names.strip_suffix(b"\0").unwrap_or(names);
-    if names.is_empty() {
-        return None;
-    }
-    let mut path = Vec::with_capacity(names.len() + 1);
-    for part in names.rsplit(|&byte| byte == 0) {
+    let mut path = Vec::with_capacity(names.len());
+    for name in names
+        .rsplit(|&byte| byte == 0)
+        .filter(|name| !name.is_empty())
+    {
         path.push(b'/');
-        path.extend_from_slice(part);
+        path.extend_from_slice(name);
     }
-    Some(path)
+    (!path.is_empty()).then_some(path)
 }
 
 /// A record of plain integers.
@@ -193,6 +193,18 @@ mod tests {
         assert_eq!(tail.args, b"true\0-x");
         bytes.pop();
         assert_eq!(decode(&bytes), Err(Rejected::Short));
+    }
+
+    #[test]
+    fn names_in_words_make_the_same_path() {
+        let path = Some(b"/usr/bin/seventeen-letters".to_vec());
+        assert_eq!(
+            path_of(b"seventeen-letters\0\0\0\0\0\0\0bin\0\0\0\0\0usr\0\0\0\0\0"),
+            path
+        );
+        assert_eq!(path_of(b"seventeen-letters\0bin\0usr\0"), path);
+        assert_eq!(path_of(b""), None);
+        assert_eq!(path_of(b"\0\0"), None);
     }
 
     #[test]
