@@ -237,12 +237,14 @@ impl Engine {
         }
     }
 
-    /// Lets time pass: what waited long enough for late figures goes out.
+    /// Lets time pass: what waited long enough for late figures goes out, and
+    /// who has been a member for a moment is handed on.
     pub fn tick(&mut self, now: BootNanos, out: &mut Vec<ProcessEvent>) {
         while let Some(finished) = self.exits.overdue(now) {
             self.finish(&finished, out);
         }
         self.stats.late += self.exits.forget_early(now);
+        self.grow_up(now);
     }
 
     /// Reports every exit that still waits for late figures.

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use sensor_common::event::{Exit, OOM_VICTIM, Output, OutputFile, STDERR, STDOUT};
 
-use super::{Engine, describe::until_nul, exits::Finished, key_of};
+use super::{Engine, describe::until_nul, exits::Finished, key_of, membership::Way};
 use crate::{
     incident::{
         context::{Ancestor, Neighbour, Ring},
@@ -26,9 +26,14 @@ const OUTPUTS: usize = 1_024;
 const ANCESTORS: usize = 16;
 /// Ends that wait to be taken.
 const ENDED: usize = 4_096;
-/// New members that wait to be taken. Of those above it nobody knows the
-/// cgroup, as of those who end at once.
-const JOINED: usize = 4_096;
+/// New members that wait to be taken, and those who are not yet old enough. Of
+/// those above it nobody knows the cgroup, as of those who end at once.
+const JOINED: usize = 8_192;
+/// Who ends before that is not told of: a storm of short processes costs nobody
+/// a thing. Twice as much where it began just after a turn.
+const GROWN: u64 = 100_000_000;
+/// Cgroups that are known as such.
+const CGROUPS: usize = 64;
 
 /// What is put down.
 #[derive(Debug, Default)]
@@ -36,8 +41,20 @@ pub(super) struct Abnormal {
     outputs: VecDeque<(ProcessKey, Output, Arc<[u8]>)>,
     ended: Vec<Ended>,
     joined: Vec<Joined>,
+    young: Young,
+    /// Cgroups that somebody was told of, the last one first.
+    cgroups: Vec<Arc<str>>,
     /// What happened to members lately.
     ring: Ring,
+}
+
+/// Members that have just begun, and whether they were born so.
+#[derive(Debug, Default)]
+struct Young {
+    waiting: VecDeque<(ProcessKey, bool)>,
+    /// When the last turn was, and how many it left behind.
+    turn: BootNanos,
+    left: usize,
 }
 
 impl Engine {
@@ -47,23 +64,51 @@ impl Engine {
         std::mem::take(&mut self.abnormal.ended)
     }
 
-    /// Those who became members, or run another program, since the last call;
-    /// where their ends can be incidents.
+    /// Those who became members, or run another program, a moment ago, and are
+    /// still there; at once those in a cgroup that nobody was told of. Where
+    /// their ends can be incidents.
     #[must_use]
     pub fn take_joined(&mut self) -> Vec<Joined> {
         std::mem::take(&mut self.abnormal.joined)
     }
 
     /// Notes a process that is about to be put into the table.
-    pub(super) fn note_joined(&mut self, process: &Process, is_child: bool) {
-        if self.mourned(&process.services) && self.abnormal.joined.len() < JOINED {
-            self.abnormal.joined.push(Joined {
-                key: process.key,
-                parent: process.parent,
-                cgroup: process.cgroup.clone(),
-                is_child,
-            });
+    pub(super) fn note_joined(&mut self, process: &Process, way: &Way) {
+        if !self.mourned(&process.services) {
+            return;
         }
+        let Abnormal {
+            joined,
+            young,
+            cgroups,
+            ..
+        } = &mut self.abnormal;
+        let is_child = matches!(way, Way::Fork);
+        let is_old = matches!(way, Way::Scan);
+        if is_old || is_new(cgroups, process.cgroup.as_ref()) {
+            if joined.len() < JOINED {
+                joined.push(joined_of(process, is_child));
+            }
+        } else if young.waiting.len() < JOINED {
+            young.waiting.push_back((process.key, is_child));
+        }
+    }
+
+    /// Hands on who has been there for a moment.
+    pub(super) fn grow_up(&mut self, now: BootNanos) {
+        let Abnormal { joined, young, .. } = &mut self.abnormal;
+        if now.0 < young.turn.0.saturating_add(GROWN) {
+            return;
+        }
+        young.turn = now;
+        for (key, is_child) in young.waiting.drain(..young.left) {
+            if joined.len() < JOINED
+                && let Some(process) = self.table.find(key)
+            {
+                joined.push(joined_of(process, is_child));
+            }
+        }
+        young.left = young.waiting.len();
     }
 
     /// Whether the ends of a member of these services can be incidents.
@@ -204,6 +249,33 @@ impl Engine {
         }
         written
     }
+}
+
+fn joined_of(process: &Process, is_child: bool) -> Joined {
+    Joined {
+        key: process.key,
+        parent: process.parent,
+        cgroup: process.cgroup.clone(),
+        is_child,
+    }
+}
+
+/// Whether nobody was told of a cgroup. One that was made again is another one.
+fn is_new(known: &mut Vec<Arc<str>>, cgroup: Option<&Arc<str>>) -> bool {
+    let Some(cgroup) = cgroup else {
+        return false;
+    };
+    let same = |one: &Arc<str>| Arc::ptr_eq(one, cgroup);
+    let position = known.iter().position(same);
+    match position {
+        Some(0) => {}
+        Some(position) => known[..=position].rotate_right(1),
+        None => {
+            known.truncate(CGROUPS - 1);
+            known.insert(0, Arc::clone(cgroup));
+        }
+    }
+    position.is_none()
 }
 
 fn name_of(process: &Process) -> String {

@@ -134,7 +134,7 @@ impl Engine {
             };
             service.members.insert(key.pid, Box::new(member));
         }
-        self.note_joined(&process, matches!(way, Way::Fork));
+        self.note_joined(&process, &way);
         self.table.insert(process);
         self.schedule(key.pid);
         self.tap(key.pid);

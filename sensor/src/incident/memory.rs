@@ -18,20 +18,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use self::hierarchy::{Hierarchy, Version, memory_path};
 use super::ended::{Ended, Oom};
-use crate::{process::event::End, units::ProcessKey};
+use crate::{
+    process::event::{End, Subject},
+    units::{BootNanos, ProcessKey},
+};
 
 /// Counters that are watched at once.
 const COUNTERS: usize = 1_024;
 /// Processes whose cgroup is kept; the oldest goes first.
 const PLACES: usize = 16_384;
-/// How long after its exec a process of version 1 is looked for: most are gone
-/// by then, and what they had cost nothing.
-const READ_AFTER: Duration = Duration::from_millis(100);
-/// How many of them wait for that at most.
+/// Processes of version 1 that wait to be looked for.
 const UNREAD: usize = 4_096;
 /// What looking for them may cost in a second, in files that are not there; one
 /// that is costs four times as much.
@@ -85,15 +85,14 @@ pub struct Memory {
     /// Where processes are.
     proc: PathBuf,
     counters: HashMap<Arc<Path>, Counter>,
-    /// The directory of each cgroup of version 2, where there is a counter, as
-    /// of the last settling. One that was made again has another path in memory,
-    /// if the same text.
-    known: HashMap<Arc<str>, Option<Arc<Path>>>,
-    /// Where each process is, by pid.
+    /// The cgroups of version 2 since the last settling. One that was made again
+    /// has another path in memory, if the same text.
+    known: HashSet<Arc<str>>,
+    /// Where each process of version 1 is, by pid.
     places: HashMap<u32, Place>,
     order: VecDeque<u32>,
-    /// Who is looked for in /proc, and when, the next one first.
-    unread: VecDeque<(Instant, ProcessKey)>,
+    /// Who is looked for in /proc, the next one first.
+    unread: VecDeque<ProcessKey>,
     /// How many may still be read in the second that began then.
     reads: (usize, Option<Instant>),
     settled: Option<Instant>,
@@ -112,7 +111,7 @@ impl Memory {
             hierarchy,
             proc: PathBuf::from("/proc"),
             counters: HashMap::new(),
-            known: HashMap::new(),
+            known: HashSet::new(),
             places: HashMap::new(),
             order: VecDeque::new(),
             unread: VecDeque::new(),
@@ -124,42 +123,35 @@ impl Memory {
     /// Notes what the counters of new members say before anything happens.
     pub fn watch(&mut self, joined: &[Joined], now: Instant) {
         for one in joined {
-            let place = match self.hierarchy.as_ref().map(|one| one.version) {
-                Some(Version::Two) => Place {
-                    key: one.key,
-                    dir: one
-                        .cgroup
-                        .as_ref()
-                        .and_then(|path| self.in_cgroup(path, now)),
-                    sure: true,
-                },
-                Some(Version::One) => self.inherited(one, now),
+            match self.hierarchy.as_ref().map(|one| one.version) {
+                Some(Version::Two) => {
+                    if let Some(cgroup) = &one.cgroup {
+                        self.know(cgroup, now);
+                    }
+                }
+                Some(Version::One) => self.inherit(one),
                 None => return,
-            };
-            self.keep(place);
+            }
         }
     }
 
-    /// The place of a cgroup of version 2.
-    fn in_cgroup(&mut self, cgroup: &Arc<str>, now: Instant) -> Option<Arc<Path>> {
-        if let Some((known, dir)) = self.known.get_key_value(cgroup)
-            && Arc::ptr_eq(known, cgroup)
-        {
-            return dir.clone();
+    /// Begins with a cgroup of version 2, unless it is known.
+    fn know(&mut self, cgroup: &Arc<str>, now: Instant) {
+        let known = self.known.get(cgroup);
+        if known.is_some_and(|known| Arc::ptr_eq(known, cgroup)) {
+            return;
         }
-        let dir = self.begin_at(cgroup, now);
+        let _ = self.begin_at(cgroup, now);
         if self.known.len() >= COUNTERS {
             self.known.clear();
         }
-        self.known.remove(cgroup);
-        self.known.insert(Arc::clone(cgroup), dir.clone());
+        self.known.replace(Arc::clone(cgroup));
         self.settled.get_or_insert(now);
-        dir
     }
 
     /// The place in version 1, until somebody has looked: a child is where its
     /// parent is, and stays there when it runs a program.
-    fn inherited(&mut self, one: &Joined, now: Instant) -> Place {
+    fn inherit(&mut self, one: &Joined) {
         let from = match one.is_child {
             true => one.parent.and_then(|pid| self.places.get(&pid)),
             false => self.places.get(&one.key.pid),
@@ -171,9 +163,9 @@ impl Memory {
             sure: one.is_child && from.is_some_and(|place| place.sure),
         };
         if !place.sure && self.unread.len() < UNREAD {
-            self.unread.push_back((now + READ_AFTER, one.key));
+            self.unread.push_back(one.key);
         }
-        place
+        self.keep(place);
     }
 
     /// Looks where those are of whom only their own file tells.
@@ -182,7 +174,7 @@ impl Memory {
             self.reads = (READS, Some(now));
         }
         while self.reads.0 > 0
-            && let Some((_, key)) = self.unread.pop_front_if(|(due, _)| *due <= now)
+            && let Some(key) = self.unread.pop_front()
         {
             // Another process may have its pid.
             let is_same = |place: &&mut Place| place.key == key && !place.sure;
@@ -234,14 +226,7 @@ impl Memory {
         let End::Signal { signal: KILLED, .. } = ended.end else {
             return None;
         };
-        let process = &ended.process;
-        let Place { key, dir, .. } = self.places.get(&process.pid)?;
-        // Of a scanned process the start was known to a tick only.
-        let same = key.start.0 / TICK_NS == process.start.0 / TICK_NS;
-        if !same {
-            return None;
-        }
-        let dir = dir.clone().or_else(|| self.only_one_that_rose())?;
+        let dir = self.dir_of(&ended.process)?;
         let counter = self.counters.get_mut(&dir)?;
         let kills = self.hierarchy.as_ref()?.kills(&dir)?;
         let rise = kills.saturating_sub(counter.explained);
@@ -255,15 +240,34 @@ impl Memory {
         })
     }
 
+    /// Where a process was that has ended.
+    fn dir_of(&self, process: &Subject) -> Option<Arc<Path>> {
+        let hierarchy = self.hierarchy.as_ref()?;
+        if hierarchy.version == Version::Two {
+            // The hook tells the cgroup.
+            let (dir, _) = hierarchy.counter(process.cgroup.as_deref()?)?;
+            let (dir, _) = self.counters.get_key_value(dir.as_path())?;
+            return Some(Arc::clone(dir));
+        }
+        // Of a scanned process the start was known to a tick only.
+        let tick = |start: BootNanos| start.0 / TICK_NS;
+        let is_it = |place: &&Place| tick(place.key.start) == tick(process.start);
+        let is_older = |place: &&Place| place.key.start <= process.start;
+        let own = self.places.get(&process.pid).filter(is_it);
+        // Who was there for a moment only is where its parent is.
+        let place = own.or_else(|| {
+            let parent = self.places.get(&process.parent_pid?);
+            parent.filter(is_older)
+        });
+        let dir = place.and_then(|place| place.dir.clone());
+        dir.or_else(|| self.only_one_that_rose())
+    }
+
     /// The cgroup of a process that was ending before somebody could look where
     /// it is, as one that takes too much at once is: where the counter of just
     /// one has risen, it was there.
     fn only_one_that_rose(&self) -> Option<Arc<Path>> {
         let hierarchy = self.hierarchy.as_ref()?;
-        // Version 2 needs no look: the hook tells the cgroup.
-        if hierarchy.version == Version::Two {
-            return None;
-        }
         let rose = |(dir, counter): &(&Arc<Path>, &Counter)| {
             let kills = hierarchy.kills(dir);
             kills.is_some_and(|kills| kills > counter.explained)
@@ -276,11 +280,9 @@ impl Memory {
     /// When to look again; never where nothing is watched.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        let unread = self.unread.front().map(|(due, _)| *due);
-        let unread = match self.reads {
-            (0, Some(since)) => unread.map(|due| due.max(since + SECOND)),
-            _ => unread,
-        };
+        // What may be read now has been.
+        let since = self.reads.1.filter(|_| !self.unread.is_empty());
+        let unread = since.map(|since| since + SECOND);
         [unread, self.next_settled()].into_iter().flatten().min()
     }
 

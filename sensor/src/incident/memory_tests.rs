@@ -16,6 +16,8 @@ struct Bench {
     root: tempfile::TempDir,
     memory: Memory,
     now: Instant,
+    /// Where each process is, as the hook tells.
+    cgroups: HashMap<u32, Arc<str>>,
 }
 
 impl Bench {
@@ -31,6 +33,7 @@ impl Bench {
             root,
             memory: Memory::of(Some(hierarchy)),
             now: Instant::now(),
+            cgroups: HashMap::new(),
         };
         bench.counts("shop", 5);
         bench
@@ -42,21 +45,24 @@ impl Bench {
     }
 
     fn joins(&mut self, pid: u32, cgroup: impl Into<Arc<str>>) {
+        let cgroup = cgroup.into();
         let joined = Joined {
             key: ProcessKey {
                 pid,
                 start: BootNanos(1),
             },
             parent: None,
-            cgroup: Some(cgroup.into()),
+            cgroup: Some(Arc::clone(&cgroup)),
             is_child: false,
         };
+        self.cgroups.insert(pid, cgroup);
         self.memory.watch(&[joined], self.now);
     }
 
     fn dies(&mut self, pid: u32, more: impl FnOnce(&mut Ended)) -> Option<Oom> {
         let mut one = ended(KILL);
         one.process.pid = pid;
+        one.process.cgroup = self.cgroups.get(&pid).cloned();
         more(&mut one);
         self.memory.judge(&one)
     }
@@ -91,8 +97,6 @@ fn who_ended_otherwise_was_not_killed_for_memory() {
         one.sender = Some(Sender { pid: 1, name: None });
     };
     assert_eq!(bench.dies(5, by), None);
-    let other = |one: &mut Ended| one.process.start = BootNanos(TICK_NS * 3);
-    assert_eq!(bench.dies(5, other), None, "another one with its pid");
     assert_eq!(bench.dies(7, |_| {}), None, "nobody knows where it was");
     assert_eq!(bench.dies(5, |_| {}), counter(1));
 }
@@ -211,9 +215,9 @@ fn a_known_cgroup_is_not_looked_for_again() {
     assert_eq!(bench.dies(6, |_| {}), counter(1));
 }
 
-/// Version 1: whoever lives for a moment is looked for, once.
+/// Version 1: whoever is there for a while is looked for, once.
 #[test]
-fn a_process_is_looked_for_when_it_has_lived_for_a_moment() {
+fn only_its_own_file_says_where_a_process_is() {
     let mut bench = Bench::new();
     bench.memory.hierarchy.as_mut().unwrap().version = Version::One;
     bench.memory.proc = bench.root.path().join("proc");
@@ -229,9 +233,6 @@ fn a_process_is_looked_for_when_it_has_lived_for_a_moment() {
     }
     bench.joins(5, "");
     bench.memory.look(bench.now);
-    assert!(bench.memory.counters.is_empty(), "too early");
-    let due = bench.memory.next().unwrap();
-    bench.memory.look(due);
     // A child is where its parent is, and nobody looks for it again.
     let child = Joined {
         key: ProcessKey {
@@ -242,20 +243,36 @@ fn a_process_is_looked_for_when_it_has_lived_for_a_moment() {
         cgroup: None,
         is_child: true,
     };
-    bench.memory.watch(&[child], due);
+    bench.memory.watch(&[child], bench.now);
     assert!(bench.memory.unread.is_empty());
     // What speaks of the root may be said of one that is ending.
     fs::write(bench.memory.proc.join("5/cgroup"), "4:memory:/\n").unwrap();
     bench.joins(5, "");
-    bench.memory.look(due + READ_AFTER);
-    counts(&bench, 3);
-    assert_eq!(bench.dies(5, |_| {}), counter(2));
-    assert_eq!(bench.dies(7, |_| {}), counter(1));
+    bench.memory.look(bench.now);
+    counts(&bench, 5);
+    let other = |one: &mut Ended| one.process.start = BootNanos(TICK_NS * 3);
+    fs::create_dir(bench.root.path().join("bank")).unwrap();
+    let bank: Arc<Path> = bench.root.path().join("bank").into();
+    fs::write(bank.join("memory.oom_control"), "oom_kill 1\n").unwrap();
+    bench.memory.begin(&bank, 0, bench.now);
+    assert_eq!(bench.dies(5, other), None, "another one with its pid");
+    assert_eq!(bench.dies(5, |_| {}), counter(4));
+    assert_eq!(bench.dies(7, |_| {}), counter(3));
+    // Nobody was told of one that ended at once.
+    let of = |parent, start| {
+        move |one: &mut Ended| {
+            one.process.parent_pid = Some(parent);
+            one.process.start = BootNanos(start);
+        }
+    };
+    assert_eq!(bench.dies(8, of(9, 2)), None, "a parent that nobody knows");
+    assert_eq!(bench.dies(8, of(7, 0)), None, "one with the parent's pid");
+    assert_eq!(bench.dies(8, of(7, 2)), counter(2));
     // More than may be read in a second wait for the next one.
     for pid in 1_000..1_000 + u32::try_from(READS).unwrap() {
         bench.joins(pid, "");
     }
-    bench.memory.look(due + READ_AFTER);
+    bench.memory.look(bench.now);
     assert_eq!(bench.memory.next(), Some(bench.now + SECOND));
     assert!(!bench.memory.unread.is_empty());
     bench.memory.look(bench.now + SECOND);

@@ -1,5 +1,7 @@
 //! Abnormal ends of members, and of nobody else.
 
+use std::sync::Arc;
+
 use sensor_common::{
     event::{OOM_VICTIM, Output, OutputFile, STDERR, STDOUT, Sender},
     kind,
@@ -8,6 +10,7 @@ use sensor_common::{
 use super::bench::{ATTACHED, Bench, Id, MS, cpu, exec, exit, header, plugin};
 use crate::{
     decode::Event,
+    engine::ExecContext,
     incident::ended::{Ended, Oom},
     process::event::End,
 };
@@ -148,4 +151,55 @@ fn what_stood_in_a_file_before_the_exec_is_known_of_forked_children_too() {
         (Some("stderr"), Some(100), 150)
     );
     assert_eq!((out.stream, out.from, out.to), (Some("stdout"), None, 150));
+}
+
+const NOBODY: [u32; 0] = [];
+
+fn joined(bench: &mut Bench) -> Vec<u32> {
+    let joined = bench.engine.take_joined();
+    joined.iter().map(|one| one.key.pid).collect()
+}
+
+/// A storm of short processes is nothing that anybody is told of.
+#[test]
+fn who_is_there_for_a_moment_is_handed_on() {
+    let mut bench = bench();
+    let short = (21, ATTACHED + 3 * MS);
+    bench.fork(SHELL, short);
+    bench.exec(short, short.1 + 1, "shop", 1);
+    assert_eq!(joined(&mut bench), NOBODY);
+    bench.tick(ATTACHED + 150 * MS);
+    bench.exit(short, ATTACHED + 151 * MS, 0, 1);
+    bench.tick(ATTACHED + 200 * MS);
+    assert_eq!(joined(&mut bench), NOBODY, "it has just begun");
+    bench.tick(ATTACHED + 250 * MS);
+    assert_eq!(joined(&mut bench), [SHOP.0]);
+    bench.tick(ATTACHED + 350 * MS);
+    assert_eq!(joined(&mut bench), NOBODY, "once");
+    // Whom a scan finds has been there.
+    bench.found((22, ATTACHED), "shop", ATTACHED + 351 * MS);
+    assert_eq!(joined(&mut bench), [22]);
+}
+
+/// Its counter has to be read before anything happens.
+#[test]
+fn the_first_one_of_a_cgroup_is_handed_on_at_once() {
+    let mut bench = bench();
+    let mut begins = |pid: u32, cgroup: &Arc<str>| {
+        exec((pid, ATTACHED), ATTACHED + MS, "shop", cpu(1), |event| {
+            let context = ExecContext {
+                cgroup: Some(Arc::clone(cgroup)),
+                ..ExecContext::default()
+            };
+            bench.engine.event(event, context, &mut Vec::new());
+        });
+        joined(&mut bench)
+    };
+    let [one, other]: [Arc<str>; 2] = ["/shop".into(), "/bank".into()];
+    assert_eq!(begins(30, &one), [30]);
+    assert_eq!(begins(31, &one), NOBODY);
+    assert_eq!(begins(32, &other), [32]);
+    assert_eq!(begins(33, &one), NOBODY);
+    let again: Arc<str> = "/shop".into();
+    assert_eq!(begins(34, &again), [34], "it was made again");
 }
