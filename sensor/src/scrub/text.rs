@@ -38,6 +38,16 @@ const LIST_SCHEMES: &[&[u8]] = &[
     b"signature",
 ];
 
+/// Where the next one of a list of quoted arguments begins, with its quote:
+/// `"--word", "value"`.
+fn next_in_list(line: &[u8], end: usize) -> Option<usize> {
+    let [quote, b',', ..] = line.get(end..)? else {
+        return None;
+    };
+    let at = skip_blanks(line, end + 2);
+    (is_quote(*quote) && line.get(at) == Some(quote)).then_some(at)
+}
+
 /// One pass over a line.
 pub(super) struct Scan<'a> {
     pub(super) rules: &'a Rules,
@@ -271,12 +281,14 @@ impl Scan<'_> {
                 .position(|byte| *byte == b'<')?;
             return Some((end + 1..end + length, end + length));
         }
-        let at = skip_blanks(line, end);
+        let listed = next_in_list(line, end);
+        let at = listed.unwrap_or_else(|| skip_blanks(line, end));
         let blank = at > end;
+        let text = at + usize::from(listed.is_some());
         if blank
             && self.starts_as_option(start)
             && !negated(&line[start..end])
-            && !starts_option(&line[at..])
+            && !starts_option(&line[text..])
         {
             return self.value(hit.kind, at, false);
         }
@@ -300,9 +312,15 @@ impl Scan<'_> {
         let Some(mut options) = Options::of(&line[name.start..end]) else {
             return;
         };
-        let mut at = end;
+        // `['mysql', '-pPASSWORD']`, as Python shows arguments.
+        let list = next_in_list(line, end).is_some();
+        let mut at = end + usize::from(list);
         loop {
-            let start = skip_blanks(line, at);
+            let comma = list && line.get(at) == Some(&b',');
+            let start = skip_blanks(line, at + usize::from(comma));
+            if list && !comma {
+                break;
+            }
             if start == at || start >= line.len() || b"|;&)".contains(&line[start]) {
                 break;
             }

@@ -154,6 +154,18 @@ const MASKED: &[(&str, &str)] = &[
     ("run --password hunter2 -v", "run --password ******** -v"),
     ("run --password 'a b' -v", "run --password '********' -v"),
     ("run --password=hunter2 -v", "run --password=******** -v"),
+    (
+        "Command '['run', '--password', 'a b', '-v']' failed",
+        "Command '['run', '--password', '********', '-v']' failed",
+    ),
+    (
+        "[\"run\",\"--token\",\"abc\"]",
+        "[\"run\",\"--token\",\"********\"]",
+    ),
+    (
+        "Command '['/usr/bin/mysqldump', '-u', 'root', '-pabc', 'db']' failed",
+        "Command '['/usr/bin/mysqldump', '-u', 'root', '-p********', 'db']' failed",
+    ),
     ("run -token abc", "run -token ********"),
     (
         "sh -c \"run --token abc\"",
@@ -289,6 +301,8 @@ const KEPT: &[&str] = &[
     "{\"token\":null,\"session\":\"\",\"cookie\": []}",
     "password= user=bob",
     "--password --host x",
+    "['run', '--password', '--host', 'x']",
+    "['mysql', '-p', 'app']",
     "Bearer tokens are checked",
     "Basic usage",
     "WWW-Authenticate: Basic realm=\"x\"",
