@@ -58,8 +58,14 @@ impl<'a> First<'a> {
         match self.line {
             // Node shows some errors in brackets.
             [b'[', name @ ..] => name.first().is_some_and(named) && head::look(name).is_some(),
-            line => line.first().is_some_and(named) && self.look().is_some(),
+            line => line.first().is_some_and(named) && (self.look().is_some() || self.is_scoped()),
         }
+    }
+
+    /// Whether it begins with the name of a class of Ruby's, `Till::Unpaid`.
+    fn is_scoped(&self) -> bool {
+        self.line.first().is_some_and(u8::is_ascii_uppercase)
+            && self.line[head::name_end(self.line)..].starts_with(b"::")
     }
 
     /// The same of a line behind one tab, which has to be a class for sure.

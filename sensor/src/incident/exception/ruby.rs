@@ -26,6 +26,22 @@ const BARE: u32 = 4;
 /// They have begun.
 const BARE_FRAMES: u32 = 5;
 
+/// What error_highlight and did_you_mean add; the message was before.
+const HINTS: u32 = 6;
+
+/// What the interpreter itself raises, always with one line.
+const ONE_LINE: [&str; 9] = [
+    "FiberError",
+    "FloatDomainError",
+    "FrozenError",
+    "LocalJumpError",
+    "NameError",
+    "NoMethodError",
+    "SystemStackError",
+    "UncaughtThrowError",
+    "ZeroDivisionError",
+];
+
 const TRACEBACK: &str = "Traceback (most recent call last):";
 
 impl ExceptionParser for Ruby {
@@ -43,6 +59,7 @@ impl ExceptionParser for Ruby {
             Sign::Text("Exception)"),
             Sign::Text("Exception ("),
             Sign::Text("NotFound ("),
+            Sign::Class,
             Sign::Text(TRACEBACK),
         ]
     }
@@ -55,7 +72,7 @@ impl ExceptionParser for Ruby {
         }
         if let Some(head) = head(text) {
             let rescued = u32::from(is_rescue(head.frame.function.as_deref()));
-            let state = state(MESSAGE, rescued);
+            let state = state(head.part(), rescued);
             // Ruby does not indent it, but who quotes it does.
             let quoted = text.starts_with([' ', '\t']);
             return Some(if quoted {
@@ -68,7 +85,7 @@ impl ExceptionParser for Ruby {
         // Only Rails puts them before the frames, too.
         let number = match rails(rest) {
             Some(_) => before::number(tags.as_bytes())?,
-            None => split_type(text).map(|_| 0)?,
+            None => split_type(text).or_else(|| named(text)).map(|_| 0)?,
         };
         Some(Begin::Maybe(state(BARE, number)))
     }
@@ -84,8 +101,8 @@ impl ExceptionParser for Ruby {
                 if from.starts_with(": from ") || is_from(text) {
                     return Next::Part;
                 }
-                if head(text).is_some() {
-                    state.part = MESSAGE;
+                if let Some(head) = head(text) {
+                    state.part = head.part();
                     return Next::Part;
                 }
                 Next::No
@@ -126,9 +143,10 @@ impl ExceptionParser for Ruby {
         let mut sections: Vec<Section> = Vec::new();
         let mut reversed = Vec::new();
         // What a logger made of it has no message but in its first line.
-        let logged = text.rows().next().is_some_and(|line| {
-            head(line).is_none() && rails(line).or_else(|| split_type(line)).is_some()
-        });
+        let by_logger = text
+            .rows()
+            .next()
+            .is_some_and(|line| head(line).is_none() && logged(line).is_some());
         for line in text.rows() {
             if line.trim_end() == TRACEBACK {
                 continue;
@@ -151,15 +169,15 @@ impl ExceptionParser for Ruby {
             } else if let Some(open) = sections.last_mut() {
                 let more = match frame(line) {
                     Some((frame, rest)) => rest.is_empty().then_some(frame),
-                    None if logged => bare(line),
+                    None if by_logger => bare(line),
                     None => None,
                 };
                 match more {
                     Some(frame) => open.frames.push(frame),
-                    None if is_elision(line) || logged && is_excerpt(line) => {}
+                    None if is_elision(line) || by_logger && is_excerpt(line) => {}
                     None => open.add_line(line),
                 }
-            } else if let Some((name, message)) = rails(line).or_else(|| split_type(line)) {
+            } else if let Some((name, message)) = logged(line) {
                 // Logger's own prefix: `E, [time #pid] ERROR -- prog: `.
                 let message = message
                     .cut(" -- ")
@@ -206,7 +224,7 @@ fn interpreter(state: &mut State, line: &str) -> Next {
             return Next::No;
         }
         state.number = u32::from(is_rescue(head.frame.function.as_deref()));
-        state.part = MESSAGE;
+        state.part = head.part();
         return Next::Part;
     }
     match state.part {
@@ -214,11 +232,12 @@ fn interpreter(state: &mut State, line: &str) -> Next {
             state.part = BLANK;
             Next::Maybe
         }
-        // What error_highlight and did_you_mean add.
         BLANK if is_carets(line) || line.starts_with("Did you mean?") => {
-            state.part = MESSAGE;
+            state.part = HINTS;
             Next::Part
         }
+        HINTS if line.starts_with("Did you mean?") || line.starts_with("  ") => Next::Part,
+        HINTS if line.is_empty() => Next::Maybe,
         BLANK => Next::Maybe,
         MESSAGE if may_be_message(line.as_bytes()) => Next::Weak,
         _ => Next::No,
@@ -230,6 +249,18 @@ struct Head<'a> {
     frame: Frame,
     name: &'a str,
     message: Option<&'a str>,
+}
+
+impl Head<'_> {
+    /// What comes behind it.
+    fn part(&self) -> u32 {
+        let whole = ONE_LINE.contains(&self.name) || self.name.starts_with("Errno::");
+        match self.message {
+            None => FROM,
+            Some(_) if whole => BLANK,
+            Some(_) => MESSAGE,
+        }
+    }
 }
 
 fn head(line: &str) -> Option<Head<'_>> {
@@ -260,6 +291,19 @@ fn split_type(line: &str) -> Option<(&str, &str)> {
     let message = message.trim_end();
     let anonymous = name.starts_with("#<Class:") && name.ends_with('>');
     (is_constant(name) || anonymous).then_some((name, message))
+}
+
+/// What loggers and programs make of an exception, the frames below it.
+fn logged(line: &str) -> Option<(&str, &str)> {
+    rails(line)
+        .or_else(|| split_type(line))
+        .or_else(|| named(line))
+}
+
+/// `Type: message`, as programs put it together.
+fn named(line: &str) -> Option<(&str, &str)> {
+    let (name, message) = line.cut(": ")?;
+    is_constant(name).then_some((name, message))
 }
 
 /// Rails: `Type (message):`.
@@ -294,7 +338,7 @@ fn is_constant(name: &str) -> bool {
 /// `FILE:LINE:in 'function'`, and what follows.
 fn frame(line: &str) -> Option<(Frame, &str)> {
     let at = line.place(":in `").or_else(|| line.place(":in '"))?;
-    let (file, digits) = line[..at].rcut(":")?;
+    let (file, digits) = line[..at].trim_start().rcut(":")?;
     let number = number(digits)?;
     let rest = &line[at + ":in `".len()..];
     // A name may have quotes itself only in theory.
