@@ -61,6 +61,9 @@ impl ExceptionParser for CSharp {
         }
         match line.look() {
             Some(Look::Class) => Some(Begin::Likely(state(MESSAGE))),
+            Some(Look::Word) if head::without_word(text).len() < text.len() => {
+                Some(Begin::Maybe(state(MESSAGE)))
+            }
             Some(Look::Word) => Some(Begin::Maybe(state(BARE_HEAD))),
             None => line.labelled().map(|_| Begin::Maybe(state(MESSAGE))),
         }
@@ -104,7 +107,8 @@ impl ExceptionParser for CSharp {
         };
         let first = unhandled(first).unwrap_or(first);
         let first = match head::look(first.as_bytes()) {
-            Some(_) => first,
+            // `Error: `, too, is a word here: the types of .NET have dots.
+            Some(_) => head::without_word(first),
             None => first.get(head::labelled(first.as_bytes())?..)?,
         };
         let mut reader = Reader::default();

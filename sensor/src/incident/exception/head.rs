@@ -1,6 +1,6 @@
 //! The line `Type: message`, with which traces of half the languages begin.
 
-use crate::incident::find;
+use crate::incident::find::{self, Find};
 
 /// A first line, split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,26 @@ pub fn labelled(line: &[u8]) -> Option<usize> {
             return Some(blank + 1);
         }
         from = mark? + 1;
+    }
+}
+
+/// The line without a word that a program puts before an exception, as in
+/// `Failed: System.ArgumentException: closed`. A class has more capitals than
+/// the first, or dots.
+#[must_use]
+pub fn without_word(line: &str) -> &str {
+    let Some((word, rest)) = line.cut(": ") else {
+        return line;
+    };
+    let mut letters = word.bytes();
+    let plain = letters
+        .next()
+        .is_some_and(|first| first.is_ascii_uppercase())
+        && letters.all(|byte| byte.is_ascii_lowercase());
+    if plain && look(rest.as_bytes()) == Some(Look::Class) {
+        rest
+    } else {
+        line
     }
 }
 

@@ -53,7 +53,11 @@ impl ExceptionParser for Java {
             // Tomcat indents the whole trace; so are lines of other traces.
             Some(_) if line.starts_with(b"\t") => Some(Begin::Maybe(part(HEAD))),
             Some(Look::Class) => Some(Begin::Likely(part(HEAD))),
-            Some(Look::Word) => Some(Begin::Maybe(part(BARE_HEAD))),
+            Some(Look::Word) => {
+                let text = line.text()?;
+                let worded = head::without_word(text).len() < text.len();
+                Some(Begin::Maybe(part(if worded { HEAD } else { BARE_HEAD })))
+            }
             None => line.labelled().map(|_| Begin::Maybe(part(HEAD))),
         }
     }
@@ -189,7 +193,14 @@ fn first(line: &str) -> Option<Section> {
             }
             rest = behind;
         }
-        return None;
+        // A class may print itself as it likes: `Unpaid[till 7]`.
+        let (_, shown) = line.strip_prefix(THREAD)?.cut("\" ")?;
+        let (name, _) = shown.split_at_checked(head::name_end(shown.as_bytes()))?;
+        return (!name.is_empty()).then(|| Section {
+            name: name.to_owned(),
+            message: place::some(shown),
+            ..Section::default()
+        });
     }
     if let Some((name, _)) = line
         .strip_prefix(HANDLER)
@@ -201,7 +212,7 @@ fn first(line: &str) -> Option<Section> {
         let start = head::labelled(line.as_bytes())?;
         return head::split(line.get(start..)?).map(Section::of);
     }
-    head::split(line).map(Section::of)
+    head::split(head::without_word(line)).map(Section::of)
 }
 
 /// `Caused by: ` and its like, and the rest.

@@ -67,6 +67,9 @@ impl ExceptionParser for JavaScript {
         if memory::is_first(text) {
             return Some(Begin::Sure(state(MEMORY)));
         }
+        if is_shown_stack(text) {
+            return None;
+        }
         if excerpt(text).is_some() {
             return Some(Begin::Maybe(state(EXCERPT)));
         }
@@ -108,6 +111,7 @@ impl ExceptionParser for JavaScript {
         match state.part {
             EXCERPT | CARETS => excerpt_goes_on(state, text),
             MESSAGE if text.starts_with(UNCAUGHT_HINT) => to(state, END, Next::Part),
+            MESSAGE if is_shown_stack(text) => Next::No,
             MESSAGE => Next::Maybe,
             FRAMES if is_between(text) => Next::Part,
             FRAMES if is_caused(text) => to(state, MESSAGE, Next::Part),
@@ -125,6 +129,11 @@ impl ExceptionParser for JavaScript {
         }
         tree::read(text)
     }
+}
+
+/// `console.trace` shows where the program is: nothing was thrown.
+fn is_shown_stack(line: &str) -> bool {
+    line == "Trace" || line.starts_with("Trace: ")
 }
 
 fn to(state: &mut State, part: u32, next: Next) -> Next {
@@ -164,7 +173,8 @@ fn excerpt_goes_on(state: &mut State, line: &str) -> Next {
 
 /// `/srv/app/till.js:3`: the line above an excerpt.
 fn excerpt(line: &str) -> Option<place::Place<'_>> {
-    if line.has(" ") && !line.starts_with('/') && !line.starts_with("file:///") {
+    let spaced = ["/", "file:///", "[worker eval]"];
+    if line.has(" ") && !spaced.iter().any(|start| line.starts_with(start)) {
         return None;
     }
     let place = place::split(line);
@@ -174,6 +184,7 @@ fn excerpt(line: &str) -> Option<place::Place<'_>> {
         "node:",
         "internal/",
         "[eval]",
+        "[worker eval]",
         "[stdin]",
         "<anonymous",
         "evalmachine.",
@@ -203,7 +214,7 @@ fn is_between(line: &str) -> bool {
 
 /// Deno and VError: `Caused by: Type: message`.
 fn is_caused(line: &str) -> bool {
-    caused(line).is_some_and(|rest| head::look(rest.as_bytes()).is_some())
+    caused(line.trim_start()).is_some_and(|rest| head::look(rest.as_bytes()).is_some())
 }
 
 fn caused(line: &str) -> Option<&str> {

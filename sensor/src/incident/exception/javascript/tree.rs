@@ -36,6 +36,11 @@ pub(super) fn read(text: &str) -> Option<Exception> {
         // The code, the carets, a blank line.
         let mut carets = false;
         while let Some(line) = lines.next_if(|line| shown(line).is_none()) {
+            if carets && excerpt(line).is_some() {
+                // A worker's, behind that of who started it.
+                carets = false;
+                continue;
+            }
             if carets && !line.is_empty() {
                 // What was thrown is no error.
                 thrown = Some(line);
@@ -127,7 +132,7 @@ impl Reader {
                 }
                 open.section.frames.push(frame::read(line));
             }
-        } else if let Some(rest) = text.strip_prefix("[cause]: ").or_else(|| caused(line)) {
+        } else if let Some(rest) = text.strip_prefix("[cause]: ").or_else(|| caused(text)) {
             if shown(rest).is_some() {
                 self.begin(rest, Some(Relation::Cause));
             }
@@ -175,6 +180,11 @@ struct Shown<'a> {
 /// `Uncaught Type: message`.
 fn shown(line: &str) -> Option<Shown<'_>> {
     let line = line.strip_prefix("Uncaught ").unwrap_or(line);
+    // Node's own messages do not say `Error: ` of another error.
+    let line = match line.starts_with("Error: ") {
+        true => line,
+        false => head::without_word(line),
+    };
     if let Some(inner) = line.strip_prefix('[') {
         let object = inner.ends_with('{');
         let inner = inner.trim_end_matches(['{', ',', ' ']);
