@@ -73,7 +73,9 @@ impl ExceptionParser for Php {
         if printed {
             return Some(Begin::Likely(state(PRINTED)));
         }
-        line.labelled().map(|_| Begin::Maybe(state(PRINTED)))
+        // Classes may be called as they like, and messages have many lines:
+        // nothing but `Stack trace:` tells that it is one.
+        (line.look().is_some() || line.labelled().is_some()).then_some(Begin::Maybe(state(PRINTED)))
     }
 
     fn goes_on(&self, state: &mut State, line: &[u8]) -> Next {
