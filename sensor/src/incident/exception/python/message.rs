@@ -102,7 +102,10 @@ impl Evidence {
         };
         let (name, message) = line.split_at(colon);
         let message = message.strip_prefix(b": ").unwrap_or_default();
+        // The system's own words, and a file: one line, whoever raises it.
+        let system = message.starts_with(b"[Errno ");
         match self.0 {
+            _ if system => true,
             _ if name == b"KeyError" && !message.is_empty() => true,
             NOTHING | UNKNOWN => false,
             INTERPRETER => ONE_LINE.contains(&name) && !message.is_empty(),

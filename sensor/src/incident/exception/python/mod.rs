@@ -60,6 +60,9 @@ const SPACED: u32 = 0x80;
 /// Around the traceback of another process.
 pub(super) const QUOTES: &str = "\"\"\"";
 
+/// What the interpreter says before a traceback that it passes over.
+const IGNORED: &[u8] = b"Exception ignored in";
+
 impl ExceptionParser for Python {
     fn language(&self) -> Language {
         Language::Python
@@ -170,7 +173,7 @@ impl ExceptionParser for Python {
             // Messages of more than one line have no margin.
             MARGIN => Next::Maybe,
             MESSAGE | END if blank => to(state, BLANK, Next::Maybe),
-            MESSAGE if is_header(line) => Next::No,
+            MESSAGE if is_header(line) || line.starts_with(IGNORED) => Next::No,
             MESSAGE if may_be_message(line) => message(state, line),
             _ => Next::No,
         }

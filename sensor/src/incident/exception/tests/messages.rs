@@ -66,6 +66,20 @@ fn what_others_say_behind_it_is_no_part_of_it() {
 }
 
 #[test]
+fn what_the_system_says_has_one_line() {
+    check(
+        "raise OSError(13, text, path)",
+        "PermissionError: [Errno 13] Permission denied: '/srv/x'\nnext one\n",
+        "[Errno 13] Permission denied: '/srv/x'",
+    );
+    check(
+        "raise ValueError(text)",
+        "ValueError: closed\nException ignored in: <function Till.__del__ at 0x7f>\n",
+        "closed",
+    );
+}
+
+#[test]
 fn its_own_lines_are() {
     for (source, lines) in [
         ("raise ValueError(\"a\\nb\")", "a\nb"),
