@@ -7,6 +7,7 @@ use super::{
     clean,
     draft::{Around, Draft, Facts},
     held::Held,
+    level::Level,
     prefix::Prefix,
     source::{At, Sink, Tools},
     time::{Civil, When},
@@ -36,7 +37,9 @@ pub struct Desk {
     /// The head that all lines of the open trace have.
     pub prefix: Option<Prefix>,
     /// Level of the envelope around the last line.
-    pub outer: Option<u8>,
+    outer: Option<u8>,
+    /// The line before that had another one.
+    turned: bool,
 }
 
 /// An error line that waits for its trace.
@@ -52,6 +55,15 @@ pub struct Pending {
 }
 
 impl Desk {
+    /// Notes the level of the envelope around a line; says whether it is
+    /// another one than before.
+    pub fn says(&mut self, outer: Option<&Level<'_>>) -> bool {
+        let outer = outer.map(|level| level.number);
+        self.turned = self.outer != outer;
+        self.outer = outer;
+        self.turned
+    }
+
     pub fn flush(&mut self, sink: Sink<'_>) {
         if let Some(mut pending) = self.pending.take() {
             pending.original.truncate(pending.own);
@@ -116,7 +128,12 @@ impl Desk {
                         let draft = tools.maker.draft(now.facts);
                         self.wait(draft, now.at.number, now.at.raw.to_vec());
                     }
-                    Some(now) => self.between(line, now.at.raw, now.facts.is_record(), sink),
+                    Some(now) => {
+                        // journald puts the same level around all that a
+                        // service prints: a new one makes another record.
+                        let record = now.facts.entry.is_some() || self.turned;
+                        self.between(line, now.at.raw, record, sink);
+                    }
                     None => self.released(line, n, sink),
                 }
             }

@@ -78,11 +78,6 @@ impl Facts<'_> {
         self.level().is_some_and(|(level, _)| level.is_error())
             && !self.text.trim_ascii().is_empty()
     }
-
-    /// Whether it is a record of its own, not a line of another one.
-    pub fn is_record(&self) -> bool {
-        self.entry.is_some() || self.around.level.is_some()
-    }
 }
 
 /// A record in the making.

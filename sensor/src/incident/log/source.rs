@@ -133,11 +133,9 @@ impl Source {
                 self.whole(entry.exception, &facts, at, tools, sink);
             } else {
                 // Another level of the envelope is another record.
-                let level = at.around.level.map(|level| level.number);
-                if self.assembler.is_open() && self.desk.outer != level {
+                if self.desk.says(at.around.level) {
                     self.close(tools, sink);
                 }
-                self.desk.outer = level;
                 self.feed(text, &facts, at, tools, sink);
             }
             return;
@@ -157,6 +155,7 @@ impl Source {
     ) {
         let several = at.is_several(text);
         self.format = Some(index);
+        self.desk.says(at.around.level);
         let name = tools.formats.get(index).map_or("", LogFormat::name);
         if several && entry.exception.is_none() {
             entry.exception = entry.message.as_deref().and_then(embedded::trace);

@@ -32,7 +32,9 @@ impl Envelope for Stamped {
         let inner = inner
             .strip_prefix(b" ")
             .or_else(|| inner.is_empty().then_some(inner))?;
-        if head::read(text).is_some() {
+        // Not a level, but how each report begins.
+        let report = inner.starts_with(b"WARNING: ThreadSanitizer: ");
+        if !report && head::read(text).is_some() {
             return None;
         }
         Some(Opened {

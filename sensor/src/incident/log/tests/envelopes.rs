@@ -223,3 +223,55 @@ fn a_forced_envelope_is_the_only_one() {
     );
     assert_eq!(found.len(), 1);
 }
+
+#[test]
+fn the_level_that_journald_puts_around_all_lines_parts_no_record() {
+    for before in [
+        "<14>May 20 14:30:22 host app[12]: ",
+        "<14>1 2023-05-20T14:30:22Z host app 12 - - ",
+    ] {
+        let found = |lines: &[&str]| -> Vec<String> {
+            let text: String = lines
+                .iter()
+                .map(|line| format!("{before}{line}\n"))
+                .collect();
+            parse(&text).iter().map(shown).collect()
+        };
+        assert_eq!(
+            found(&[
+                "E, [2023-05-20T14:30:22Z #12] ERROR -- till: it failed (RuntimeError)",
+                "/srv/till.rb:3:in `pay'",
+                "/srv/till.rb:9:in `<main>'",
+                "served one more",
+            ]),
+            [
+                "log4j exception 17 ERROR [till] it failed (RuntimeError) {RuntimeError: it failed} pid 12"
+            ]
+        );
+        assert_eq!(
+            found(&[
+                "2023-05-20T14:30:22Z ERROR app::db: it failed",
+                "with these words:",
+                "Traceback (most recent call last):",
+                "  File \"/srv/a.py\", line 3, in f",
+                "KeyError: 'x'",
+            ]),
+            ["python exception 17 ERROR [app::db] it failed {KeyError: 'x'} pid 12"]
+        );
+    }
+}
+
+#[test]
+fn a_report_of_a_sanitizer_behind_times_is_no_warning() {
+    let found = parse(
+        "2023-05-20T14:30:22Z ==================\n\
+         2023-05-20T14:30:22Z WARNING: ThreadSanitizer: data race (pid=12)\n\
+         2023-05-20T14:30:22Z   Write of size 4 at 0x55 by thread T2:\n\
+         2023-05-20T14:30:22Z     #0 operator() /srv/till.cpp:12 (till+0x1)\n\
+         2023-05-20T14:30:22Z \n\
+         2023-05-20T14:30:22Z SUMMARY: ThreadSanitizer: data race /srv/till.cpp:12 in operator()\n\
+         2023-05-20T14:30:22Z ==================\n",
+    );
+    assert_eq!(found.len(), 1);
+    assert!(shown(&found[0]).contains("{data race: "), "{found:?}");
+}
