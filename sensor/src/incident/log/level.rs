@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::incident::find::Find;
+
 /// From here on a line is an incident.
 pub const ERROR: u8 = 17;
 const WARN: u8 = 13;
@@ -86,8 +88,16 @@ pub fn word(text: &str) -> Option<u8> {
         b"critical" | b"crit" | b"dpanic" => 18,
         b"alert" => 19,
         b"fatal" | b"ftl" | b"panic" | b"pnc" | b"emerg" | b"emergency" => 21,
-        _ => return None,
+        _ => return above(text),
     })
+}
+
+/// The number of `ERROR+2`, as Go's slog prints what lies between two levels.
+#[cold]
+fn above(text: &str) -> Option<u8> {
+    let (base, more) = text.cut("+")?;
+    let more = more.parse::<u8>().ok().filter(|more| *more < 24)?;
+    Some((word(base)? + more).min(24))
 }
 
 /// The number of a single letter, as in `E0520` or `"s":"E"`.
@@ -168,6 +178,10 @@ mod tests {
             ("fatal", Some(21)),
             ("Warning", Some(13)),
             ("INFO", Some(9)),
+            ("ERROR+4", Some(21)),
+            ("WARN+3", Some(16)),
+            ("ERROR+", None),
+            ("a+b", None),
             ("errors", None),
             ("", None),
             ("a word that is longer than all", None),

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 
 use self::words::{
     is_logger, is_name, is_pair, is_thread, logger, message, place_less, token, without_spans,
+    without_thread,
 };
 use super::Entry;
 use crate::incident::{
@@ -52,6 +53,7 @@ pub fn read(line: &str) -> Option<Head<'_>> {
         number: false,
         logger: None,
         names: 0,
+        comma: false,
         pairs: false,
     };
     let first = line.bytes().next()?;
@@ -76,7 +78,13 @@ pub fn read(line: &str) -> Option<Head<'_>> {
         }
     } else if let Some((civil, rest)) = Civil::scan(line) {
         parts.time = Some(When::Civil(civil));
-        parts.rest = rest;
+        let end = line.len() - rest.len();
+        parts.comma = line.as_bytes().get(end.wrapping_sub(4)) == Some(&b',');
+        // `%(asctime)s,%(msecs)d` has it twice.
+        let again = rest.strip_prefix(',').filter(|_| parts.comma);
+        parts.rest = again.map_or(rest, |rest| {
+            rest.trim_start_matches(|c: char| c.is_ascii_digit())
+        });
     }
     parts.level()
 }
@@ -89,6 +97,8 @@ struct Parts<'a> {
     number: bool,
     logger: Option<&'a str>,
     names: usize,
+    /// The time has a fraction behind a comma, as only loggers print it.
+    comma: bool,
     /// Elixir's metadata, before a level in brackets.
     pairs: bool,
 }
@@ -172,13 +182,27 @@ impl<'a> Parts<'a> {
             return (self.time.is_some() || capitals && self.thread).then_some(level);
         }
         let tab = rest.starts_with('\t');
+        // winston's, with a label or with a time that no container writes:
+        // behind one of those it may be the output of a build.
+        let civil = match self.time {
+            Some(When::Civil(civil)) if civil.year.is_some() => Some(civil),
+            _ => None,
+        };
+        let winston = self.names == 0
+            && !dashed
+            && token.ends_with(':')
+            && civil.is_some_and(|civil| self.thread || civil.offset.is_none());
+        if winston {
+            return Some(level);
+        }
         if !(capitals || tab && self.time.is_some()) {
             return None;
         }
         // A name before it, and nothing else: it may be prose.
         let plain =
             self.names == 1 && !dashed && !token.ends_with(':') && !self.thread && !self.number;
-        if plain && !self.logger.is_some_and(is_logger) {
+        let table = self.comma || rest.starts_with("  ");
+        if plain && !table && !self.logger.is_some_and(is_logger) {
             return None;
         }
         Some(level)
@@ -211,6 +235,14 @@ impl<'a> Parts<'a> {
                 spring = true;
                 continue;
             }
+            // `| 12 | name`: a pid.
+            if let Some((number, tail)) = start.strip_prefix("| ").and_then(|rest| rest.cut(" | "))
+                && !number.is_empty()
+                && number.bytes().all(|byte| byte.is_ascii_digit())
+            {
+                rest = tail;
+                continue;
+            }
             match token(start) {
                 Some((inner, tail, Some(b'['))) if is_thread(inner, tail) => {
                     let name = place_less(inner.trim_end());
@@ -222,6 +254,16 @@ impl<'a> Parts<'a> {
                     rest = tail;
                 }
                 Some((_, tail, Some(b'('))) if tail.starts_with(' ') => rest = tail,
+                // pino-pretty: `(name/12): `.
+                Some((who, tail, Some(b'('))) if tail.starts_with(": ") => {
+                    let Some((name, _)) = who.rcut("/").filter(|(name, pid)| {
+                        is_name(name) && pid.starts_with(|c: char| c.is_ascii_digit())
+                    }) else {
+                        break;
+                    };
+                    inner_logger = inner_logger.or(Some(name));
+                    rest = tail;
+                }
                 _ => break,
             }
         }
@@ -252,7 +294,7 @@ impl<'a> Parts<'a> {
         } else if !named && let Some((logger, tail)) = found {
             java |= logger.has(".") && logger.bytes().any(|byte| byte.is_ascii_uppercase());
             self.logger = Some(logger);
-            rest = tail;
+            rest = without_thread(tail);
         }
         python |= dashes;
         let message = message(rest);
@@ -330,6 +372,7 @@ fn level_first(line: &str) -> Option<Head<'_>> {
             number: false,
             logger: None,
             names: 0,
+            comma: false,
             pairs: false,
         };
         return Some(parts.after(level, None));
@@ -350,6 +393,7 @@ fn level_first(line: &str) -> Option<Head<'_>> {
         number: false,
         logger: None,
         names: 0,
+        comma: false,
         pairs: false,
     };
     let mut head = parts.after(level, None);

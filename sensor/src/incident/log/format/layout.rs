@@ -4,7 +4,7 @@
 use super::{
     Entry, LogFormat, dotnet,
     head::{self, Style},
-    zap,
+    nest, zap,
 };
 use crate::incident::find::Find;
 
@@ -43,6 +43,7 @@ impl LogFormat for Layout {
             spring(line)
                 .or_else(|| ruby(line))
                 .or_else(|| zap::read(line))
+                .or_else(|| nest::read(line))
                 .or_else(|| dotnet::read(line))
         };
         if (sure || self.style == Style::Java)

@@ -14,6 +14,7 @@ pub(super) mod jul;
 mod klog;
 mod layout;
 mod logfmt;
+mod nest;
 mod nginx;
 mod zap;
 

@@ -66,6 +66,26 @@ fn python_logging() {
             "python log 17 ERROR Exception in ASGI application @-",
         ),
         (
+            "2023-05-20 14:30:22,000 till ERROR it failed",
+            "python log 17 ERROR [till] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22,000,0 till ERROR [a.py:7] it failed",
+            "python log 17 ERROR [till] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 till         ERROR    it failed",
+            "python log 17 ERROR [till] it failed",
+        ),
+        (
+            "2023-05-20 14:30:22 | ERROR    | 12 | a.b:f:12 - it failed",
+            "python log 17 ERROR [a.b:f] it failed",
+        ),
+        (
+            "[14:30:22.000] ERROR (till/12): it failed",
+            "python log 17 ERROR [till] it failed @-",
+        ),
+        (
             "2023-05-20 14:30:22 ERROR KeyError: 'x'",
             "python log 17 ERROR KeyError: 'x'",
         ),
@@ -90,6 +110,10 @@ fn log4j_and_logback() {
         (
             "14:30:22.123 [main] ERROR com.example.Foo -- it failed",
             "log4j log 17 ERROR [com.example.Foo] it failed @-",
+        ),
+        (
+            "2023-05-20 14:30:22,123 ERROR c.e.Foo [pool-1-thread-1] it failed",
+            "log4j log 17 ERROR [c.e.Foo] it failed @1684593022123000000",
         ),
         (
             "2023-05-20 14:30:22 ERROR com.example.Foo:12 - it failed",
@@ -136,6 +160,14 @@ fn others_with_a_head() {
             "17 ERROR [app::db] it failed",
         ),
         (
+            "2023-05-20T14:30:22Z ERROR request{id=7}:inner: app::db: it failed",
+            "17 ERROR [app::db] it failed",
+        ),
+        (
+            "2023-05-20T14:30:22Z ERROR outer:request{id=7}:a:b: app: it failed",
+            "17 ERROR [app] it failed",
+        ),
+        (
             "2023-05-20T14:30:22Z ERROR ThreadId(01) app::db: it failed",
             "17 ERROR [app::db] it failed",
         ),
@@ -164,6 +196,35 @@ fn others_with_a_head() {
             "17 ERROR",
         ),
         ("14:30:22.123 [error] it failed", "17 error it failed"),
+        (
+            "2023-05-20 14:30:22 0 [ERROR] mariadbd: it failed",
+            "17 ERROR [mariadbd] it failed",
+        ),
+        (
+            "2023-05-20T14:30:22.000Z [till] error: it failed",
+            "17 error it failed",
+        ),
+        ("2023-05-20 14:30:22 error: it failed", "17 error it failed"),
+        (
+            "[2023-05-20 14:30:22] error: it failed",
+            "17 error it failed",
+        ),
+        (
+            "2023-05-20T14:30:22Z ERROR:    [Errno 98] it failed",
+            "17 ERROR [Errno 98] it failed",
+        ),
+        (
+            "[Nest] 12  - 05/20/2023, 2:30:22 PM   ERROR [Orders] it failed",
+            "log4j log 17 ERROR [Orders] it failed",
+        ),
+        (
+            "time=2023-05-20T14:30:22.000Z level=ERROR+2 msg=\"it failed\"",
+            "logfmt log 19 ERROR+2 it failed",
+        ),
+        (
+            "{\"time\":\"2023-05-20T14:30:22Z\",\"level\":\"ERROR+4\",\"msg\":\"it failed\"}",
+            "json log 21 ERROR+4 it failed",
+        ),
     ] {
         let found: Vec<String> = parse(line).iter().map(shown).collect();
         assert!(
@@ -171,6 +232,32 @@ fn others_with_a_head() {
             "{line}: {found:?}"
         );
     }
+}
+
+#[test]
+fn a_build_behind_the_time_of_a_container_has_no_level() {
+    for line in [
+        "2023-05-20T14:30:22Z error: the branch is behind\n",
+        "14:30:22 error: the branch is behind\n",
+        "May 20 14:30:22 error: the branch is behind\n",
+        "2023-05-20 14:30:22 warn: it takes long\n",
+        "2023-05-20 14:30:22 got ERROR from the branch\n",
+        "time=2023-05-20T14:30:22.000Z level=WARN+3 msg=\"it takes long\"\n",
+    ] {
+        check(line, &[]);
+    }
+}
+
+#[test]
+fn a_padded_hour_is_read() {
+    check(
+        "2023-05-20  4:30:22 0 [ERROR] mariadbd: it failed\n",
+        &["python log 17 ERROR [mariadbd] it failed @1684557022000000000"],
+    );
+    check(
+        "[Nest] 12  - 20.05.2023, 14:30:22   ERROR it failed\n",
+        &["log4j log 17 ERROR it failed @-"],
+    );
 }
 
 #[test]

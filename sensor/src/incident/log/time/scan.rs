@@ -76,8 +76,12 @@ impl Reader<'_> {
                     return None;
                 }
                 let day = self.two()?;
-                if !self.eat(b'T') && !self.eat(b' ') {
-                    return None;
+                if !self.eat(b'T') {
+                    if !self.eat(b' ') {
+                        return None;
+                    }
+                    // MariaDB pads the hour.
+                    let _ = self.eat(b' ');
                 }
                 let mut civil = Civil {
                     year: Some(year),

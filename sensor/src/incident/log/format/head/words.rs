@@ -89,7 +89,9 @@ pub fn message(rest: &str) -> &str {
 }
 
 pub fn is_thread(inner: &str, tail: &str) -> bool {
+    // Python begins messages of the system so.
     !inner.is_empty()
+        && !inner.starts_with("Errno ")
         && tail.starts_with([' ', '\t', '['])
         && level::word(inner).is_none()
         && (!inner.has(" ")
@@ -147,11 +149,34 @@ pub fn without_spans(rest: &str) -> &str {
         let Some((_, tail)) = fields.cut("}") else {
             break;
         };
+        let mut ended = tail.starts_with(": ");
         let tail = tail.strip_prefix(": ").or_else(|| tail.strip_prefix(':'));
-        let Some(tail) = tail.filter(|_| is_name(name) && !name.has(":")) else {
+        let Some(mut tail) = tail.filter(|_| is_name(name) && !name.has("::")) else {
             break;
         };
+        // Spans without fields: a colon joins them, a blank ends them.
+        while !ended
+            && let Some((name, behind)) = tail.cut(":")
+            && is_name(name)
+            && !behind.starts_with(':')
+        {
+            ended = behind.starts_with(' ');
+            tail = behind.trim_start_matches(' ');
+        }
         rest = tail;
     }
     rest
+}
+
+/// log4j2's own example has the thread behind the logger: `ERROR a.B [main] `.
+pub fn without_thread(tail: &str) -> &str {
+    let found = tail.strip_prefix(" [").and_then(|rest| rest.cut("] "));
+    match found {
+        Some((name, rest))
+            if name == "main" || name.has("-") && name.ends_with(|c: char| c.is_ascii_digit()) =>
+        {
+            rest
+        }
+        _ => tail,
+    }
 }
