@@ -356,3 +356,16 @@ fn exceptions_as_objects() {
         "Python KeyError: 'x' f@/srv/a.py:4",
     );
 }
+
+#[test]
+fn rubys_class_message_and_backtrace_stand_side_by_side() {
+    let found = parse(
+        "{\"time\":\"2023-05-20T14:30:22Z\",\"level\":\"ERROR\",\"message\":\"a\",\
+         \"exception_class\":\"Till::Unpaid\",\"exception_message\":\"seven\",\
+         \"exception_backtrace\":[\"/srv/till.rb:3:in `pay'\",\"/srv/till.rb:9:in `<main>'\"]}\n",
+    );
+    let all: Vec<String> = found.iter().map(shown).collect();
+    assert_eq!(all, ["json exception 17 ERROR a {Till::Unpaid: seven}"]);
+    let exception = found[0].exception.as_ref().unwrap();
+    assert_eq!(exception.frames.len(), 2);
+}

@@ -298,7 +298,10 @@ impl Meaning {
             | "error.stack"
             | "error.stack_trace"
             | "exception.stacktrace"
-            | "error_details.traceback" => Self::Exception(Part::Stack),
+            | "error_details.traceback"
+            | "exception_backtrace"
+            | "exception_stacktrace"
+            | "backtrace" => Self::Exception(Part::Stack),
             "err.type"
             | "error.type"
             | "error.kind"
@@ -306,9 +309,11 @@ impl Meaning {
             | "error_details.exception_type"
             | "exception_class"
             | "exc_type" => Self::Exception(Part::Type),
-            "err.message" | "error.message" | "exception.message" | "error_details.message" => {
-                Self::Exception(Part::Message)
-            }
+            "err.message"
+            | "error.message"
+            | "exception.message"
+            | "exception_message"
+            | "error_details.message" => Self::Exception(Part::Message),
             "caller" => Self::Caller,
             "pathname" | "log.origin.file.name" => Self::File,
             "filename" => Self::FileName,
