@@ -244,9 +244,13 @@ impl Memory {
     fn dir_of(&self, process: &Subject) -> Option<Arc<Path>> {
         let hierarchy = self.hierarchy.as_ref()?;
         if hierarchy.version == Version::Two {
-            // The hook tells the cgroup.
-            let (dir, _) = hierarchy.counter(process.cgroup.as_deref()?)?;
-            let (dir, _) = self.counters.get_key_value(dir.as_path())?;
+            // The hook tells the cgroup, which may have gone with the process.
+            let cgroup = process.cgroup.as_deref()?;
+            let known = |dir: PathBuf| self.counters.get_key_value(dir.as_path());
+            let (dir, _) = match hierarchy.counter(cgroup) {
+                Some((dir, _)) => known(dir),
+                None => hierarchy.dirs(cgroup)?.find_map(known),
+            }?;
             return Some(Arc::clone(dir));
         }
         // Of a scanned process the start was known to a tick only.

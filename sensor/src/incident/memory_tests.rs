@@ -135,6 +135,11 @@ fn the_nearest_cgroup_with_the_controller_counts() {
     bench.counts("shop", 6);
     assert_eq!(bench.dies(6, |_| {}), None);
     assert_eq!(bench.dies(5, |_| {}), counter(1));
+    // A unit's cgroup goes with its last process.
+    bench.counts("shop", 7);
+    fs::remove_dir(bench.root.path().join("shop/till")).unwrap();
+    assert_eq!(bench.dies(5, |_| {}), counter(1));
+    bench.counts("shop", 8);
     // What cannot be read is no evidence.
     fs::remove_file(bench.root.path().join("shop/memory.events")).unwrap();
     assert_eq!(bench.dies(5, |_| {}), None);

@@ -61,9 +61,7 @@ impl ExceptionParser for CSharp {
         }
         match line.look() {
             Some(Look::Class) => Some(Begin::Likely(state(MESSAGE))),
-            Some(Look::Word) if head::without_word(text).len() < text.len() => {
-                Some(Begin::Maybe(state(MESSAGE)))
-            }
+            Some(Look::Word) if head::has_word(text) => Some(Begin::Maybe(state(MESSAGE))),
             Some(Look::Word) => Some(Begin::Maybe(state(BARE_HEAD))),
             None => line.labelled().map(|_| Begin::Maybe(state(MESSAGE))),
         }

@@ -106,6 +106,12 @@ pub fn without_word(line: &str) -> &str {
     }
 }
 
+/// Whether there is such a word.
+#[must_use]
+pub fn has_word(line: &str) -> bool {
+    without_word(line).len() < line.len()
+}
+
 /// Splits `Type: message` or `Type`; blanks before it don't count.
 #[must_use]
 pub fn split(line: &str) -> Option<Head<'_>> {

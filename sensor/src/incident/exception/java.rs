@@ -54,8 +54,7 @@ impl ExceptionParser for Java {
             Some(_) if line.starts_with(b"\t") => Some(Begin::Maybe(part(HEAD))),
             Some(Look::Class) => Some(Begin::Likely(part(HEAD))),
             Some(Look::Word) => {
-                let text = line.text()?;
-                let worded = head::without_word(text).len() < text.len();
+                let worded = head::has_word(line.text()?);
                 Some(Begin::Maybe(part(if worded { HEAD } else { BARE_HEAD })))
             }
             None => line.labelled().map(|_| Begin::Maybe(part(HEAD))),

@@ -54,19 +54,23 @@ impl Hierarchy {
     /// The directory where a cgroup's memory is accounted, its own, or that of
     /// the nearest parent that has the controller; and its kills.
     pub fn counter(&self, path: &str) -> Option<(PathBuf, u64)> {
+        let mut dirs = self.dirs(path)?.peekable();
+        if !dirs.peek()?.is_dir() {
+            return None;
+        }
+        let mut found = dirs.filter_map(|dir| self.kills(&dir).map(|kills| (dir, kills)));
+        found.next()
+    }
+
+    /// The directory of a cgroup, whether or not it is there, and those of its
+    /// parents, the nearest first.
+    pub fn dirs(&self, path: &str) -> Option<impl Iterator<Item = PathBuf>> {
         let below = path.strip_prefix(&self.mounted).unwrap_or(path);
         let below = Path::new(below.trim_start_matches('/'));
         let plain = |part| matches!(part, std::path::Component::Normal(_));
-        if !below.components().all(plain) {
-            // Outside of the namespace that the sensor sees.
-            return None;
-        }
-        if !self.root.join(below).is_dir() {
-            return None;
-        }
-        let dirs = below.ancestors().map(|below| self.root.join(below));
-        let mut found = dirs.filter_map(|dir| self.kills(&dir).map(|kills| (dir, kills)));
-        found.next()
+        // Otherwise outside of the namespace that the sensor sees.
+        let seen = below.components().all(plain);
+        seen.then(|| below.ancestors().map(|below| self.root.join(below)))
     }
 
     /// Processes of the cgroup that the kernel has killed since it was made.
