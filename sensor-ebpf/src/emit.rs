@@ -3,7 +3,7 @@
 
 use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, BPF_RB_RING_SIZE},
-    helpers::generated::{bpf_ktime_get_boot_ns, bpf_ringbuf_output},
+    helpers::generated::bpf_ringbuf_output,
 };
 use sensor_common::loss::Loss;
 
@@ -14,13 +14,6 @@ use crate::maps::{AWAKE, LOSS, RING};
 const PATIENCE_NS: u64 = 1_000_000;
 /// How often the consumer is woken out of turn at most, ns.
 const HURRY_NS: u64 = 1_000_000;
-
-/// Now on CLOCK_BOOTTIME, ns.
-#[inline(always)]
-pub fn now() -> u64 {
-    // SAFETY: no arguments.
-    unsafe { bpf_ktime_get_boot_ns() }
-}
 
 /// Whether a quarter of the ring waits for the consumer.
 #[inline(always)]

@@ -27,11 +27,13 @@ use sensor_common::{
 };
 
 use crate::{
+    clock,
     counter::Counter,
     emit,
     maps::{CLAIM, GROUP, GROUP_MARK, SCRATCH},
     mark,
     task::{Signal, Task},
+    zero,
 };
 
 /// `-EEXIST`.
@@ -69,22 +71,6 @@ pub struct Scratch {
     /// A new entry.
     group: Group,
 }
-
-/// Nothing used.
-pub const ZERO: Figures = Figures {
-    cpu: 0,
-    user: 0,
-    system: 0,
-    runqueue: 0,
-    voluntary: 0,
-    involuntary: 0,
-    minor: 0,
-    major: 0,
-    read_bytes: 0,
-    write_bytes: 0,
-    rchar: 0,
-    wchar: 0,
-};
 
 /// What the end of a thread means.
 pub enum Ending {
@@ -134,7 +120,7 @@ pub fn thread_died(task: Task, group_dead: Option<bool>, scratch: &mut Scratch) 
     // `threads` first: the kernel lowers it after it has summed the thread up.
     let single = signal.threads() == 1 && signal.released_cpu() == 0;
     if !single {
-        scratch.gone = ZERO;
+        clear(&mut scratch.gone);
         signal.add_to(&mut scratch.gone);
     }
     let entry = find(pid, start);
@@ -220,10 +206,10 @@ fn last_died(task: Task, entry: Option<&Group>, alone: bool, scratch: &mut Scrat
         // What dead threads used after their hook is in `signal_struct`, once
         // they are released: both sums are too low if anything, so the larger
         // one is nearer.
-        scratch.other = ZERO;
+        clear(&mut scratch.other);
         task.signal().add_to(&mut scratch.other);
         if task.tid() != pid {
-            task.leader().add_to(&mut scratch.other, false);
+            task.leader().add_to(&mut scratch.other, None);
         }
         raise(&mut scratch.gone, &scratch.other);
     }
@@ -238,7 +224,7 @@ fn take(pid: u32, entry: &Group, sum: &mut Figures) -> Option<u32> {
     if entry.entered.get() != entry.done.get() {
         return None;
     }
-    *sum = ZERO;
+    clear(sum);
     add(sum, &entry.figures);
     let added = entry.added.get() as u32;
     if GROUP.remove(&pid).is_err() {
@@ -306,14 +292,14 @@ fn make(
     scratch: &mut Scratch,
 ) -> Option<&'static Group> {
     let group = &mut scratch.group;
-    group.figures = ZERO;
+    clear(&mut group.figures);
     signal.add_to(&mut group.figures);
     let mut born = u64::from(signal.threads());
     group.ended_leader = 0;
     if leader.has_exited() {
         // A leader that ended before anybody looked is not in `signal_struct`
         // until the whole process is released.
-        leader.add_to(&mut group.figures, false);
+        leader.add_to(&mut group.figures, None);
         born = born.saturating_sub(1);
         group.ended_leader = 1;
     }
@@ -339,7 +325,7 @@ fn make(
 
 #[inline(always)]
 fn send_late(pid: u32, start: u64, threads: u32, figures: &Figures) {
-    let time = emit::now();
+    let time = clock::now();
     emit::record(
         time,
         |lost| &mut lost.late,
@@ -355,6 +341,13 @@ fn send_late(pid: u32, start: u64, threads: u32, figures: &Figures) {
             record.figures = *figures;
         },
     );
+}
+
+/// Nothing used.
+#[inline(always)]
+fn clear(sum: &mut Figures) {
+    // SAFETY: integers only.
+    unsafe { zero::fill(sum) };
 }
 
 /// Figure by figure, in memory.

@@ -21,6 +21,7 @@ mod read;
 mod scheduler;
 mod tap;
 mod task;
+mod zero;
 
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]

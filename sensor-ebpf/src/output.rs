@@ -27,29 +27,23 @@ pub struct Buffer {
     tail: [u8; PATH_MAX + NAME_MAX],
 }
 
-/// Notes what is behind descriptors 1 and 2, and how much is in it already.
+/// What is behind descriptors 1 and 2, and how much is in it already.
 #[inline(always)]
-pub fn note(task: Task, outputs: &mut [OutputFile; 2]) {
-    outputs[0] = NONE;
-    outputs[1] = NONE;
+pub fn note(task: Task) -> [OutputFile; 2] {
     if !emit::wants_outputs() {
-        return;
+        return [NONE, NONE];
     }
     // At every exec: without a call of a helper, where that is possible.
     if let Some([out, err]) = task.outputs() {
-        if let Some(file) = out.regular() {
-            outputs[0] = file;
-        }
+        let stdout = out.regular().unwrap_or(NONE);
         if err.is(out) {
-            outputs[1] = outputs[0];
-        } else if let Some(file) = err.regular() {
-            outputs[1] = file;
+            return [stdout, stdout];
         }
-        return;
+        return [stdout, err.regular().unwrap_or(NONE)];
     }
     let [out, err] = open_files(task);
-    outputs[0] = regular(out);
-    outputs[1] = if err == out { outputs[0] } else { regular(err) };
+    let stdout = regular(out);
+    [stdout, if err == out { stdout } else { regular(err) }]
 }
 
 /// Tells where the process wrote. `header` but for its kind is that of the

@@ -102,14 +102,14 @@ pub fn inherit(parent: Task, child: Task) {
 /// all other figures of the process end here, too, and of a process that never
 /// left its CPU there would be none.
 #[inline(always)]
-pub fn ends(task: Task) {
+pub fn ends(task: Task, time: u64) {
     let pid = task.pid();
     if !is_marked(pid) {
         return;
     }
     let tid = task.tid();
     if let Some(slot) = slot_of(task, pid) {
-        let now = departure(task, task.cpu_time_now());
+        let now = departure(task, task.cpu_time_now(time));
         if let Some(before) = before(DEPARTURE.get_ptr_mut(&tid), &now) {
             count(slot, now.since(&before), add);
         }

@@ -14,7 +14,7 @@ use sensor_common::{
 
 use crate::{
     call::Call,
-    emit,
+    clock, emit,
     maps::{TAP, TAPPED},
     output,
     task::Task,
@@ -60,7 +60,7 @@ pub fn writes(call: Call, descriptor: u32, address: u64, count: u64) {
     let header = Header {
         kind: kind::TAP,
         pid,
-        time: emit::now(),
+        time: clock::now(),
         start,
     };
     match call {

@@ -197,10 +197,11 @@ impl Task {
         self.u64(field::TASK_CPU)
     }
 
-    /// CPU time of a thread that is on the CPU right now, ns.
+    /// CPU time of a thread that is on the CPU right now, ns; `now` on
+    /// CLOCK_BOOTTIME.
     #[inline(always)]
-    pub fn cpu_time_now(self) -> u64 {
-        self.cpu_time() + self.since_last_update()
+    pub fn cpu_time_now(self, now: u64) -> u64 {
+        self.cpu_time() + self.since_last_update(now)
     }
 
     /// How often it got a CPU.
@@ -232,37 +233,52 @@ impl Task {
         }
     }
 
-    /// Adds what this thread used until now. `running` says that it is on the
-    /// CPU right now, so that its CPU time is behind and has to be brought up
-    /// to date. Into memory, not as a value: the stack is 512 bytes.
+    /// Writes what this thread used. `now`, on CLOCK_BOOTTIME, says that it is
+    /// on the CPU right now, so that its CPU time is behind and has to be
+    /// brought up to date. Into memory, not as a value: the stack is 512 bytes.
     #[inline(always)]
-    pub fn add_to(self, sum: &mut Figures, running: bool) {
-        sum.cpu += match running {
-            true => self.cpu_time_now(),
-            false => self.cpu_time(),
+    pub fn write_to(self, figures: &mut Figures, now: Option<u64>) {
+        self.each(now, |place, value| *place(figures) = value);
+    }
+
+    /// The same, added to what others used.
+    #[inline(always)]
+    pub fn add_to(self, sum: &mut Figures, now: Option<u64>) {
+        self.each(now, |place, value| *place(sum) += value);
+    }
+
+    #[inline(always)]
+    fn each(self, now: Option<u64>, mut take: impl FnMut(fn(&mut Figures) -> &mut u64, u64)) {
+        let cpu = match now {
+            Some(now) => self.cpu_time_now(now),
+            None => self.cpu_time(),
         };
-        sum.user += self.u64(field::TASK_USER);
-        sum.system += self.u64(field::TASK_SYSTEM);
-        sum.runqueue += self.u64(field::TASK_RUNQUEUE);
-        sum.voluntary += self.u64(field::TASK_VOLUNTARY);
-        sum.involuntary += self.u64(field::TASK_INVOLUNTARY);
-        sum.minor += self.u64(field::TASK_MINOR);
-        sum.major += self.u64(field::TASK_MAJOR);
-        sum.read_bytes += self.u64(field::TASK_READ_BYTES);
-        sum.write_bytes += self.u64(field::TASK_WRITE_BYTES);
-        sum.rchar += self.u64(field::TASK_RCHAR);
-        sum.wchar += self.u64(field::TASK_WCHAR);
+        take(|figures| &mut figures.cpu, cpu);
+        take(|figures| &mut figures.user, self.u64(field::TASK_USER));
+        take(|figures| &mut figures.system, self.u64(field::TASK_SYSTEM));
+        take(|figures| &mut figures.runqueue, self.delay());
+        let voluntary = self.u64(field::TASK_VOLUNTARY);
+        take(|figures| &mut figures.voluntary, voluntary);
+        take(|figures| &mut figures.involuntary, self.preemptions());
+        take(|figures| &mut figures.minor, self.u64(field::TASK_MINOR));
+        take(|figures| &mut figures.major, self.u64(field::TASK_MAJOR));
+        let read_bytes = self.u64(field::TASK_READ_BYTES);
+        take(|figures| &mut figures.read_bytes, read_bytes);
+        let write_bytes = self.u64(field::TASK_WRITE_BYTES);
+        take(|figures| &mut figures.write_bytes, write_bytes);
+        take(|figures| &mut figures.rchar, self.u64(field::TASK_RCHAR));
+        take(|figures| &mut figures.wchar, self.u64(field::TASK_WCHAR));
     }
 
     /// CPU time that `se.sum_exec_runtime` does not have yet: the kernel adds
     /// to it at ticks and switches only (contract A1).
     #[inline(always)]
-    fn since_last_update(self) -> u64 {
+    fn since_last_update(self, now: u64) -> u64 {
         let Some(queue) = self.queue() else {
             return 0;
         };
         let clock = queue.u64(field::RQ_CLOCK);
-        let Some(now) = clock::scheduler_now(clock) else {
+        let Some(now) = clock::to_scheduler(now, clock) else {
             return 0;
         };
         // Interrupt and stolen time is not the thread's.
@@ -283,7 +299,7 @@ impl Task {
         if ran < on_cpu { ran } else { on_cpu }
     }
 
-    /// Compares the clock of this task's run queue with CLOCK_MONOTONIC.
+    /// Compares the clock of this task's run queue with CLOCK_BOOTTIME.
     #[inline(always)]
     pub fn observe_clock(self) {
         if let Some(queue) = self.queue() {

@@ -15,13 +15,7 @@ use sensor_common::{
     limits::{ARGS_MAX, COMM_LEN, NAME_MAX, PATH_MAX},
 };
 
-use crate::{
-    emit,
-    group::{self, ZERO},
-    maps::BUFFER,
-    output, path,
-    task::Task,
-};
+use crate::{clock, emit, group, maps::BUFFER, output, path, task::Task};
 
 /// Where the record is put together. The last two bounds are the verifier's:
 /// it wants room for the longest name after the longest path, and for the
@@ -41,7 +35,7 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     };
     let parent = task.parent();
     let signal = task.signal();
-    let time = emit::now();
+    let time = clock::now();
 
     // SAFETY: an element of a per-CPU map belongs to this CPU, and no other
     // hook uses it.
@@ -57,15 +51,14 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     record.parent_start = parent.start();
     // SAFETY: no arguments.
     record.cgroup = unsafe { bpf_get_current_cgroup_id() };
-    record.figures = ZERO;
+    task.write_to(&mut record.figures, Some(time));
     group::add_dead_threads(task.pid(), task.start(), signal, &mut record.figures);
-    task.add_to(&mut record.figures, true);
     // SAFETY: the destination has `COMM_LEN` bytes.
     unsafe { bpf_get_current_comm(record.comm.as_mut_ptr().cast(), COMM_LEN as u32) };
     record.peak_pages = signal.peak_pages();
     record.flags = 0;
     record.padding = 0;
-    output::note(task, &mut record.outputs);
+    record.outputs = output::note(task);
 
     let tail = tail.as_mut_ptr();
     let mut path_len = 0_u32;

@@ -3,31 +3,24 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use sensor_common::{
-    event::{Exit, Figures, Header, OOM_VICTIM, Sender, UNKNOWN_PAGES},
+    event::{Exit, Figures, Header, OOM_VICTIM, UNKNOWN_PAGES},
     field, kind,
-    limits::COMM_LEN,
 };
 
 use crate::{
-    emit,
-    group::{self, Ending, ZERO},
+    clock, emit,
+    group::{self, Ending},
     maps::{SCRATCH, SENDER, VICTIM},
     output,
     read::offset,
     scheduler, tap,
     task::Task,
+    zero,
 };
 
 /// Bits of a wait status that hold the signal.
 const SIGNAL: u32 = 0x7f;
 const SIGKILL: u32 = 9;
-const NOBODY: Sender = Sender {
-    pid: 0,
-    uid: 0,
-    signal: 0,
-    padding: 0,
-    comm: [0; COMM_LEN],
-};
 
 /// Reports the end of a process; sums up the end of a thread.
 #[btf_tracepoint(function = "sched_process_exit")]
@@ -49,13 +42,13 @@ pub fn exit(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: an element of a per-CPU map belongs to this CPU, and hooks do
     // not interrupt each other.
     let scratch = unsafe { &mut *scratch };
-    scratch.own = ZERO;
-    task.add_to(&mut scratch.own, true);
+    let time = clock::now();
+    task.write_to(&mut scratch.own, Some(time));
     match group::thread_died(task, group_dead, scratch) {
         Ending::Thread => {}
         Ending::Process { threads, pending } => {
-            report(task, &scratch.own, threads, pending);
-            scheduler::ends(task);
+            report(task, time, &scratch.own, threads, pending);
+            scheduler::ends(task, time);
             tap::ends(task.pid());
         }
     }
@@ -63,21 +56,20 @@ pub fn exit(ctx: BtfTracePointContext) -> i32 {
 }
 
 #[inline(always)]
-fn report(task: Task, figures: &Figures, threads: u32, pending: u32) {
+fn report(task: Task, time: u64, figures: &Figures, threads: u32, pending: u32) {
     let leader = task.leader();
     let signal = task.signal();
     let status = signal.status(leader);
     let header = Header {
         kind: kind::EXIT,
         pid: task.pid(),
-        time: emit::now(),
+        time,
         start: leader.start(),
     };
     if status != 0 && emit::wants_outputs() {
         let kind = kind::OUTPUT;
         output::tell(task, Header { kind, ..header });
     }
-    let time = header.time;
     emit::record(
         time,
         |lost| &mut lost.exit,
@@ -95,7 +87,8 @@ fn report(task: Task, figures: &Figures, threads: u32, pending: u32) {
                 Some(memory) => memory.peak_pages(),
                 None => UNKNOWN_PAGES,
             };
-            record.sender = NOBODY;
+            // SAFETY: integers only.
+            unsafe { zero::fill(&mut record.sender) };
             if status & SIGNAL != 0 {
                 cause(&header, status & SIGNAL, record);
             }

@@ -26,7 +26,8 @@ pub fn fork(ctx: BtfTracePointContext) -> i32 {
     let parent = Task::new(ctx.arg(0)).leader();
     scheduler::inherit(parent, child);
     tap::inherit(parent, child);
-    let time = emit::now();
+    // Taken a moment ago, in the same function of the kernel.
+    let time = child.start();
     emit::record(
         time,
         |lost| &mut lost.fork,
@@ -35,7 +36,7 @@ pub fn fork(ctx: BtfTracePointContext) -> i32 {
                 kind: kind::FORK,
                 pid: child.pid(),
                 time,
-                start: child.start(),
+                start: time,
             };
             record.parent_pid = parent.pid();
             record.padding = 0;

@@ -4,7 +4,7 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use sensor_common::field;
 
-use crate::{emit, maps::VICTIM, read::offset, task::Task};
+use crate::{clock, maps::VICTIM, read::offset, task::Task};
 
 /// Remembers the victim until it ends.
 #[btf_tracepoint(function = "mark_victim")]
@@ -15,6 +15,6 @@ pub fn oom(ctx: BtfTracePointContext) -> i32 {
         2 => Task::new(ctx.arg(0)).pid(),
         _ => return 0,
     };
-    let _ = VICTIM.insert(&pid, &emit::now(), 0);
+    let _ = VICTIM.insert(&pid, &clock::now(), 0);
     0
 }

@@ -6,7 +6,7 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use sensor_common::{event::Header, kind};
 
-use crate::{emit, task::Task};
+use crate::{clock, emit, task::Task};
 
 /// Says that a process has another name, where somebody wants to know. That of
 /// a thread beside the leader is not the process's, and an exec tells its own.
@@ -25,7 +25,7 @@ pub fn rename(ctx: BtfTracePointContext) -> i32 {
         emit::count(|lost| &mut lost.rename);
         return 0;
     }
-    let time = emit::now();
+    let time = clock::now();
     emit::record(
         time,
         |lost| &mut lost.rename,
