@@ -7,6 +7,8 @@
 
 #[path = "vm/clock.rs"]
 mod clock;
+#[path = "vm/suspend.rs"]
+mod suspend;
 
 use std::{
     collections::BTreeSet,
