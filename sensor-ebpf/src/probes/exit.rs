@@ -24,6 +24,7 @@ const SIGKILL: u32 = 9;
 
 /// Reports the end of a process; sums up the end of a thread.
 #[btf_tracepoint(function = "sched_process_exit")]
+#[inline(always)]
 pub fn exit(ctx: BtfTracePointContext) -> i32 {
     let task = Task::new(ctx.arg(0));
     if task.is_kernel_thread() {
