@@ -22,7 +22,7 @@ const READY: Duration = Duration::from_secs(20);
 /// Longest wait for a tool to take in what has happened.
 const DRAINED: Duration = Duration::from_secs(5);
 /// Longest wait for a tool to end when it is asked to.
-const END: Duration = Duration::from_secs(5);
+const END: Duration = Duration::from_secs(30);
 
 /// One process of a tool, or several that make up one.
 pub struct Running {
