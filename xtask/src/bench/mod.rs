@@ -55,7 +55,7 @@ pub struct BenchArgs {
     rounds: u32,
 
     /// Processes of one storm
-    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     processes: u32,
 
     /// How often `sensor run` collects and exports

@@ -116,10 +116,11 @@ impl Report<'_> {
     fn legend(&self) -> Vec<String> {
         [
             "A storm starts a static program that does nothing and waits for it, one after",
-            "the other. slower: by how much a storm takes longer than those before and after",
-            "it without a tool; from..to: the middle half of the rounds. CPU: the tool's own",
-            "user and system time a process. kernel: run time of its kernel programs a",
-            "process, counted in rounds of their own. captured: of",
+            "the other; its first third only wakes the machine up. slower: by how much a",
+            "storm takes longer than those before and after it without a tool, in the middle",
+            "(of `sensor run` there are more than one a round); from..to: the middle half.",
+            "CPU: the tool's own user and system time a process. kernel: run time of its",
+            "kernel programs a process, counted in rounds of their own. captured: of",
         ]
         .iter()
         .map(|&line| line.to_owned())

@@ -31,9 +31,10 @@ pub struct Storm {
 
 /// How a storm went.
 pub struct Passed {
-    /// From the first start to the last end; of several storms at once, the
-    /// mean.
-    pub time: Duration,
+    /// One process took this in the mean, ns; of several storms at once, the
+    /// mean of theirs. Without the first third: after a rest, a processor is
+    /// slow for a while.
+    pub one_ns: f64,
     /// One process of the quickest tenth took this, ns: what a storm without
     /// the machine's other work is like.
     pub quick_ns: f64,
@@ -80,14 +81,14 @@ impl Storm {
     fn collect(workers: Vec<Child>, count: u32) -> Result<Passed> {
         let storms = u32::try_from(workers.len())?;
         let mut passed = Passed {
-            time: Duration::ZERO,
+            one_ns: 0.0,
             quick_ns: 0.0,
             pids: HashSet::new(),
             distinct: false,
         };
         for worker in workers {
-            let (time, quick_ns) = collect(worker, &mut passed.pids)?;
-            passed.time += time / storms;
+            let (one_ns, quick_ns) = collect(worker, &mut passed.pids)?;
+            passed.one_ns += one_ns / f64::from(storms);
             passed.quick_ns += quick_ns / f64::from(storms);
         }
         passed.distinct = passed.pids.len() == usize::try_from(storms * count)?;
@@ -139,9 +140,9 @@ pub fn pin(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Reads what a worker says: nanoseconds of all and of one quick process, then
-/// its pids.
-fn collect(worker: Child, pids: &mut HashSet<u32>) -> Result<(Duration, f64)> {
+/// Reads what a worker says: nanoseconds of a process in the mean, and of a
+/// quick one, then its pids.
+fn collect(worker: Child, pids: &mut HashSet<u32>) -> Result<(f64, f64)> {
     let output = worker.wait_with_output()?;
     ensure!(
         output.status.success(),
@@ -151,13 +152,13 @@ fn collect(worker: Child, pids: &mut HashSet<u32>) -> Result<(Duration, f64)> {
     );
     let text = String::from_utf8(output.stdout)?;
     let mut numbers = text.split_ascii_whitespace();
-    let (Some(time), Some(quick)) = (numbers.next(), numbers.next()) else {
+    let (Some(one), Some(quick)) = (numbers.next(), numbers.next()) else {
         bail!("the storm said nothing");
     };
     for pid in numbers {
         pids.insert(pid.parse()?);
     }
-    Ok((Duration::from_nanos(time.parse()?), quick.parse()?))
+    Ok((one.parse()?, quick.parse()?))
 }
 
 /// A storm in a process of its own: nothing of the bench disturbs it.
@@ -165,22 +166,18 @@ pub fn work(count: u32, program: &Path) -> Result<()> {
     let path = CString::new(program.as_os_str().as_bytes())?;
     let mut pids = Vec::with_capacity(count as usize);
     let mut times = Vec::with_capacity(count as usize);
-    let start = Instant::now();
     for _ in 0..count {
         let one = Instant::now();
         pids.push(spawn_and_wait(&path).context("cannot start a process of the storm")?);
         times.push(one.elapsed());
     }
-    let time = start.elapsed();
+    times.drain(..times.len() / 3);
+    let sum: Duration = times.iter().sum();
+    let one_ns = sum.as_nanos() as f64 / times.len().max(1) as f64;
     times.sort_unstable();
     let quick = times.get(times.len() / 10).copied().unwrap_or_default();
     let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
-    println!(
-        "{}\n{}\n{}",
-        time.as_nanos(),
-        quick.as_nanos(),
-        pids.join(" ")
-    );
+    println!("{one_ns}\n{}\n{}", quick.as_nanos(), pids.join(" "));
     Ok(())
 }
 
