@@ -1,5 +1,7 @@
 //! Programs whose short options carry a password.
 
+use super::pair::starts_option;
+
 /// A program known for such an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program {
@@ -9,6 +11,10 @@ pub(super) enum Program {
     Sshpass,
     /// `-u USER:PASSWORD`.
     Curl,
+    /// A password behind this letter: `-aPASSWORD` and `-a PASSWORD`.
+    Letter(u8),
+    /// The command `login` with `-pPASSWORD` and `-p PASSWORD`.
+    Login,
 }
 
 /// Every known program by the base name of its file.
@@ -23,6 +29,26 @@ pub(super) const PROGRAMS: &[(&str, Program)] = &[
     ("sshpass", Program::Sshpass),
     ("curl", Program::Curl),
     ("wget", Program::Curl),
+    ("redis-cli", Program::Letter(b'a')),
+    ("valkey-cli", Program::Letter(b'a')),
+    ("ldapsearch", Program::Letter(b'w')),
+    ("ldapmodify", Program::Letter(b'w')),
+    ("ldapadd", Program::Letter(b'w')),
+    ("ldapdelete", Program::Letter(b'w')),
+    ("ldapcompare", Program::Letter(b'w')),
+    ("ldapwhoami", Program::Letter(b'w')),
+    ("ldappasswd", Program::Letter(b'w')),
+    ("mongosh", Program::Letter(b'p')),
+    ("mongodump", Program::Letter(b'p')),
+    ("mongorestore", Program::Letter(b'p')),
+    ("mongoexport", Program::Letter(b'p')),
+    ("mongoimport", Program::Letter(b'p')),
+    ("mosquitto_pub", Program::Letter(b'P')),
+    ("mosquitto_sub", Program::Letter(b'P')),
+    ("docker", Program::Login),
+    ("podman", Program::Login),
+    ("buildah", Program::Login),
+    ("skopeo", Program::Login),
 ];
 
 /// curl's short options without a value, which may stand before `u` in `-su`.
@@ -35,8 +61,12 @@ pub(super) struct Options {
     awaits: Awaits,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Awaits {
+    /// The command, of a program that has some, or an option before it.
+    Command,
+    /// The same, or the value of the option before.
+    CommandOrValue,
     Option,
     Secret,
     Other,
@@ -50,7 +80,10 @@ impl Options {
         let (_, program) = PROGRAMS.iter().find(|(name, _)| name.as_bytes() == base)?;
         Some(Self {
             program: *program,
-            awaits: Awaits::Option,
+            awaits: match program {
+                Program::Login => Awaits::Command,
+                _ => Awaits::Option,
+            },
         })
     }
 
@@ -63,6 +96,18 @@ impl Options {
                 None
             }
             (Awaits::Other, _) => None,
+            (Awaits::Command | Awaits::CommandOrValue, _) => {
+                self.awaits = match argument {
+                    b"login" => Awaits::Option,
+                    [b'-', ..] => Awaits::CommandOrValue,
+                    _ if awaits == Awaits::CommandOrValue => Awaits::Command,
+                    _ => Awaits::Nothing,
+                };
+                None
+            }
+            (Awaits::Secret, Program::Letter(_) | Program::Login) if starts_option(argument) => {
+                self.secret_in(argument)
+            }
             (Awaits::Secret, Program::Curl) => after_colon(argument, 0),
             (Awaits::Secret, _) => Some(0),
             (Awaits::Option, _) if argument == b"--" => {
@@ -74,7 +119,19 @@ impl Options {
             }
             (Awaits::Option, Program::Sshpass) => self.sshpass(argument),
             (Awaits::Option, Program::Curl) => self.curl(argument),
+            (Awaits::Option, Program::Letter(letter)) => self.letter(letter, argument),
+            (Awaits::Option, Program::Login) => self.letter(b'p', argument),
         }
+    }
+
+    fn letter(&mut self, letter: u8, argument: &[u8]) -> Option<usize> {
+        match argument {
+            [b'-', found] if *found == letter => self.awaits = Awaits::Secret,
+            [b'-', found, b'=', _, ..] if *found == letter => return Some(3),
+            [b'-', found, _, ..] if *found == letter => return Some(2),
+            _ => {}
+        }
+        None
     }
 
     fn sshpass(&mut self, argument: &[u8]) -> Option<usize> {
