@@ -43,21 +43,36 @@ const MASKED: &[(&str, &str)] = &[
     ("/usr/bin/mysqldump|-pabc", "/usr/bin/mysqldump|-p********"),
     ("mysqladmin|-pa", "mysqladmin|-p********"),
     ("mariadb|-pa b", "mariadb|-p********"),
-    ("redis-cli|-h|r|-a|abc|ping", "redis-cli|-h|r|-a|********|ping"),
+    (
+        "redis-cli|-h|r|-a|abc|ping",
+        "redis-cli|-h|r|-a|********|ping",
+    ),
     (
         "ldapsearch|-x|-D|cn=a|-w|abc|-W|-wabc",
         "ldapsearch|-x|-D|cn=a|-w|********|-W|-w********",
     ),
     ("mongosh|-u|a|-p|abc|db", "mongosh|-u|a|-p|********|db"),
-    ("mosquitto_pub|-P|a b|-p|1883", "mosquitto_pub|-P|********|-p|1883"),
+    (
+        "mosquitto_pub|-P|a b|-p|1883",
+        "mosquitto_pub|-P|********|-p|1883",
+    ),
     (
         "docker|login|-u|a|-p|abc|registry",
         "docker|login|-u|a|-p|********|registry",
     ),
-    ("/usr/bin/podman|login|-p=abc|r", "/usr/bin/podman|login|-p=********|r"),
+    (
+        "/usr/bin/podman|login|-p=abc|r",
+        "/usr/bin/podman|login|-p=********|r",
+    ),
     ("docker|-H|h|login|-pabc", "docker|-H|h|login|-p********"),
-    ("sh|-c|docker login -p abc r", "sh|-c|docker login -p ******** r"),
-    ("sh|-c|redis-cli -a 'a b' ping", "sh|-c|redis-cli -a '********' ping"),
+    (
+        "sh|-c|docker login -p abc r",
+        "sh|-c|docker login -p ******** r",
+    ),
+    (
+        "sh|-c|redis-cli -a 'a b' ping",
+        "sh|-c|redis-cli -a '********' ping",
+    ),
     ("sshpass|-pabc|ssh|-p22|h", "sshpass|-p********|ssh|-p22|h"),
     (
         "sshpass|-v|-p|abc|ssh|-p|22",
