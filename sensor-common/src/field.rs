@@ -54,6 +54,11 @@ fields! {
     TASK_MM = "task_struct.mm", 8;
     TASK_CRED = "task_struct.cred", 8;
     TASK_FILES = "task_struct.files", 8;
+    TASK_COMM = "task_struct.comm", 16;
+    TASK_CGROUPS = "task_struct.cgroups", 8;
+    CGROUPS_DEFAULT = "css_set.dfl_cgrp", 8;
+    CGROUP_NODE = "cgroup.kn", 8;
+    NODE_ID = "kernfs_node.id", 8;
     TASK_CPU = "task_struct.se.sum_exec_runtime", 8;
     TASK_EXEC_START = "task_struct.se.exec_start", 8;
     TASK_CFS_RQ = "task_struct.se.cfs_rq", 8;

@@ -4,7 +4,9 @@
 //! script. The file itself is the truth, and it is the same for a process that
 //! was found by a scan.
 
-use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
+use core::mem::MaybeUninit;
+
+use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str};
 use sensor_common::{
     field,
     limits::{NAME_MAX, PATH_DEPTH, PATH_MAX},
@@ -68,19 +70,10 @@ unsafe fn walk_untyped(buffer: *mut u8, len: *mut u32, file: u64) -> Option<()> 
     if !has(field::MOUNT_MNT) {
         return None;
     }
-    let mount = probe(file, field::FILE_PATH_MNT)?;
-    let place = Place {
-        dentry: probe(file, field::FILE_PATH_DENTRY)?,
-        root: probe(mount, field::VFSMOUNT_ROOT)?,
-    };
+    let vfsmount = probe(file, field::FILE_PATH_MNT)?;
+    let dentry = probe(file, field::FILE_PATH_DENTRY)?;
     // SAFETY: by the caller.
-    unsafe { walk_mounts(buffer, len, mount, place) }
-}
-
-/// An entry, and the root of the mount that it is on.
-struct Place {
-    dentry: u64,
-    root: u64,
+    unsafe { walk_mounts(buffer, len, vfsmount, Some(dentry)) }
 }
 
 /// `None` where the root was not reached.
@@ -113,15 +106,12 @@ unsafe fn walk(buffer: *mut u8, len: *mut u32, executable: File) -> Option<()> {
         entry = parent;
     }
     // SAFETY: by the caller.
-    unsafe {
-        let root = Place { dentry: 0, root: 0 };
-        walk_mounts(buffer, len, executable.mount(), root)
-    }
+    unsafe { walk_mounts(buffer, len, executable.mount(), None) }
 }
 
-/// From a place up; from the root of a mount, at its mount point, until the
-/// root of all mounts, which is its own parent. `mount` lies around
-/// `vfsmount`, so the verifier knows no types here.
+/// From a `dentry` on a mount up, or from the mount's root: there, from its
+/// mount point, until the root of all mounts, which is its own parent. `mount`
+/// lies around `vfsmount`, so the verifier knows no types here.
 ///
 /// # Safety
 ///
@@ -130,22 +120,20 @@ unsafe fn walk(buffer: *mut u8, len: *mut u32, executable: File) -> Option<()> {
 unsafe fn walk_mounts(
     buffer: *mut u8,
     len: *mut u32,
-    mut vfsmount: u64,
-    Place {
-        mut dentry,
-        mut root,
-    }: Place,
+    vfsmount: u64,
+    dentry: Option<u64>,
 ) -> Option<()> {
+    let mut address = vfsmount - u64::from(offset(field::MOUNT_MNT));
+    let mut mount = mount(address)?;
+    let mut dentry = dentry.unwrap_or(mount.root);
     for _ in 0..PATH_DEPTH {
-        if dentry == root {
-            let mount = vfsmount - u64::from(offset(field::MOUNT_MNT));
-            let parent = probe(mount, field::MOUNT_PARENT)?;
-            if parent == mount {
+        if dentry == mount.root {
+            if mount.parent == address {
                 return Some(());
             }
-            dentry = probe(mount, field::MOUNT_POINT)?;
-            vfsmount = parent + u64::from(offset(field::MOUNT_MNT));
-            root = probe(vfsmount, field::VFSMOUNT_ROOT)?;
+            dentry = mount.point;
+            address = mount.parent;
+            mount = self::mount(address)?;
             continue;
         }
         let name = probe(dentry, field::DENTRY_NAME)?;
@@ -154,6 +142,40 @@ unsafe fn walk_mounts(
         dentry = probe(dentry, field::DENTRY_PARENT)?;
     }
     None
+}
+
+/// What is looked at of a `mount`.
+#[repr(C)]
+struct Mount {
+    /// The one that it is mounted on.
+    parent: u64,
+    /// The `dentry` where.
+    point: u64,
+    /// The `dentry` that is there instead.
+    root: u64,
+}
+
+/// Reads a `mount`, with one call where the three are neighbours, as in all
+/// kernels that we know.
+#[inline(always)]
+fn mount(address: u64) -> Option<Mount> {
+    let [parent, point] = [offset(field::MOUNT_PARENT), offset(field::MOUNT_POINT)];
+    let [vfsmount, root] = [offset(field::MOUNT_MNT), offset(field::VFSMOUNT_ROOT)];
+    if point != parent + 8 || vfsmount + root != parent + 16 {
+        return Some(Mount {
+            parent: probe(address, field::MOUNT_PARENT)?,
+            point: probe(address, field::MOUNT_POINT)?,
+            root: probe(address + u64::from(vfsmount), field::VFSMOUNT_ROOT)?,
+        });
+    }
+    let mut mount = MaybeUninit::<Mount>::uninit();
+    let from = address + u64::from(parent);
+    // SAFETY: the helper checks the source, and writes all bytes or fails.
+    unsafe {
+        let size = size_of::<Mount>() as u32;
+        let failed = bpf_probe_read_kernel(mount.as_mut_ptr().cast(), size, from as *const _);
+        (failed == 0).then(|| mount.assume_init())
+    }
 }
 
 /// Appends a name and its NULs: in words while all before it were.

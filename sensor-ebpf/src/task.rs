@@ -2,9 +2,11 @@
 
 use core::ptr;
 
+use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
 use sensor_common::{
     event::{Figures, UNKNOWN_PAGES, UNKNOWN_UID},
     field::{self, ABSENT, Field},
+    limits::COMM_LEN,
 };
 
 use crate::{
@@ -182,6 +184,45 @@ impl Task {
         }
         // SAFETY: `cred` is a typed pointer and has the field.
         unsafe { read(cred, field::CRED_EUID) }
+    }
+
+    /// Writes its name, NUL-terminated; what follows the NUL is of nobody's.
+    #[inline(always)]
+    pub fn write_name(self, to: &mut [u8; COMM_LEN]) {
+        if !has(field::TASK_COMM) {
+            to[0] = 0;
+            return;
+        }
+        let to = to.as_mut_ptr().cast::<u64>();
+        for word in 0..COMM_LEN / 8 {
+            // SAFETY: as in `u32`; the name is that long, and so is `to`.
+            unsafe {
+                let from = self.0.add(offset(field::TASK_COMM) as usize);
+                let value = ptr::read_volatile(from.cast::<u64>().add(word));
+                ptr::write_volatile(to.add(word), value);
+            }
+        }
+    }
+
+    /// Id of the cgroup of version 2 of a task that runs: by loads, for the
+    /// call of a helper costs more than all of them.
+    #[inline(always)]
+    pub fn cgroup(self) -> u64 {
+        let known = has(field::TASK_CGROUPS) && has(field::CGROUPS_DEFAULT);
+        if !known || !has(field::CGROUP_NODE) || !has(field::NODE_ID) {
+            // SAFETY: no arguments.
+            return unsafe { bpf_get_current_cgroup_id() };
+        }
+        let groups = self.pointer(field::TASK_CGROUPS);
+        // For the verifier, as in `user`.
+        if groups.is_null() {
+            return 0;
+        }
+        // SAFETY: they are typed pointers and have the fields.
+        unsafe {
+            let group = pointer(groups, field::CGROUPS_DEFAULT);
+            read(pointer(group, field::CGROUP_NODE), field::NODE_ID)
+        }
     }
 
     /// Exit status of this thread alone.

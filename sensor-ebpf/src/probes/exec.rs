@@ -5,14 +5,12 @@
 //! wrote them.
 
 use aya_ebpf::{
-    helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_probe_read_user},
-    macros::btf_tracepoint,
-    programs::BtfTracePointContext,
+    helpers::generated::bpf_probe_read_user, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
 use sensor_common::{
     event::{Exec, Header, PATH_WHOLE},
     kind,
-    limits::{ARGS_MAX, COMM_LEN, NAME_MAX, PATH_MAX},
+    limits::{ARGS_MAX, NAME_MAX, PATH_MAX},
 };
 
 use crate::{clock, emit, group, maps::BUFFER, output, path, task::Task};
@@ -49,12 +47,10 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     record.parent_pid = parent.pid();
     record.uid = task.user();
     record.parent_start = parent.start();
-    // SAFETY: no arguments.
-    record.cgroup = unsafe { bpf_get_current_cgroup_id() };
+    record.cgroup = task.cgroup();
     task.write_to(&mut record.figures, Some(time));
     group::add_dead_threads(task.pid(), task.start(), signal, &mut record.figures);
-    // SAFETY: the destination has `COMM_LEN` bytes.
-    unsafe { bpf_get_current_comm(record.comm.as_mut_ptr().cast(), COMM_LEN as u32) };
+    task.write_name(&mut record.comm);
     record.peak_pages = signal.peak_pages();
     record.flags = 0;
     record.padding = 0;

@@ -1,9 +1,6 @@
 //! `sched_process_fork(parent, child)`: a process or a thread was born.
 
-use aya_ebpf::{
-    helpers::generated::bpf_get_current_cgroup_id, macros::btf_tracepoint,
-    programs::BtfTracePointContext,
-};
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use sensor_common::{
     event::{Fork, Header},
     kind,
@@ -23,7 +20,8 @@ pub fn fork(ctx: BtfTracePointContext) -> i32 {
         group::thread_born(child);
         return 0;
     }
-    let parent = Task::new(ctx.arg(0)).leader();
+    let thread = Task::new(ctx.arg(0));
+    let parent = thread.leader();
     scheduler::inherit(parent, child);
     tap::inherit(parent, child);
     // Taken a moment ago, in the same function of the kernel.
@@ -43,8 +41,7 @@ pub fn fork(ctx: BtfTracePointContext) -> i32 {
             record.parent_start = parent.start();
             // The child's too, but where clone3 put it into another one: the
             // exec that follows tells.
-            // SAFETY: no arguments.
-            record.cgroup = unsafe { bpf_get_current_cgroup_id() };
+            record.cgroup = thread.cgroup();
         },
     );
     0
