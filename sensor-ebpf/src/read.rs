@@ -3,7 +3,7 @@
 //! Arguments of a BTF tracepoint are pointers that the verifier knows the type
 //! of, and it knows the offsets, because they lie in a frozen map: so a read is
 //! one load instruction that yields 0 where the memory is not there, and not a
-//! helper call (20 to 30 ns each).
+//! helper call (20 to 60 ns each).
 
 use core::ptr;
 
