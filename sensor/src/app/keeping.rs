@@ -91,7 +91,7 @@ impl Memory {
             }
             // No warning: that is how it is for a user without privilege.
             tracing::info!(
-                "{}; nothing survives a restart (--metadata-db-path names another place)",
+                "{}; until then nothing survives a restart",
                 stop.lines.join("; ")
             );
             Ok(Self::default())

@@ -48,6 +48,9 @@ pub fn stop(error: &StoreError) -> Stop {
         line.push_str(&format!(": {error}"));
         cause = error.source();
     }
+    if exit == Exit::CannotCreate {
+        line.push_str("; --metadata-db-path names another place");
+    }
     Stop::new(exit, line)
 }
 
