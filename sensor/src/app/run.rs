@@ -372,7 +372,7 @@ impl Daemon {
                 self.output = Output::None;
                 Ok(())
             }
-            other => other,
+            other => other.map_err(setup::unwritten),
         }
     }
 

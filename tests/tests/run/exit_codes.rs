@@ -165,6 +165,34 @@ fn signals_that_mean_nothing_here_do_not_end_it() {
 }
 
 #[test]
+fn a_full_disk_is_70_and_said_to_be_one() {
+    let plugins = Plugins::new();
+    let watched = plugins.watch(false);
+    let _members = members(&watched, 1, "0");
+    let flag = plugins.flag();
+    let seconds = ["--interval", "100ms", "--duration", "2"];
+    for args in [
+        vec!["--run-once"],
+        [&["run"], &seconds[..]].concat(),
+        [&["run", "--no-ebpf", "--output", "json"], &seconds[..]].concat(),
+        vec!["events", "--duration", "1"],
+        vec!["events", "--json", "--duration", "1"],
+    ] {
+        let mut command = sensor(&args);
+        let full = fs::File::create("/dev/full").unwrap();
+        let output = command.args(["--plugins", &flag]).stdout(full).output();
+        let output = output.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(70), "{args:?}: {stderr}");
+        let said = "sensor: cannot write: No space left on device (os error 28)";
+        assert!(
+            stderr.lines().any(|line| line == said),
+            "{args:?}: {stderr}"
+        );
+    }
+}
+
+#[test]
 fn an_endpoint_that_is_away_is_69_and_the_figures_are_printed() {
     let plugins = Plugins::new();
     let watched = plugins.watch(false);
