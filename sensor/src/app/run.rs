@@ -44,7 +44,7 @@ use crate::{
     pump::Pump,
     receiver::Received,
     selfmon::Telemetry,
-    source::ebpf::Kernel,
+    source::{capability, ebpf::Kernel},
     wait::{Waiter, Woken},
     watch::Watch,
 };
@@ -354,9 +354,13 @@ impl Daemon {
         let denied = self.collecting.denied();
         if denied > 0 && !self.warned_denied {
             self.warned_denied = true;
+            let remedy = match capability::count_here() {
+                true => "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH would help",
+                false => capability::OUTSIDE,
+            };
             tracing::warn!(
                 "permission denied: {denied} processes of other users can be read in part only; \
-                 what is missing is absent (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH would help)"
+                 what is missing is absent ({remedy})"
             );
         }
         let mut out = io::stdout().lock();
