@@ -39,7 +39,8 @@ fn main() -> ExitCode {
 fn start(args: &RunArgs) -> Result<Exit, Stop> {
     logging::start(args.log_level.0, args.log_file.as_deref()).map_err(|error| {
         let file = args.log_file.as_deref().unwrap_or("".as_ref());
-        Stop::new(Exit::CannotCreate, format!("{}: {error}", file.display()))
+        let line = format!("cannot open the log {}: {error}", file.display());
+        Stop::new(Exit::CannotCreate, line)
     })?;
     if args.run_once {
         once::run(args)

@@ -165,6 +165,35 @@ fn signals_that_mean_nothing_here_do_not_end_it() {
 }
 
 #[test]
+fn a_file_that_cannot_be_opened_is_named_with_why_and_who_names_it() {
+    let plugins = Plugins::new();
+    let _one = plugins.watch(false);
+    let file = plugins.root().join("sensor.toml");
+    let text = "[export.otlp]\nendpoint = 'https://localhost:1'\n";
+    let why = "No such file or directory (os error 2)";
+    let remedy = "cannot read `/away.pem`; set export.otlp.tls.ca to a readable PEM file";
+    let by_variable = "(an environment variable sets export.otlp.tls.ca)";
+    for (more, variable, said) in [
+        ("tls.ca = '/away.pem'\n", "", format!("{remedy}: {why}")),
+        ("", "CA_CERT_PATH", format!("{remedy}: {why} {by_variable}")),
+    ] {
+        fs::write(&file, format!("{text}{more}")).unwrap();
+        let mut command = once(&plugins);
+        command.arg("--config").arg(&file);
+        if !variable.is_empty() {
+            command.env(variable, "/away.pem");
+        }
+        let (code, _, stderr) = end(&mut command);
+        assert_eq!(code, Some(78), "{stderr}");
+        assert_eq!(stderr.trim_end(), format!("sensor: {said}"));
+    }
+    let (code, _, stderr) = end(once(&plugins).args(["--log-file", "/away/log"]));
+    assert_eq!(code, Some(73), "{stderr}");
+    let said = format!("sensor: cannot open the log /away/log: {why}");
+    assert_eq!(stderr.trim_end(), said);
+}
+
+#[test]
 fn a_full_disk_is_70_and_said_to_be_one() {
     let plugins = Plugins::new();
     let watched = plugins.watch(false);
