@@ -166,8 +166,14 @@ pub(super) fn export(args: &RunArgs, config: &Config) -> Result<Option<Otlp>, St
         protocol: args.protocol,
         tls: args.tls,
     };
-    export_settings(&flags, &Environment::of_process(), config)
-        .map_err(|problems| Stop::problems(Exit::Config, &problems))?
+    let settings = export_settings(&flags, &Environment::of_process(), config)
+        .map_err(|problems| Stop::problems(Exit::Config, &problems))?;
+    if settings.is_none() && (args.tls || args.protocol.is_some()) {
+        tracing::warn!(
+            "nothing is exported: --tls and --protocol say how, --agent-host says where"
+        );
+    }
+    settings
         .map(|settings| delivery::checked(&settings))
         .transpose()
 }

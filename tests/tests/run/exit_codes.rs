@@ -194,6 +194,19 @@ fn a_file_that_cannot_be_opened_is_named_with_why_and_who_names_it() {
 }
 
 #[test]
+fn how_to_export_without_where_to_is_told() {
+    let plugins = Plugins::new();
+    let watched = plugins.watch(false);
+    let _members = members(&watched, 1, "0");
+    for how in [&["--tls"][..], &["--protocol", "http"], &[]] {
+        let (code, _, stderr) = end(once(&plugins).args(how));
+        assert_eq!(code, Some(0), "{stderr}");
+        let told = stderr.contains("nothing is exported: --tls and --protocol say how");
+        assert_eq!(told, !how.is_empty(), "{how:?}: {stderr}");
+    }
+}
+
+#[test]
 fn a_full_disk_is_70_and_said_to_be_one() {
     let plugins = Plugins::new();
     let watched = plugins.watch(false);
