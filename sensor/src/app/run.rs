@@ -62,12 +62,13 @@ const LAST_DELIVERY: Duration = Duration::from_secs(5);
 /// What keeps it from starting, or a fault of the system.
 pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let mut config = setup::config(args.config.as_deref())?;
+    let export = export(args, &config)?;
+    let file = args.config.as_deref();
+    // They compare the file with what it was, so they have it without flags.
+    let plugins = Plugins::load(args.into(), file, &config)?;
     if let Some(bytes) = args.queue_max_bytes {
         config.queue.max_bytes = bytes;
     }
-    let export = export(args, &config)?;
-    let file = args.config.as_deref();
-    let plugins = Plugins::load(args.into(), file, &config)?;
     let mut memory = Memory::open(args, &config)?;
     let attached = attach(args, &config, &memory)?;
     let goes_on = attached.as_ref().is_some_and(|attached| attached.found);
