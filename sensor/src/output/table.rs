@@ -57,11 +57,11 @@ fn rows(service: &ServiceReport) -> Vec<String> {
     rows
 }
 
-/// The name of a service, and of its group where the name does not tell it.
+/// The name of a service, and of its group where that is another.
 fn title(service: &ServiceIdentity) -> String {
     let name = escaped(&service.name);
     let group = service.group.as_deref().unwrap_or_default();
-    if group.is_empty() || service.name.contains(group) {
+    if group.is_empty() || service.name == group {
         return name;
     }
     // Only the group tells the rows of a service apart, and of a path only the
