@@ -25,7 +25,7 @@ use super::{
     hooks::{count_costs, follow_scheduler, follow_tap, no_events},
     incidents,
     keeping::{self, Memory, Unclaimed, Ways},
-    memory,
+    logging, memory,
     reload::Plugins,
     setup::{self, Stop, Wish},
 };
@@ -293,6 +293,7 @@ impl Daemon {
                 Woken::End => break,
                 Woken::Events => {}
                 Woken::Reload => {
+                    logging::reopen();
                     self.supervisor.reloading();
                     self.reload(Cause::Signal, &mut events)?;
                     self.tell_ready();
