@@ -10,10 +10,13 @@ use sensor::{
     },
     cli::{Cli, Command, RunArgs},
     exit::Exit,
+    wait,
 };
 
 fn main() -> ExitCode {
     memory::be_frugal();
+    // Without it, all works but at that limit.
+    let _ = wait::survive_limits();
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(args) => start(&args),

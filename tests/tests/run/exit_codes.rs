@@ -1,6 +1,6 @@
 //! How the commands end, and what they say then.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::process::CommandExt, process::Command};
 
 use sensor_tests::collector::Ports;
 
@@ -231,6 +231,37 @@ fn a_full_disk_is_70_and_said_to_be_one() {
             stderr.lines().any(|line| line == said),
             "{args:?}: {stderr}"
         );
+    }
+}
+
+#[test]
+fn a_limit_of_files_is_an_error_not_an_end_without_a_word() {
+    let plugins = Plugins::new();
+    let _one = plugins.watch(false);
+    let flag = plugins.flag();
+    // Nobody has named a store, so the look goes on without one.
+    for (args, ends, says) in [
+        (["--run-once", "--plugins", &flag], 1, "No processes found"),
+        (["plugin", "new", "limited"], 73, "File too large"),
+    ] {
+        let mut command = sensor(args);
+        command.current_dir(plugins.root());
+        let none = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        let limited = move || {
+            // SAFETY: setrlimit is safe between fork and exec.
+            match unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const none) } {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        };
+        // SAFETY: see there.
+        unsafe { command.pre_exec(limited) };
+        let (code, _, stderr) = end(&mut command);
+        assert_eq!(code, Some(ends), "{args:?}: {stderr}");
+        assert!(stderr.contains(says), "{args:?}: {stderr}");
     }
 }
 
