@@ -10,10 +10,13 @@ use sensor::{
     },
     cli::{Cli, Command, RunArgs},
     exit::Exit,
+    wait,
 };
 
 fn main() -> ExitCode {
     memory::be_frugal();
+    // Without it, all works but at that limit.
+    let _ = wait::survive_limits();
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(args) => start(&args),
@@ -39,7 +42,8 @@ fn main() -> ExitCode {
 fn start(args: &RunArgs) -> Result<Exit, Stop> {
     logging::start(args.log_level.0, args.log_file.as_deref()).map_err(|error| {
         let file = args.log_file.as_deref().unwrap_or("".as_ref());
-        Stop::new(Exit::CannotCreate, format!("{}: {error}", file.display()))
+        let line = format!("cannot open the log {}: {error}", file.display());
+        Stop::new(Exit::CannotCreate, line)
     })?;
     if args.run_once {
         once::run(args)

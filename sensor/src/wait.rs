@@ -40,6 +40,16 @@ pub struct Waiter {
     reload: UnixStream,
 }
 
+/// Makes a file above its limit (RLIMIT_FSIZE) an error of the write; by
+/// default it ends the process without a word.
+///
+/// # Errors
+///
+/// Where the kernel refuses.
+pub fn survive_limits() -> io::Result<()> {
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
+}
+
 impl Waiter {
     /// Takes over SIGINT, SIGTERM and SIGHUP, and passes over those that would
     /// end it without a word.
@@ -65,10 +75,9 @@ impl Waiter {
         };
         let end = on(&[SIGINT, SIGTERM])?;
         let reload = on(&[SIGHUP])?;
-        // By default these end a process at once. Scripts send the first ones
-        // to have logs opened again; the last one is a file above its limit,
-        // which is an error of the write.
-        for signal in [SIGUSR1, SIGUSR2, SIGALRM, SIGXFSZ] {
+        // By default these end a process at once. Scripts send them to have
+        // logs opened again.
+        for signal in [SIGUSR1, SIGUSR2, SIGALRM] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
         Ok(Self { epoll, end, reload })

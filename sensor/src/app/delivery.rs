@@ -9,14 +9,14 @@ use std::{
 
 use tokio::{runtime, sync::oneshot};
 
-use super::{keeping::Waiting, setup::Stop};
+use super::{hooks::chain, keeping::Waiting, setup::Stop};
 use crate::{
     aggregate::report::Report,
-    config::{Config, OtlpSettings},
+    config::{Config, Origin, OtlpSettings},
     exit::Exit,
     export::{
         self, Exporter, ExporterConfig, ExporterHandle, HostResource,
-        otlp::{Otlp, OtlpConfig},
+        otlp::{ConfigError, Otlp, OtlpConfig},
     },
     privilege,
 };
@@ -109,11 +109,23 @@ pub fn send_once(otlp: &Otlp, host: &HostResource, report: &Report) -> Result<()
 ///
 /// Every problem.
 pub fn checked(settings: &OtlpSettings) -> Result<Otlp, Stop> {
+    let told = |error: &ConfigError| {
+        let mut line = chain(error);
+        // Where a variable sets it, the file that the remedy means is not read.
+        let by_variable = settings
+            .origins
+            .iter()
+            .find(|(key, origin)| **origin == Origin::Environment && line.contains(**key));
+        if let Some((key, _)) = by_variable {
+            line.push_str(&format!(" (an environment variable sets {key})"));
+        }
+        line
+    };
     OtlpConfig::from(settings.clone())
         .check()
         .map_err(|errors| Stop {
             exit: Exit::Config,
-            lines: errors.iter().map(ToString::to_string).collect(),
+            lines: errors.iter().map(told).collect(),
         })
 }
 

@@ -210,6 +210,15 @@ fn hooks(btf: Option<&Btf>) -> Vec<Check> {
             format!("{} missing, but the kernel allows it", missing.join(", ")),
         )
         .remedy("nothing to do"),
+        (Err(_), missing) if !capability::count_here() => Check::new(
+            "capabilities",
+            Status::Failed,
+            format!(
+                "{} missing: those of a user namespace do not count",
+                missing.join(", ")
+            ),
+        )
+        .remedy(capability::OUTSIDE),
         (Err(_), missing) => Check::new(
             "capabilities",
             Status::Failed,

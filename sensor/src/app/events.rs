@@ -32,7 +32,7 @@ use crate::{
 
 /// How events are written.
 pub struct Printer<'a> {
-    out: BufWriter<StdoutLock<'a>>,
+    out: BufWriter<Stdout<'a>>,
     json: bool,
     width: Option<usize>,
     exec: u64,
@@ -46,7 +46,7 @@ impl Printer<'_> {
     ///
     /// Where nobody reads any more.
     pub fn new(json: bool) -> io::Result<Self> {
-        let mut out = BufWriter::new(io::stdout().lock());
+        let mut out = BufWriter::new(Stdout(io::stdout().lock()));
         if !json {
             writeln!(out, "{}", table::EVENTS_HEAD)?;
             out.flush()?;
@@ -136,6 +136,19 @@ impl Printer<'_> {
             )?;
         }
         self.out.flush()
+    }
+}
+
+/// Standard output, whose faults say what they are of.
+struct Stdout<'a>(StdoutLock<'a>);
+
+impl Write for Stdout<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(setup::unwritten)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(setup::unwritten)
     }
 }
 

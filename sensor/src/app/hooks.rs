@@ -57,6 +57,13 @@ pub fn no_events(error: &EbpfError) -> String {
     if missing.is_empty() {
         return format!("no kernel events: {}", chain(error));
     }
+    if !capability::count_here() {
+        return format!(
+            "no kernel events: {} of a user namespace do not count ({})",
+            missing.join(" and "),
+            capability::OUTSIDE
+        );
+    }
     format!(
         "no kernel events: {} {} missing (run as root, or give the process CAP_BPF and CAP_PERFMON)",
         missing.join(" and "),

@@ -44,7 +44,7 @@ pub struct Plugins {
     /// Warnings that were told.
     warned: BTreeSet<Problem>,
     /// What waits for a restart, as it was told.
-    put_off: Vec<&'static str>,
+    put_off: Vec<String>,
 }
 
 /// What there was before, where something has changed.
@@ -174,10 +174,10 @@ impl Plugins {
                 return self.config.clone();
             }
         };
-        let put_off = waits_for_restart(&self.config.receiver, &config.receiver);
+        let put_off = waits_for_restart(&self.config, &config);
         if put_off != self.put_off && !put_off.is_empty() {
             tracing::warn!(
-                "`[receiver]` {} will be as the file says after a restart; the rest is already",
+                "{} will be as the file says after a restart; the rest is already",
                 put_off.join(", ")
             );
         }
@@ -340,16 +340,40 @@ impl fmt::Display for Who {
     }
 }
 
-/// What of `[receiver]` was bound while there were the capabilities for it.
-fn waits_for_restart(running: &Receiver, file: &Receiver) -> Vec<&'static str> {
-    let differs = [
+/// What is taken in at the next start only. Of `[receiver]` that is what was
+/// bound while there were the capabilities for it.
+fn waits_for_restart(running: &Config, file: &Config) -> Vec<String> {
+    let limits = crate::config::Limits {
+        groups: running.limits.groups,
+        ..file.limits.clone()
+    };
+    let tables = [
+        ("kernel", running.kernel != file.kernel),
+        ("limits", running.limits != limits),
+        ("args", running.args != file.args),
+        ("store", running.store != file.store),
+        ("queue", running.queue != file.queue),
+        ("export.otlp", running.otlp != file.otlp),
+        ("scrub", running.scrub != file.scrub),
+        ("telemetry", running.telemetry != file.telemetry),
+        ("incident", running.incident != file.incident),
+    ];
+    let tables = tables.into_iter().filter(|(_, differs)| *differs);
+    let mut waits: Vec<String> = tables.map(|(table, _)| format!("`[{table}]`")).collect();
+
+    let (running, file) = (&running.receiver, &file.receiver);
+    let receiver = [
         ("enabled", running.enabled != file.enabled),
         ("http", running.http != file.http),
         ("grpc", running.grpc != file.grpc),
         ("socket", running.socket != file.socket),
     ];
-    let differs = differs.into_iter().filter(|(_, differs)| *differs);
-    differs.map(|(key, _)| key).collect()
+    let receiver = receiver.into_iter().filter(|(_, differs)| *differs);
+    let keys: Vec<&str> = receiver.map(|(key, _)| key).collect();
+    if !keys.is_empty() {
+        waits.push(format!("`[receiver]` {}", keys.join(", ")));
+    }
+    waits
 }
 
 /// What is wrong with what was found.

@@ -171,3 +171,20 @@ fn what_cannot_be_used_is_undone() {
     assert_eq!(place.patterns(), ["a", "b"]);
     assert_eq!(place.reload().as_deref(), Some("changed a"));
 }
+
+#[test]
+fn what_waits_for_a_restart_is_known_until_it_is_as_before() {
+    let mut place = Place::new();
+    place.config(
+        "[limits]\ngroups = 7\nprocesses = 9\n\
+         [export.otlp]\nendpoint = 'http://localhost:1'\n\
+         [receiver]\nhttp = '127.0.0.1:1'\n",
+    );
+    assert!(place.reload().is_some());
+    let waits = ["`[limits]`", "`[export.otlp]`", "`[receiver]` http"];
+    assert_eq!(place.plugins.put_off, waits);
+    // The number of groups is taken over at once.
+    place.config("[limits]\ngroups = 7\n");
+    assert_eq!(place.reload(), None);
+    assert!(place.plugins.put_off.is_empty());
+}

@@ -25,7 +25,7 @@ use super::{
     hooks::{count_costs, follow_scheduler, follow_tap, no_events},
     incidents,
     keeping::{self, Memory, Unclaimed, Ways},
-    memory,
+    logging, memory,
     reload::Plugins,
     setup::{self, Stop, Wish},
 };
@@ -44,7 +44,7 @@ use crate::{
     pump::Pump,
     receiver::Received,
     selfmon::Telemetry,
-    source::ebpf::Kernel,
+    source::{capability, ebpf::Kernel},
     wait::{Waiter, Woken},
     watch::Watch,
 };
@@ -62,12 +62,13 @@ const LAST_DELIVERY: Duration = Duration::from_secs(5);
 /// What keeps it from starting, or a fault of the system.
 pub fn run(args: &RunArgs) -> Result<Exit, Stop> {
     let mut config = setup::config(args.config.as_deref())?;
+    let export = export(args, &config)?;
+    let file = args.config.as_deref();
+    // They compare the file with what it was, so they have it without flags.
+    let plugins = Plugins::load(args.into(), file, &config)?;
     if let Some(bytes) = args.queue_max_bytes {
         config.queue.max_bytes = bytes;
     }
-    let export = export(args, &config)?;
-    let file = args.config.as_deref();
-    let plugins = Plugins::load(args.into(), file, &config)?;
     let mut memory = Memory::open(args, &config)?;
     let attached = attach(args, &config, &memory)?;
     let goes_on = attached.as_ref().is_some_and(|attached| attached.found);
@@ -166,8 +167,14 @@ pub(super) fn export(args: &RunArgs, config: &Config) -> Result<Option<Otlp>, St
         protocol: args.protocol,
         tls: args.tls,
     };
-    export_settings(&flags, &Environment::of_process(), config)
-        .map_err(|problems| Stop::problems(Exit::Config, &problems))?
+    let settings = export_settings(&flags, &Environment::of_process(), config)
+        .map_err(|problems| Stop::problems(Exit::Config, &problems))?;
+    if settings.is_none() && (args.tls || args.protocol.is_some()) {
+        tracing::warn!(
+            "nothing is exported: --tls and --protocol say how, --agent-host says where"
+        );
+    }
+    settings
         .map(|settings| delivery::checked(&settings))
         .transpose()
 }
@@ -286,6 +293,7 @@ impl Daemon {
                 Woken::End => break,
                 Woken::Events => {}
                 Woken::Reload => {
+                    logging::reopen();
                     self.supervisor.reloading();
                     self.reload(Cause::Signal, &mut events)?;
                     self.tell_ready();
@@ -354,9 +362,13 @@ impl Daemon {
         let denied = self.collecting.denied();
         if denied > 0 && !self.warned_denied {
             self.warned_denied = true;
+            let remedy = match capability::count_here() {
+                true => "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH would help",
+                false => capability::OUTSIDE,
+            };
             tracing::warn!(
                 "permission denied: {denied} processes of other users can be read in part only; \
-                 what is missing is absent (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH would help)"
+                 what is missing is absent ({remedy})"
             );
         }
         let mut out = io::stdout().lock();
@@ -372,7 +384,7 @@ impl Daemon {
                 self.output = Output::None;
                 Ok(())
             }
-            other => other,
+            other => other.map_err(setup::unwritten),
         }
     }
 

@@ -61,6 +61,12 @@ impl Stop {
     }
 }
 
+/// The same fault, and that it is one of writing: the kind stays, for a reader
+/// that went away is none.
+pub fn unwritten(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write: {error}"))
+}
+
 /// Prints what a command was asked for.
 ///
 /// # Errors

@@ -220,7 +220,7 @@ fn a_fallback_must_be_able_to_work() {
     );
     check_problems(
         "[incident.transport]\ntype = 'file'\n",
-        &[(1, "incident.transport", "[[transport]]")],
+        &[(1, "incident.transport", "[[incident.transport]]")],
     );
     let many = "[[incident.transport]]\ntype = 'file'\n".repeat(9);
     check_problems(&many, &[(17, "incident.transport", "at most 8")]);

@@ -24,10 +24,15 @@ pub trait Choice: Copy + 'static {
         if let Some((_, value)) = Self::NAMES.iter().find(|(known, _)| *known == name) {
             return Ok(*value);
         }
-        let names: Vec<&str> = Self::NAMES.iter().map(|(name, _)| *name).collect();
-        let list = names.join(", ");
-        let shown = shown(name);
+        let (shown, list) = (shown(name), Self::list());
         Err(format!("`{shown}` is none of the possible values: {list}"))
+    }
+
+    /// All names, for a message.
+    #[must_use]
+    fn list() -> String {
+        let names: Vec<&str> = Self::NAMES.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
     }
 
     /// The name of the value.
@@ -178,8 +183,9 @@ impl<'d> Item<'d> {
     /// One of the names of `C`.
     #[must_use]
     pub fn choice<C: Choice>(&self) -> Option<C> {
-        let name = self.string()?;
-        C::from_name(&name)
+        let wanted = format!("one of {}", C::list());
+        let name = self.or_type(self.value.as_str(), &wanted)?;
+        C::from_name(name)
             .map_err(|message| self.fault(message))
             .ok()
     }

@@ -233,7 +233,8 @@ impl<'d> Table<'d> {
             return Vec::new();
         };
         if item.is_table() {
-            item.fault(format!("may be there several times; write [[{key}]]"));
+            let path = self.join(key);
+            item.fault(format!("may be there several times; write [[{path}]]"));
             return Vec::new();
         }
         let elements = item.elements().unwrap_or_default().into_iter();

@@ -177,6 +177,13 @@ patterns = [
 }
 
 #[test]
+fn a_value_of_another_type_is_told_the_possible_ones() {
+    let message = "expected one of auto, always, never, found true or false";
+    let problem = (Some(2), "host.enabled", message);
+    check_problems("[host]\nenabled = true\n", &[problem]);
+}
+
+#[test]
 fn tables_of_later_releases_are_unknown() {
     check_problems(
         "[replica]\nenabled = true\n[export.prometheus]\nlisten = ''",

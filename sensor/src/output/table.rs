@@ -2,7 +2,7 @@
 
 use super::terminal::{bytes, duration, escaped, fitted};
 use crate::{
-    aggregate::report::{Metric, Overview, PointValue, Report, ServiceReport},
+    aggregate::report::{Metric, Overview, PointValue, Report, ServiceIdentity, ServiceReport},
     incident::record::Incident,
     process::event::{End, ProcessEvent, What},
     units::WallNanos,
@@ -11,6 +11,10 @@ use crate::{
 /// Head of the table of services.
 pub const SERVICES_HEAD: &str =
     "SERVICE                 PROCS  CPU%    CPU TIME     RSS  THREADS  STARTS  EXITS";
+
+/// Columns of the first cell, and what of them a group leaves the service.
+const NAME_WIDTH: usize = 22;
+const LEAST_NAME: usize = 6;
 
 /// One report as a table, the busiest service first.
 #[must_use]
@@ -42,22 +46,45 @@ pub fn report(report: &Report) -> String {
 /// A service, its largest members and its plugin's own metrics.
 fn rows(service: &ServiceReport) -> Vec<String> {
     let count = service.process_count.to_string();
-    let mut rows = vec![row(&service.identity.name, &count, &service.overview)];
+    let mut rows = vec![row(&title(&service.identity), &count, &service.overview)];
     rows.extend(service.top.iter().map(|member| {
         let name = member.name.as_deref().unwrap_or_default();
-        row(&format!("  {} {name}", member.pid), "", &member.overview)
+        let name = escaped(&format!("  {} {name}", member.pid));
+        row(&name, "", &member.overview)
     }));
     let own = service.metrics.get(service.own.clone());
     rows.extend(own.unwrap_or_default().iter().flat_map(own_rows));
     rows
 }
 
+/// The name of a service, and of its group where that is another.
+fn title(service: &ServiceIdentity) -> String {
+    let name = escaped(&service.name);
+    let group = service.group.as_deref().unwrap_or_default();
+    if group.is_empty() || service.name == group {
+        return name;
+    }
+    // Only the group tells the rows of a service apart, and of a path only the
+    // end does: so it is the name that is cut first.
+    let group = escaped(group);
+    let room = NAME_WIDTH - LEAST_NAME - " ()".len();
+    let end = match group.chars().count() {
+        fits if fits <= room => group,
+        long => format!(
+            "…{}",
+            group.chars().skip(long - room + 1).collect::<String>()
+        ),
+    };
+    let left = NAME_WIDTH - " ()".len() - end.chars().count();
+    format!("{} ({end})", fitted(&name, left))
+}
+
 fn row(name: &str, count: &str, figures: &Overview) -> String {
     let whole = |value: Option<u64>| value.map(|value| value.to_string());
     let cell = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     format!(
-        "{:<22} {:>6} {:>5} {:>11} {:>7} {:>8} {:>7} {:>6}",
-        fitted(&escaped(name), 22),
+        "{:<NAME_WIDTH$} {:>6} {:>5} {:>11} {:>7} {:>8} {:>7} {:>6}",
+        fitted(name, NAME_WIDTH),
         count,
         cell(
             figures

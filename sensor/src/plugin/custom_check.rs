@@ -260,9 +260,9 @@ fn check_scale(metric: &CustomMetric) -> Result<(), String> {
     let factor = metric.scale.factor();
     let counts = metric.instrument == Instrument::Counter;
     if !factor.is_finite() || factor == 0.0 {
-        Err("is a number other than 0".to_owned())
+        Err("must be a number other than 0".to_owned())
     } else if counts && factor < 0.0 {
-        Err("is above 0 where a counter is scaled".to_owned())
+        Err("must be above 0 where a counter is scaled".to_owned())
     } else {
         Ok(())
     }

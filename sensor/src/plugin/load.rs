@@ -262,6 +262,14 @@ fn read(directory: &Path) -> Entry {
         return failed(directory, Problem::file(directory, message));
     }
     let (toml, init_py) = (directory.join(TOML), directory.join(INIT_PY));
+    // What nobody may look into is not empty for that.
+    match fs::symlink_metadata(&toml) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let message = format!("cannot be read: {error}");
+            return failed(directory, Problem::file(directory, message));
+        }
+        _ => {}
+    }
     // Where both are there, plugin.toml counts (contract P6).
     let (file, of_text): (_, fn(&Path, &Path, &str) -> Entry) = if is_there(&toml) {
         (toml, of_toml)

@@ -220,7 +220,7 @@ x = 1
             (
                 Some(16),
                 "match.group_by",
-                "expected a string, found an array",
+                "one of none, executable, cgroup, user, found an array",
             ),
             (Some(18), "metrics.naming", "semconv, instana, both"),
             (

@@ -1,5 +1,7 @@
 //! What the process may do, and giving up what it no longer needs.
 
+use std::{fs, os::unix::fs::MetadataExt};
+
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities,
@@ -33,18 +35,37 @@ const KEPT: [(&str, &str, CapabilitySet); 3] = [
     ),
 ];
 
+/// Inode of the first user namespace (`PROC_USER_INIT_INO` of the kernel).
+const FIRST_NAMESPACE: u64 = 0xEFFF_FFFD;
+/// What to do where [`count_here`] is false.
+pub const OUTSIDE: &str = "run it in the host's user namespace, not in a rootless container";
+
+/// Whether capabilities are those of the host. In another user namespace, as
+/// in a rootless container, a process may have all of them, and the host's
+/// kernel and processes stay closed.
+#[must_use]
+pub fn count_here() -> bool {
+    fs::metadata("/proc/self/ns/user").map_or(true, |namespace| namespace.ino() == FIRST_NAMESPACE)
+}
+
+/// Those that count.
+fn effective() -> CapabilitySet {
+    match capabilities(None) {
+        Ok(sets) if count_here() => sets.effective,
+        _ => CapabilitySet::empty(),
+    }
+}
+
 /// Names of the capabilities for kernel events that this process lacks.
 #[must_use]
 pub fn missing() -> Vec<&'static str> {
-    let Ok(sets) = capabilities(None) else {
-        return NEEDED.iter().map(|(name, _)| *name).collect();
-    };
-    if sets.effective.contains(CapabilitySet::SYS_ADMIN) {
+    let has = effective();
+    if has.contains(CapabilitySet::SYS_ADMIN) {
         return Vec::new();
     }
     NEEDED
         .iter()
-        .filter(|(_, capability)| !sets.effective.contains(*capability))
+        .filter(|(_, capability)| !has.contains(*capability))
         .map(|(name, _)| *name)
         .collect()
 }
@@ -53,7 +74,7 @@ pub fn missing() -> Vec<&'static str> {
 /// process lacks.
 #[must_use]
 pub fn missing_for_reading() -> Vec<&'static str> {
-    let has = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    let has = effective();
     // CAP_DAC_OVERRIDE is all that CAP_DAC_READ_SEARCH is, and more.
     let reads = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE;
     let wanted = [
@@ -119,7 +140,7 @@ pub fn drop_unneeded(keep_bpf: bool) -> rustix::io::Result<Vec<(&'static str, &'
 /// unprivileged bpf(2) is off.
 #[must_use]
 pub fn maps_need_bpf() -> bool {
-    let disabled = std::fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled")
+    let disabled = fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled")
         .is_ok_and(|text| text.trim() != "0");
     disabled && kernel_version() < (5, 19)
 }

@@ -1,9 +1,9 @@
 //! Capabilities that are missing.
 
-use std::{io, process::Stdio};
+use std::{fs, io, process::Stdio};
 
 use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
-use sensor_tests::process::Running;
+use sensor_tests::{process::Running, sensor::skipped};
 
 use super::*;
 
@@ -70,6 +70,44 @@ fn a_capability_that_reading_proc_needs_is_named() {
     // Half of it is enough.
     let answer = desk.ask(&[], without(CapabilitySet::DAC_READ_SEARCH));
     answer.says("proc", "ok", &[]);
+}
+
+/// Root of a user namespace, with all capabilities there, as in a rootless
+/// container.
+fn root_of_its_own(command: &mut Command) {
+    let unshare = || {
+        // SAFETY: no memory is involved; there is one thread here.
+        if unsafe { libc::unshare(libc::CLONE_NEWUSER) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        fs::write("/proc/self/uid_map", "0 0 1")
+    };
+    // SAFETY: system calls only; a file is written without an allocation that
+    // another thread could hold.
+    unsafe { command.pre_exec(unshare) };
+}
+
+#[test]
+fn a_rootless_container_is_named() {
+    let desk = Desk::new();
+    let mut probe = desk.command(&[]);
+    root_of_its_own(&mut probe);
+    if let Err(error) = probe.output() {
+        let why = format!("needs a user namespace ({error})");
+        return skipped("a_rootless_container_is_named", &why);
+    }
+    let answer = desk.ask(&[], root_of_its_own);
+    let words = ["CAP_BPF, CAP_PERFMON missing", "rootless container"];
+    answer.says("capabilities", "failed", &words);
+    answer.says("hook.fork", "skipped", &["needs capabilities"]);
+    answer.says("proc", "degraded", &["closed", "rootless container"]);
+    let program = desk.plugins.root().join("sensor");
+    let mut events = Command::new(program);
+    root_of_its_own(events.args(["events", "--duration", "1"]).env_clear());
+    let (code, _, errors) = end(&mut events);
+    assert_eq!(code, Some(77), "{errors}");
+    let why = "CAP_BPF and CAP_PERFMON of a user namespace do not count";
+    assert!(errors.contains(why), "{errors}");
 }
 
 /// bpf(2) answers EPERM, as in a container.

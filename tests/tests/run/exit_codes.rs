@@ -1,6 +1,6 @@
 //! How the commands end, and what they say then.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::process::CommandExt, process::Command};
 
 use sensor_tests::collector::Ports;
 
@@ -162,6 +162,107 @@ fn signals_that_mean_nothing_here_do_not_end_it() {
     }
     let (ended, said) = lines.interrupt();
     assert_eq!(ended.status, 0, "{}", said.errors);
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_named_with_why_and_who_names_it() {
+    let plugins = Plugins::new();
+    let _one = plugins.watch(false);
+    let file = plugins.root().join("sensor.toml");
+    let text = "[export.otlp]\nendpoint = 'https://localhost:1'\n";
+    let why = "No such file or directory (os error 2)";
+    let remedy = "cannot read `/away.pem`; set export.otlp.tls.ca to a readable PEM file";
+    let by_variable = "(an environment variable sets export.otlp.tls.ca)";
+    for (more, variable, said) in [
+        ("tls.ca = '/away.pem'\n", "", format!("{remedy}: {why}")),
+        ("", "CA_CERT_PATH", format!("{remedy}: {why} {by_variable}")),
+    ] {
+        fs::write(&file, format!("{text}{more}")).unwrap();
+        let mut command = once(&plugins);
+        command.arg("--config").arg(&file);
+        if !variable.is_empty() {
+            command.env(variable, "/away.pem");
+        }
+        let (code, _, stderr) = end(&mut command);
+        assert_eq!(code, Some(78), "{stderr}");
+        assert_eq!(stderr.trim_end(), format!("sensor: {said}"));
+    }
+    let (code, _, stderr) = end(once(&plugins).args(["--log-file", "/away/log"]));
+    assert_eq!(code, Some(73), "{stderr}");
+    let said = format!("sensor: cannot open the log /away/log: {why}");
+    assert_eq!(stderr.trim_end(), said);
+}
+
+#[test]
+fn how_to_export_without_where_to_is_told() {
+    let plugins = Plugins::new();
+    let watched = plugins.watch(false);
+    let _members = members(&watched, 1, "0");
+    for how in [&["--tls"][..], &["--protocol", "http"], &[]] {
+        let (code, _, stderr) = end(once(&plugins).args(how));
+        assert_eq!(code, Some(0), "{stderr}");
+        let told = stderr.contains("nothing is exported: --tls and --protocol say how");
+        assert_eq!(told, !how.is_empty(), "{how:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_70_and_said_to_be_one() {
+    let plugins = Plugins::new();
+    let watched = plugins.watch(false);
+    let _members = members(&watched, 1, "0");
+    let flag = plugins.flag();
+    let seconds = ["--interval", "100ms", "--duration", "2"];
+    for args in [
+        vec!["--run-once"],
+        [&["run"], &seconds[..]].concat(),
+        [&["run", "--no-ebpf", "--output", "json"], &seconds[..]].concat(),
+        vec!["events", "--duration", "1"],
+        vec!["events", "--json", "--duration", "1"],
+    ] {
+        let mut command = sensor(&args);
+        let full = fs::File::create("/dev/full").unwrap();
+        let output = command.args(["--plugins", &flag]).stdout(full).output();
+        let output = output.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(70), "{args:?}: {stderr}");
+        let said = "sensor: cannot write: No space left on device (os error 28)";
+        assert!(
+            stderr.lines().any(|line| line == said),
+            "{args:?}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_of_files_is_an_error_not_an_end_without_a_word() {
+    let plugins = Plugins::new();
+    let _one = plugins.watch(false);
+    let flag = plugins.flag();
+    // Nobody has named a store, so the look goes on without one.
+    for (args, ends, says) in [
+        (["--run-once", "--plugins", &flag], 1, "No processes found"),
+        (["plugin", "new", "limited"], 73, "File too large"),
+    ] {
+        let mut command = sensor(args);
+        command.current_dir(plugins.root());
+        let none = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        let limited = move || {
+            // SAFETY: setrlimit is safe between fork and exec.
+            match unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const none) } {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        };
+        // SAFETY: see there.
+        unsafe { command.pre_exec(limited) };
+        let (code, _, stderr) = end(&mut command);
+        assert_eq!(code, Some(ends), "{args:?}: {stderr}");
+        assert!(stderr.contains(says), "{args:?}: {stderr}");
+    }
 }
 
 #[test]

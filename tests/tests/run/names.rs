@@ -1,11 +1,11 @@
 //! Whose names metrics have: OpenTelemetry's, those of the Python framework,
 //! or both.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, process::Command};
 
 use sensor_tests::{collector::Collector, plugins::points, sensor::LIMIT};
 
-use super::{otlp::exporting, proc::at_rest, *};
+use super::{otlp::exporting, proc::at_rest, top::used, *};
 
 /// Name, unit, instrument and display name, as users of the framework have
 /// them in their dashboards.
@@ -258,6 +258,31 @@ fn people_see_the_same_table_whatever_the_names() {
         "{text}"
     );
     assert_eq!(top[1], watched.name, "{text}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+}
+
+#[test]
+fn people_see_which_group_a_row_is_of() {
+    let plugins = Plugins::new();
+    let name = plugins.unique();
+    plugins.plugin(&name, &name, "[match]\ngroup_by = \"executable\"\n");
+    let programs = ["short", "of-a-name-that-has-more-than-twenty-two-letters-1"];
+    let _members = programs.map(|tail| {
+        let program = plugins.copy("workload", &format!("{name}{tail}"));
+        used(Command::new(program).args(["until-eof", "1", "30000"]))
+    });
+    let output = sensor(["--run-once", "--plugins"])
+        .arg(plugins.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    // Of what is cut, the ends tell the rows apart.
+    for end in ["short)", "letters-1)"] {
+        assert!(text.contains(end), "{text}");
+    }
     assert!(
         text.lines().all(|line| line.chars().count() <= 80),
         "{text}"

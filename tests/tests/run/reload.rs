@@ -1,6 +1,6 @@
 //! Plugins that come, change, break and go while the sensor runs.
 
-use std::{fs, io::Write};
+use std::{fs, io::Write, path::Path};
 
 use sensor_tests::plugins::{plugin_text, sum};
 use serde_json::json;
@@ -229,6 +229,29 @@ fn the_last_plugin_gone_leaves_the_built_in_one() {
         &lines,
         &format!("plugins reloaded: added {}; removed host", watched.name),
     );
+    let (ended, said) = lines.interrupt();
+    assert_eq!(ended.status, 0, "{}", said.errors);
+}
+
+#[test]
+fn a_log_that_was_renamed_is_begun_again() {
+    let plugins = Plugins::new();
+    let _ = plugins.watch(false);
+    let (log, old) = (plugins.root().join("log"), plugins.root().join("log.1"));
+    let args = ["run", "--no-ebpf", "--interval", "200ms"];
+    let mut command = sensor(args);
+    command.args(["--output", "json", "--plugins"]);
+    command.arg(plugins.path()).arg("--log-file").arg(&log);
+    let lines = Lines::start(&mut command);
+    lines.wait("a report", |said| said.lines.first().map(drop));
+    fs::rename(&log, &old).unwrap();
+    lines.signal(libc::SIGHUP);
+    let told = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.contains("SIGHUP: nothing has changed")
+    };
+    lines.wait("a new log", |_| told(&log).then_some(()));
+    assert!(!told(&old));
     let (ended, said) = lines.interrupt();
     assert_eq!(ended.status, 0, "{}", said.errors);
 }

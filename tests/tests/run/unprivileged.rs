@@ -1,6 +1,10 @@
 //! Without capabilities (contract D2).
 
-use std::{ffi::OsStr, os::unix::process::CommandExt, process::Command};
+use std::{
+    ffi::OsStr,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    process::Command,
+};
 
 use sensor_tests::{
     plugins::{points, sum},
@@ -111,5 +115,25 @@ fn events_end_with_77_and_a_summary_of_zeros() {
     assert_eq!(
         (summary.lost("late"), &summary.line["duration_ns"]),
         (0, &0.into())
+    );
+}
+
+#[test]
+fn a_plugin_that_nobody_may_look_into_is_not_called_empty() {
+    let plugins = Plugins::new();
+    let (open, closed) = (plugins.watch(false), plugins.watch(false));
+    let mode = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(plugins.path().join(&closed.name), mode).unwrap();
+    let mut check = nobody(&plugins, ["plugin", "check", "--plugins"]);
+    let output = check.arg(plugins.path()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{stderr}");
+    assert!(
+        stderr.contains(&format!("{}: cannot be read: Perm", closed.name)),
+        "{stderr}"
+    );
+    assert!(
+        !stderr.contains("neither") && !stderr.contains(&open.name),
+        "{stderr}"
     );
 }

@@ -70,7 +70,10 @@ pub(super) fn check() -> Check {
                 missing.join(" and ")
             ),
         )
-        .remedy("run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"),
+        .remedy(match capability::count_here() {
+            true => "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+            false => capability::OUTSIDE,
+        }),
     }
 }
 
