@@ -187,15 +187,19 @@ impl Task {
     }
 
     /// Writes its name, NUL-terminated; what follows the NUL is of nobody's.
+    ///
+    /// # Safety
+    ///
+    /// `to` must be aligned to 8 bytes, as in a record.
     #[inline(always)]
-    pub fn write_name(self, to: &mut [u8; COMM_LEN]) {
+    pub unsafe fn write_name(self, to: &mut [u8; COMM_LEN]) {
         if !has(field::TASK_COMM) {
             to[0] = 0;
             return;
         }
         let to = to.as_mut_ptr().cast::<u64>();
         for word in 0..COMM_LEN / 8 {
-            // SAFETY: as in `u32`; the name is that long, and so is `to`.
+            // SAFETY: as in `u32`, and by the caller; both have that many bytes.
             unsafe {
                 let from = self.0.add(offset(field::TASK_COMM) as usize);
                 let value = ptr::read_volatile(from.cast::<u64>().add(word));

@@ -50,7 +50,8 @@ pub fn exec(ctx: BtfTracePointContext) -> i32 {
     record.cgroup = task.cgroup();
     task.write_to(&mut record.figures, Some(time));
     group::add_dead_threads(task.pid(), task.start(), signal, &mut record.figures);
-    task.write_name(&mut record.comm);
+    // SAFETY: it lies behind figures of 8 bytes each.
+    unsafe { task.write_name(&mut record.comm) };
     record.peak_pages = signal.peak_pages();
     record.flags = 0;
     record.padding = 0;

@@ -23,6 +23,8 @@ const SIGNAL: u32 = 0x7f;
 const SIGKILL: u32 = 9;
 
 /// Reports the end of a process; sums up the end of a thread.
+// Inlined into what the macro makes of it: it is too large to be by itself, and
+// a call would cost something at every exit.
 #[btf_tracepoint(function = "sched_process_exit")]
 #[inline(always)]
 pub fn exit(ctx: BtfTracePointContext) -> i32 {

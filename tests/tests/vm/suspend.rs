@@ -3,7 +3,10 @@
 use std::fs;
 
 use rustix::time::{ClockId, clock_gettime};
-use sensor_tests::accounting::{Checker, Expected};
+use sensor_tests::{
+    accounting::{Checker, Expected},
+    sensor::skipped,
+};
 
 use super::*;
 
@@ -31,8 +34,10 @@ fn suspend(time: Duration) {
 fn after_the_host_was_suspended_cpu_time_equals_wait4() {
     let states = fs::read_to_string(STATE).unwrap_or_default();
     if !states.contains("mem") || !Path::new(ALARM).exists() {
-        println!("SKIPPED: this kernel cannot be suspended, or has no clock that wakes it");
-        return;
+        return skipped(
+            "after_the_host_was_suspended_cpu_time_equals_wait4",
+            "this kernel cannot be suspended, or has no clock that wakes it",
+        );
     }
     let mut checker = Checker::start();
     for _ in 0..2 {
