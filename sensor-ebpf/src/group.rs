@@ -32,7 +32,8 @@ use crate::{
     emit,
     maps::{CLAIM, GROUP, GROUP_MARK, SCRATCH},
     mark,
-    task::{Signal, Task},
+    signal::Signal,
+    task::Task,
     zero,
 };
 

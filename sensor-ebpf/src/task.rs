@@ -1,10 +1,10 @@
-//! Threads and what they share: identity, figures, memory.
+//! Threads: who they are, and what they used.
 
 use core::ptr;
 
 use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
 use sensor_common::{
-    event::{Figures, UNKNOWN_PAGES, UNKNOWN_UID},
+    event::{Figures, UNKNOWN_UID},
     field::{self, ABSENT, Field},
     limits::COMM_LEN,
 };
@@ -12,32 +12,22 @@ use sensor_common::{
 use crate::{
     clock,
     file::File,
-    read::{has, offset, pointer, probe, read},
+    memory::Memory,
+    queue::Queue,
+    read::{has, offset, pointer, read},
+    signal::Signal,
 };
 
 /// `PF_KTHREAD` of include/linux/sched.h.
 const KERNEL_THREAD: u32 = 0x0020_0000;
-/// `SIGNAL_GROUP_EXIT` of include/linux/sched/signal.h.
-const GROUP_EXIT: u32 = 4;
 /// `TS_COMPAT` of arch/x86/include/asm/thread_info.h, in `status`.
 const COMPAT_STATUS: u32 = 2;
 /// `TIF_32BIT` of arch/arm64/include/asm/thread_info.h, in `flags`.
 const COMPAT_FLAG: u64 = 1 << 22;
-/// Counters of `mm->rss_stat` that make up the resident set: file, anonymous,
-/// shared memory. Swap, between the last two, is none.
-const RESIDENT: [usize; 3] = [0, 1, 3];
 
 /// A `task_struct`.
 #[derive(Clone, Copy)]
 pub struct Task(*const u8);
-
-/// A `signal_struct`: what the threads of a process share.
-#[derive(Clone, Copy)]
-pub struct Signal(*const u8);
-
-/// An `mm_struct`: the address space.
-#[derive(Clone, Copy)]
-pub struct Memory(*const u8);
 
 impl Task {
     /// Takes an argument of the tracepoint.
@@ -120,14 +110,14 @@ impl Task {
     /// What the threads share.
     #[inline(always)]
     pub fn signal(self) -> Signal {
-        Signal(self.pointer(field::TASK_SIGNAL))
+        Signal::new(self.pointer(field::TASK_SIGNAL))
     }
 
     /// The address space; `None` for kernel threads and after `exit_mm`.
     #[inline(always)]
     pub fn memory(self) -> Option<Memory> {
         let mm = self.pointer(field::TASK_MM);
-        (!mm.is_null()).then_some(Memory(mm))
+        (!mm.is_null()).then(|| Memory::new(mm))
     }
 
     /// Files behind descriptors 1 and 2, where the table of open files is the
@@ -366,154 +356,6 @@ impl Task {
         // read without `read` for the verifier's sake.
         let queue =
             unsafe { ptr::read_volatile(queue.add(offset(field::CFS_RQ_RQ) as usize).cast()) };
-        Some(Queue(queue))
-    }
-}
-
-/// An `rq`: the run queue of a CPU.
-#[derive(Clone, Copy)]
-struct Queue(*const u8);
-
-impl Queue {
-    #[inline(always)]
-    fn u64(self, field: Field) -> u64 {
-        // SAFETY: `rq` is a typed pointer.
-        unsafe { read(self.0, field) }
-    }
-
-    /// Time that the hypervisor took since the queue's clocks were brought up
-    /// to date: what `update_rq_clock_task` would take off now. The variable
-    /// lies at a known distance from the queue, as each CPU has both.
-    #[inline(always)]
-    fn stolen_since_update(self) -> u64 {
-        if !has(field::RQ_STEAL) || !has(field::CPU_RQ) || !has(field::CPU_STEAL) {
-            return 0;
-        }
-        let counted = self.u64(field::RQ_STEAL);
-        if counted == 0 {
-            // No hypervisor that says so, or it is not taken off.
-            return 0;
-        }
-        let cpu = (self.0 as u64).wrapping_sub(u64::from(offset(field::CPU_RQ)));
-        // `kvm_steal_time` begins with the time, ns.
-        match probe(cpu, field::CPU_STEAL) {
-            Some(stolen) => stolen.saturating_sub(counted),
-            None => 0,
-        }
-    }
-}
-
-impl Signal {
-    #[inline(always)]
-    fn u32(self, field: Field) -> u32 {
-        // SAFETY: `signal` is a typed pointer.
-        unsafe { read(self.0, field) }
-    }
-
-    #[inline(always)]
-    fn u64(self, field: Field) -> u64 {
-        // SAFETY: as in `u32`.
-        unsafe { read(self.0, field) }
-    }
-
-    /// Threads that have not begun to exit.
-    #[inline(always)]
-    pub fn live(self) -> u32 {
-        self.u32(field::SIGNAL_LIVE)
-    }
-
-    /// Threads that have not been released.
-    #[inline(always)]
-    pub fn threads(self) -> u32 {
-        self.u32(field::SIGNAL_THREADS)
-    }
-
-    /// Peak resident set of the process, pages: `ru_maxrss`.
-    #[inline(always)]
-    pub fn peak_pages(self) -> u64 {
-        self.u64(field::SIGNAL_MAXRSS)
-    }
-
-    /// Wait status of the process (kernel/exit.c, `wait_task_zombie`).
-    #[inline(always)]
-    pub fn status(self, leader: Task) -> u32 {
-        if self.u32(field::SIGNAL_FLAGS) & GROUP_EXIT != 0 {
-            self.u32(field::SIGNAL_EXIT_CODE)
-        } else {
-            leader.exit_code()
-        }
-    }
-
-    /// CPU time of the threads that have been released; 0 means that there
-    /// were none.
-    #[inline(always)]
-    pub fn released_cpu(self) -> u64 {
-        self.u64(field::SIGNAL_CPU)
-    }
-
-    /// Adds what the threads that have been released used. Their run-queue
-    /// wait is not kept by the kernel.
-    #[inline(always)]
-    pub fn add_to(self, sum: &mut Figures) {
-        sum.cpu += self.u64(field::SIGNAL_CPU);
-        sum.user += self.u64(field::SIGNAL_USER);
-        sum.system += self.u64(field::SIGNAL_SYSTEM);
-        sum.voluntary += self.u64(field::SIGNAL_VOLUNTARY);
-        sum.involuntary += self.u64(field::SIGNAL_INVOLUNTARY);
-        sum.minor += self.u64(field::SIGNAL_MINOR);
-        sum.major += self.u64(field::SIGNAL_MAJOR);
-        sum.read_bytes += self.u64(field::SIGNAL_READ_BYTES);
-        sum.write_bytes += self.u64(field::SIGNAL_WRITE_BYTES);
-        sum.rchar += self.u64(field::SIGNAL_RCHAR);
-        sum.wchar += self.u64(field::SIGNAL_WCHAR);
-    }
-}
-
-impl Memory {
-    #[inline(always)]
-    fn u64(self, field: Field) -> u64 {
-        // SAFETY: `mm` is a typed pointer.
-        unsafe { read(self.0, field) }
-    }
-
-    /// User addresses between which the arguments lie.
-    #[inline(always)]
-    pub fn arguments(self) -> (u64, u64) {
-        (self.u64(field::MM_ARG_START), self.u64(field::MM_ARG_END))
-    }
-
-    /// The executable file.
-    #[inline(always)]
-    pub fn executable(self) -> Option<File> {
-        if !has(field::MM_EXE_FILE) || !has(field::FILE_PATH_DENTRY) || !has(field::FILE_PATH_MNT) {
-            return None;
-        }
-        // SAFETY: `mm` is a typed pointer and has the field.
-        Some(File::new(unsafe { pointer(self.0, field::MM_EXE_FILE) }))
-    }
-
-    /// Peak resident set since the address space was made, pages. As exact as
-    /// `ru_maxrss`: the kernel too sums the counters without their per-CPU
-    /// parts (`get_mm_rss`).
-    #[inline(always)]
-    pub fn peak_pages(self) -> u64 {
-        // Before 6.2 the counters are an array in a struct, not the other way
-        // round, and the first offset is absent; but then the address space is
-        // gone in the exit hook anyway.
-        if !has(field::MM_PEAK) || !has(field::MM_RSS_COUNT) || !has(field::COUNTER_SIZE) {
-            return UNKNOWN_PAGES;
-        }
-        let peak = self.u64(field::MM_PEAK);
-        let mut resident = 0_u64;
-        for counter in RESIDENT {
-            let at = offset(field::MM_RSS_COUNT) as usize
-                + counter * offset(field::COUNTER_SIZE) as usize;
-            // SAFETY: the verifier knows the offset to be inside `rss_stat`.
-            let count = unsafe { ptr::read_volatile(self.0.add(at).cast::<i64>()) };
-            if count > 0 {
-                resident += count as u64;
-            }
-        }
-        if resident > peak { resident } else { peak }
+        Some(Queue::new(queue))
     }
 }
